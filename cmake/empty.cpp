@@ -1,0 +1,1 @@
+// The one source of the shared libraries: their objects come from the folders' static libraries.

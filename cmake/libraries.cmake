@@ -1,0 +1,39 @@
+# The two shared libraries, made of the folders' objects, and what `cmake --install` puts beside them.
+include(CMakePackageConfigHelpers)
+include(GNUInstallDirs)
+
+get_property(TENON_FOLDERS GLOBAL PROPERTY TENON_FOLDERS)
+
+# tenon_shared_library(<target> <output name> <exported name> <folders>…)
+# Hidden visibility keeps our own functions in, the version script those of header-only libraries.
+function(tenon_shared_library target output exported)
+  add_library(${target} SHARED ${PROJECT_SOURCE_DIR}/cmake/empty.cpp)
+  add_library(tenon::${exported} ALIAS ${target})
+  foreach(folder IN LISTS ARGN)
+    if(TARGET tenon_${folder})
+      target_link_libraries(${target} PRIVATE $<LINK_LIBRARY:WHOLE_ARCHIVE,tenon_${folder}>)
+    endif()
+  endforeach()
+  target_compile_features(${target} INTERFACE cxx_std_20)
+  target_include_directories(${target} INTERFACE
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:include>)
+  target_link_options(${target} PRIVATE -Wl,--gc-sections
+    -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map $<$<CONFIG:Release>:-s>)
+  set_target_properties(${target} PROPERTIES OUTPUT_NAME ${output} EXPORT_NAME ${exported}
+    VERSION ${PROJECT_VERSION} SOVERSION 0.1 LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/exports.map)
+  install(TARGETS ${target} EXPORT tenonTargets COMPONENT cpp
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} NAMELINK_COMPONENT cpp)
+endfunction()
+
+set(runtime_folders base ir weights kernel cpu plan lower runtime)
+tenon_shared_library(tenon_runtime_shared tenon_runtime runtime ${runtime_folders})
+tenon_shared_library(tenon_shared tenon tenon ${runtime_folders} passes build onnx api)
+
+install(DIRECTORY include/tenon DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT cpp)
+set(config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/tenon)
+install(EXPORT tenonTargets NAMESPACE tenon:: FILE tenonConfig.cmake DESTINATION ${config_dir}
+  COMPONENT cpp)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/tenonConfigVersion.cmake
+  COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/tenonConfigVersion.cmake DESTINATION ${config_dir}
+  COMPONENT cpp)

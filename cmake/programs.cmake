@@ -1,0 +1,45 @@
+# What is built on top of the libraries: the CLI, the Python module, fuzz targets, examples, benchmarks.
+if(TENON_PYTHON)
+  find_package(Python 3.10 REQUIRED COMPONENTS Interpreter Development.Module)
+  execute_process(COMMAND ${Python_EXECUTABLE} -m nanobind --cmake_dir
+    OUTPUT_VARIABLE nanobind_ROOT OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+  find_package(nanobind CONFIG REQUIRED)
+endif()
+
+# tenon_add(<folder>): adds a folder with a CMakeLists.txt of its own.
+function(tenon_add folder)
+  if(EXISTS ${PROJECT_SOURCE_DIR}/${folder}/CMakeLists.txt)
+    add_subdirectory(${folder})
+  endif()
+endfunction()
+
+if(NOT SKBUILD)
+  tenon_add(tools)
+  tenon_add(examples)
+endif()
+if(TENON_PYTHON)
+  tenon_add(python)
+endif()
+if(TENON_TESTS)
+  tenon_add(tests)
+endif()
+if(TENON_BENCH)
+  tenon_add(bench)
+endif()
+
+# Every tests/fuzz/<name>.cpp is a libFuzzer target fuzz_<name>; as a test it replays its corpus, tests/fuzz/corpus/<name>/.
+if(TENON_FUZZ)
+  list(TRANSFORM TENON_FOLDERS PREPEND tenon_ OUTPUT_VARIABLE all_folders)
+  file(GLOB fuzzers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/fuzz/*.cpp)
+  foreach(fuzzer IN LISTS fuzzers)
+    cmake_path(GET fuzzer STEM name)
+    add_executable(fuzz_${name} ${fuzzer})
+    target_link_libraries(fuzz_${name} PRIVATE ${all_folders})
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    set_target_properties(fuzz_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
+    file(MAKE_DIRECTORY ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${name})
+    add_test(NAME fuzz_${name}.corpus
+      COMMAND fuzz_${name} -runs=0 ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${name})
+    set_tests_properties(fuzz_${name}.corpus PROPERTIES LABELS fuzz)
+  endforeach()
+endif()
