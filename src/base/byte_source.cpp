@@ -1,0 +1,131 @@
+// Files behind descriptors and bytes in memory as byte sources.
+#include "base/byte_source.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace tenon::base {
+
+namespace {
+
+void check_range(const ByteSource& source, uint64_t offset, uint64_t count) {
+  if (offset <= source.size() && count <= source.size() - offset) return;
+  fail(ErrorCode::bad_file, "{}: {} bytes at {} lie past the end at {}", source.name(), count,
+       offset, source.size());
+}
+
+/// Owns a descriptor.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const noexcept { return fd_; }
+
+ private:
+  int fd_;
+};
+
+bool same_bytes(const struct stat& a, const struct stat& b) {
+  return a.st_ino == b.st_ino && a.st_size == b.st_size && a.st_mtim.tv_sec == b.st_mtim.tv_sec &&
+         a.st_mtim.tv_nsec == b.st_mtim.tv_nsec;
+}
+
+class FileSource final : public ByteSource {
+ public:
+  // O_NONBLOCK: opening a FIFO must not wait for its writer; regular files do not know the flag.
+  explicit FileSource(const std::filesystem::path& path)
+      : path_(path), file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+    if (file_.get() < 0) fail_errno("cannot open", path.native());
+    opened_ = status();
+    if (!S_ISREG(opened_.st_mode)) fail(ErrorCode::io, "{}: is not a regular file", name());
+  }
+
+  uint64_t size() const override { return static_cast<uint64_t>(opened_.st_size); }
+  std::string name() const override { return base::quoted(path_.native()); }
+
+  void read(uint64_t offset, std::span<std::byte> out) const override {
+    check_range(*this, offset, out.size());
+    while (!out.empty()) {
+      const ssize_t got = ::pread(file_.get(), out.data(), out.size(), static_cast<off_t>(offset));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) fail_errno("cannot read", path_.native());
+      if (got == 0) fail(ErrorCode::bad_file, "{}: has become shorter since it was opened", name());
+      out = out.subspan(static_cast<size_t>(got));
+      offset += static_cast<uint64_t>(got);
+    }
+  }
+
+  void check_unchanged() const override {
+    if (same_bytes(opened_, status())) return;
+    fail(ErrorCode::bad_file,
+         "{}: was rewritten in place after it was opened; write a new file and rename it over the "
+         "old one",
+         name());
+  }
+
+ private:
+  struct stat status() const {
+    struct stat now {};
+    if (::fstat(file_.get(), &now) != 0) fail_errno("cannot stat", path_.native());
+    return now;
+  }
+
+  std::filesystem::path path_;
+  Descriptor file_;
+  struct stat opened_ {};
+};
+
+class MemorySource final : public ByteSource {
+ public:
+  MemorySource(Bytes bytes, std::shared_ptr<const void> owner)
+      : bytes_(bytes), owner_(std::move(owner)) {}
+
+  uint64_t size() const override { return bytes_.size(); }
+  std::string name() const override { return "memory"; }
+  const std::byte* memory() const noexcept override { return bytes_.data(); }
+  void check_unchanged() const override {}
+  void read(uint64_t offset, std::span<std::byte> out) const override {
+    check_range(*this, offset, out.size());
+    std::copy_n(bytes_.begin() + static_cast<ptrdiff_t>(offset), out.size(), out.begin());
+  }
+
+ private:
+  Bytes bytes_;
+  std::shared_ptr<const void> owner_;
+};
+
+}  // namespace
+
+std::shared_ptr<const ByteSource> open_file(const std::filesystem::path& path) {
+  return std::make_shared<FileSource>(path);
+}
+
+std::shared_ptr<const ByteSource> memory_source(std::vector<std::byte> bytes) {
+  auto owner = std::make_shared<const std::vector<std::byte>>(std::move(bytes));
+  const Bytes view(*owner);
+  return std::make_shared<MemorySource>(view, std::move(owner));
+}
+
+std::shared_ptr<const ByteSource> memory_source(Bytes bytes, std::shared_ptr<const void> owner) {
+  return std::make_shared<MemorySource>(bytes, std::move(owner));
+}
+
+std::vector<std::byte> read_range(const ByteSource& source, uint64_t offset, uint64_t count) {
+  check_range(source, offset, count);
+  std::vector<std::byte> bytes(count);
+  source.read(offset, bytes);
+  return bytes;
+}
+
+}  // namespace tenon::base

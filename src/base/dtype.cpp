@@ -1,0 +1,53 @@
+// Names, sizes and kinds of element types.
+#include "base/dtype.h"
+
+#include <array>
+
+namespace tenon {
+
+namespace {
+
+struct DTypeFacts {
+  std::string_view name;
+  size_t size;
+  bool floating;
+  bool integer;
+};
+
+constexpr std::array<DTypeFacts, kDTypes> kFacts = {{
+    {"f64", 8, true, false},
+    {"f32", 4, true, false},
+    {"f16", 2, true, false},
+    {"bf16", 2, true, false},
+    {"i64", 8, false, true},
+    {"i32", 4, false, true},
+    {"i16", 2, false, true},
+    {"i8", 1, false, true},
+    {"u64", 8, false, true},
+    {"u32", 4, false, true},
+    {"u16", 2, false, true},
+    {"u8", 1, false, true},
+    {"bool", 1, false, false},
+}};
+
+const DTypeFacts& facts(DType dtype) noexcept { return kFacts[static_cast<size_t>(dtype)]; }
+
+}  // namespace
+
+size_t size_of(DType dtype) noexcept { return facts(dtype).size; }
+std::string_view to_string(DType dtype) noexcept { return facts(dtype).name; }
+bool is_floating(DType dtype) noexcept { return facts(dtype).floating; }
+bool is_integer(DType dtype) noexcept { return facts(dtype).integer; }
+
+}  // namespace tenon
+
+namespace tenon::base {
+
+std::optional<DType> parse_dtype(std::string_view name) {
+  for (int i = 0; i < kDTypes; ++i) {
+    if (to_string(static_cast<DType>(i)) == name) return static_cast<DType>(i);
+  }
+  return std::nullopt;
+}
+
+}  // namespace tenon::base

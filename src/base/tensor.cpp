@@ -1,0 +1,55 @@
+// Shapes, and tensors that own their bytes.
+#include "tenon/tensor.h"
+
+#include <algorithm>
+#include <limits>
+#include <new>
+
+#include "base/error.h"
+
+namespace tenon {
+
+namespace {
+
+constexpr std::align_val_t kAlignment{64};  // a cache line, and the widest vector
+
+std::shared_ptr<void> allocate(size_t bytes) {
+  void* data = ::operator new(std::max<size_t>(bytes, 1), kAlignment);
+  return {data, [](void* at) { ::operator delete(at, kAlignment); }};
+}
+
+}  // namespace
+
+std::string to_string(std::span<const int64_t> shape) {
+  std::string text = "[";
+  for (size_t i = 0; i < shape.size(); ++i) {
+    if (i > 0) text += ", ";
+    text += std::to_string(shape[i]);
+  }
+  return text + "]";
+}
+
+int64_t element_count(std::span<const int64_t> shape) {
+  if (std::any_of(shape.begin(), shape.end(), [](int64_t extent) { return extent < 0; })) {
+    base::fail(ErrorCode::invalid_input, "shape {} has a negative extent", to_string(shape));
+  }
+  // An empty tensor is empty whatever its other extents are, in any order.
+  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return 0;
+  int64_t count = 1;
+  for (const int64_t extent : shape) {
+    if (__builtin_mul_overflow(count, extent, &count)) {
+      base::fail(ErrorCode::invalid_input, "shape {} has more than 2^63 elements",
+                 to_string(shape));
+    }
+  }
+  return count;
+}
+
+Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape)) {
+  const auto count = static_cast<size_t>(element_count(shape_));
+  if (count > std::numeric_limits<ptrdiff_t>::max() / size_of(dtype)) throw std::bad_alloc();
+  owner_ = allocate(count * size_of(dtype));
+  data_ = owner_.get();
+}
+
+}  // namespace tenon
