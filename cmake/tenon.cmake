@@ -49,6 +49,14 @@ if(TENON_TESTS)
   include(GoogleTest)
 endif()
 
+# tenon_gtest(<target> <label> <sources>…)
+function(tenon_gtest target label)
+  add_executable(${target} ${ARGN})
+  target_link_libraries(${target} PRIVATE tenon_flags GTest::gtest_main)
+  gtest_discover_tests(${target} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
+    DISCOVERY_MODE PRE_TEST PROPERTIES LABELS ${label})
+endfunction()
+
 # tenon_folder(<name> [LINKS <folders>…] [LIBRARIES <third party>…])
 # Every src/<name>/**/*.cpp is compiled once, into the static library tenon_<name>; files *_test.cpp make <name>_test.
 function(tenon_folder name)
@@ -76,9 +84,7 @@ function(tenon_folder name)
     endif()
   endforeach()
   if(TENON_TESTS AND tests)
-    add_executable(${name}_test ${tests})
-    target_link_libraries(${name}_test PRIVATE tenon_${name} GTest::gtest_main)
-    gtest_discover_tests(${name}_test WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
-      DISCOVERY_MODE PRE_TEST PROPERTIES LABELS ${name})
+    tenon_gtest(${name}_test ${name} ${tests})
+    target_link_libraries(${name}_test PRIVATE tenon_${name})
   endif()
 endfunction()
