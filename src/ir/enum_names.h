@@ -1,0 +1,40 @@
+// The text names of the enumerations that ops use as fields.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string_view>
+
+#include "ir/ops/conv.h"
+#include "ir/ops/reduce.h"
+#include "ir/ops/window.h"
+
+namespace tenon::ir {
+
+/// Names in the order of the enumerators, which count from zero.
+template <class E>
+inline constexpr std::array<std::string_view, 0> enum_names{};
+template <>
+inline constexpr std::array<std::string_view, 4> enum_names<AutoPad>{"notset", "same_upper",
+                                                                     "same_lower", "valid"};
+template <>
+inline constexpr std::array<std::string_view, 3> enum_names<Activation>{"none", "relu", "clip"};
+template <>
+inline constexpr std::array<std::string_view, 10> enum_names<ReduceKind>{
+    "sum", "mean", "max", "min", "prod", "l1", "l2", "sum_square", "log_sum", "log_sum_exp"};
+
+template <class E>
+std::string_view enum_name(E value) {
+  static_assert(!enum_names<E>.empty(), "give the enumeration a line above");
+  return enum_names<E>[static_cast<size_t>(value)];
+}
+
+template <class E>
+std::optional<E> parse_enum(std::string_view name) {
+  for (size_t i = 0; i < enum_names<E>.size(); ++i) {
+    if (enum_names<E>[i] == name) return static_cast<E>(i);
+  }
+  return std::nullopt;
+}
+
+}  // namespace tenon::ir

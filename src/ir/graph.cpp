@@ -1,0 +1,233 @@
+// Graphs and the builder that makes them.
+#include "ir/graph.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "ir/elements.h"
+
+namespace tenon::ir {
+namespace {
+
+using base::quoted;
+
+[[noreturn]] void fail_build(const std::string& message) {
+  base::throw_error(ErrorCode::build, message);
+}
+
+std::string_view origin_name(Origin origin) {
+  switch (origin) {
+    case Origin::input:
+      return "an input";
+    case Origin::weight:
+      return "a weight";
+    case Origin::constant:
+      return "a constant";
+    case Origin::slot:
+      return "a slot";
+    case Origin::node:
+      break;
+  }
+  return "a node's output";
+}
+
+void check_bytes(const std::string& name, const ValueType& type, base::Bytes bytes) {
+  if (bytes.size() != type.bytes()) {
+    fail_build(fmt::format("constant {}: {} needs {} bytes, {} are given", quoted(name),
+                           type.text(), type.bytes(), bytes.size()));
+  }
+  const auto beyond = [](std::byte b) { return b > std::byte{1}; };
+  if (type.dtype == DType::bool_ && std::any_of(bytes.begin(), bytes.end(), beyond)) {
+    fail_build(fmt::format("constant {}: a bool is neither 0 nor 1", quoted(name)));
+  }
+}
+
+bool small(const ConstantBytes& bytes) { return bytes && bytes->size() <= inline_constant_bytes; }
+
+}  // namespace
+
+std::vector<int> Graph::use_counts() const {
+  std::vector<int> counts(values_.size());
+  for (const Node& node : nodes_) {
+    for (const ValueId id : node.inputs) {
+      if (id != absent) ++counts[static_cast<size_t>(id)];
+    }
+  }
+  for (const Output& output : outputs_) ++counts[static_cast<size_t>(output.value)];
+  return counts;
+}
+
+std::vector<ValueId> Graph::leaves() const {
+  std::vector<ValueId> ids;
+  for (size_t i = 0; i < values_.size(); ++i) {
+    const Origin origin = values_[i].origin;
+    if (origin != Origin::input && origin != Origin::node) ids.push_back(static_cast<ValueId>(i));
+  }
+  return ids;
+}
+
+ValueId GraphBuilder::add_value(GraphValue value, bool only_leaves) {
+  graph_.values_.push_back(std::move(value));
+  source_uses_.push_back(0);
+  only_leaves_.push_back(only_leaves);
+  return static_cast<ValueId>(graph_.values_.size() - 1);
+}
+
+ValueId GraphBuilder::input(std::string name, ValueType type) {
+  const ValueId id = add_value(
+      {.origin = Origin::input, .name = std::move(name), .value = {std::move(type), {}}}, false);
+  graph_.inputs_.push_back(id);
+  return id;
+}
+
+ValueId GraphBuilder::add_leaf(Origin origin, const std::string& name, ValueType type,
+                               ConstantBytes bytes) {
+  if (const auto found = leaf_ids_.find(name); found != leaf_ids_.end()) {
+    const GraphValue& old = value(found->second);
+    if (old.origin != origin || old.value.type != type) {
+      fail_build(fmt::format("{} is {} {} here and {} {} elsewhere; give one of them another name",
+                             quoted(name), origin_name(origin), type.text(),
+                             origin_name(old.origin), old.value.type.text()));
+    }
+    if (small(bytes) && old.bytes && *bytes != *old.bytes) {
+      fail_build(fmt::format("constant {} has two different values", quoted(name)));
+    }
+    return found->second;
+  }
+  if (!type.is_static()) {
+    fail_build(fmt::format("{} {} is {}; the extents of a tensor with bytes must be numbers",
+                           origin_name(origin).substr(2), quoted(name), type.text()));
+  }
+  if (bytes) check_bytes(name, type, *bytes);
+  Value known{std::move(type), {}};
+  if (small(bytes) && known.type.layout.plain()) known.known = known_elements(known.type, *bytes);
+  const ValueId id = add_value({.origin = origin,
+                                .name = name,
+                                .value = std::move(known),
+                                .bytes = small(bytes) ? std::move(bytes) : nullptr},
+                               origin != Origin::slot);
+  leaf_ids_.emplace(name, id);
+  return id;
+}
+
+ValueId GraphBuilder::weight(const std::string& name, ValueType type) {
+  return add_leaf(Origin::weight, name, std::move(type), nullptr);
+}
+
+ValueId GraphBuilder::constant(const std::string& name, ValueType type, ConstantBytes bytes) {
+  return add_leaf(Origin::constant, name, std::move(type), std::move(bytes));
+}
+
+ValueId GraphBuilder::slot(const std::string& name, ValueType type) {
+  return add_leaf(Origin::slot, name, std::move(type), nullptr);
+}
+
+ValueId GraphBuilder::constant(DType dtype, const Shape& shape, base::Bytes bytes) {
+  if (bytes.size() > inline_constant_bytes) {
+    fail_build(fmt::format("internal: an unnamed constant of {} bytes; at most {} live in a graph",
+                           bytes.size(), inline_constant_bytes));
+  }
+  std::string name;
+  do {
+    name = fmt::format("#{}", next_unnamed_++);
+  } while (leaf_ids_.contains(name));
+  return constant(name, {dtype, Dims(shape.begin(), shape.end())},
+                  std::make_shared<std::vector<std::byte>>(bytes.begin(), bytes.end()));
+}
+
+std::string GraphBuilder::describe(const Op& op, std::span<const ValueId> inputs,
+                                   const std::string& name) const {
+  if (!name.empty()) return fmt::format("{} {}", op.info().name, quoted(name));
+  std::vector<std::string> names;
+  for (const ValueId id : inputs) {
+    const bool there = id >= 0 && static_cast<size_t>(id) < graph_.values_.size();
+    if (there && !value(id).name.empty()) names.push_back(quoted(value(id).name));
+  }
+  if (names.empty()) return std::string(op.info().name);
+  return fmt::format("{} of {}", op.info().name, base::join(names, ", "));
+}
+
+std::vector<const Value*> GraphBuilder::operands(const Op& op, std::span<const ValueId> inputs,
+                                                 const std::string& where) const {
+  const OpInfo& info = op.info();
+  const int count = static_cast<int>(inputs.size());
+  if (count < info.min_inputs || (info.max_inputs >= 0 && count > info.max_inputs)) {
+    fail_build(fmt::format("{}: has {} inputs, takes {} to {}", where, count, info.min_inputs,
+                           info.max_inputs < 0 ? "any number" : std::to_string(info.max_inputs)));
+  }
+  std::vector<const Value*> values;
+  for (const ValueId id : inputs) {
+    if (id != absent && (id < 0 || static_cast<size_t>(id) >= graph_.values_.size())) {
+      fail_build(fmt::format("internal: {}: there is no value {}", where, id));
+    }
+    values.push_back(id == absent ? nullptr : &value(id).value);
+  }
+  return values;
+}
+
+std::vector<ValueId> GraphBuilder::add_node(Op op, std::vector<ValueId> inputs, int outputs,
+                                            std::string name) {
+  const std::string where = describe(op, inputs, name);
+  if (outputs < 1 || outputs > op.info().max_outputs) {
+    fail_build(
+        fmt::format("{}: has {} outputs, gives 1 to {}", where, outputs, op.info().max_outputs));
+  }
+  Infer infer(where, operands(op, inputs, where), outputs);
+  std::vector<Value> values = op.infer(infer);
+  if (values.size() != static_cast<size_t>(outputs)) {
+    fail_build(
+        fmt::format("internal: {}: infer() gave {} outputs for {}", where, values.size(), outputs));
+  }
+  const bool leaves = std::all_of(inputs.begin(), inputs.end(),
+                                  [&](ValueId id) { return id == absent || only_leaves(id); });
+  Node node{std::move(op), std::move(inputs), {}, std::move(name)};
+  for (int i = 0; i < outputs; ++i) {
+    node.outputs.push_back(add_value({.value = std::move(values[static_cast<size_t>(i)]),
+                                      .bytes = nullptr,
+                                      .node = static_cast<int>(graph_.nodes_.size()),
+                                      .output = i},
+                                     leaves));
+  }
+  graph_.nodes_.push_back(std::move(node));
+  node_constraints_.push_back(infer.take_constraints());
+  return graph_.nodes_.back().outputs;
+}
+
+ValueId GraphBuilder::add(Op op, std::vector<ValueId> inputs, std::string name) {
+  return add_node(std::move(op), std::move(inputs), 1, std::move(name))[0];
+}
+
+void GraphBuilder::output(std::string name, ValueId value) {
+  if (value < 0 || static_cast<size_t>(value) >= graph_.values_.size()) {
+    fail_build(fmt::format("internal: output {}: there is no value {}", quoted(name), value));
+  }
+  graph_.outputs_.push_back({std::move(name), value});
+}
+
+void GraphBuilder::name_value(ValueId id, std::string name) {
+  GraphValue& value = graph_.values_[static_cast<size_t>(id)];
+  if (value.origin != Origin::node) {
+    fail_build(fmt::format("internal: {} {} cannot be renamed {}", origin_name(value.origin),
+                           quoted(value.name), quoted(name)));
+  }
+  value.name = std::move(name);
+}
+
+void GraphBuilder::name_if_nameless(int node, const std::string& name) {
+  std::string& current = graph_.nodes_[static_cast<size_t>(node)].name;
+  if (current.empty()) current = name;
+}
+
+const Node* GraphBuilder::producer(ValueId id) const {
+  const int node = id == absent ? -1 : value(id).node;
+  return node < 0 ? nullptr : &graph_.nodes_[static_cast<size_t>(node)];
+}
+
+bool GraphBuilder::single_use(ValueId id) const {
+  return source_uses_[static_cast<size_t>(id)] == 1;
+}
+
+bool GraphBuilder::only_leaves(ValueId id) const { return only_leaves_[static_cast<size_t>(id)]; }
+
+}  // namespace tenon::ir

@@ -1,0 +1,134 @@
+// Graphs: values with types, nodes in order, and the builder that makes them.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "ir/op.h"
+
+namespace tenon::ir {
+
+using ValueId = int32_t;
+inline constexpr ValueId absent = -1;  ///< an optional operand that is not there
+
+/// Where a value comes from.
+enum class Origin : uint8_t {
+  input,     ///< given to each run
+  weight,    ///< a leaf that can be refitted: passes see its type only
+  constant,  ///< a frozen leaf; up to 1 KiB its bytes are in the graph
+  slot,      ///< main graph after hoist: an output of the weights graph, by its name
+  node,      ///< computed
+};
+
+/// Bytes of a frozen leaf that live in the graph.
+using ConstantBytes = std::shared_ptr<const std::vector<std::byte>>;
+inline constexpr size_t inline_constant_bytes = 1024;
+
+struct GraphValue {
+  Origin origin = Origin::node;
+  std::string name;        ///< of an input or leaf; for a node's output the model's name of it, or ""
+  Value value;
+  ConstantBytes bytes;     ///< of a constant, if small
+  int node = -1;           ///< producer, for origin node
+  int output = 0;          ///< which of its outputs
+};
+
+struct Node {
+  Op op;
+  std::vector<ValueId> inputs;   ///< `absent` where an optional operand is missing
+  std::vector<ValueId> outputs;
+  std::string name;              ///< the model's name of the node, or ""
+
+  template <class T>
+  const T* as() const noexcept {
+    return op.as<T>();
+  }
+};
+
+struct Output {
+  std::string name;
+  ValueId value = absent;
+};
+
+/// An immutable program over tensors: nodes are sorted, nothing dangles, every value is defined before it is used.
+class Graph {
+ public:
+  const std::vector<GraphValue>& values() const { return values_; }
+  const std::vector<Node>& nodes() const { return nodes_; }
+  const std::vector<ValueId>& inputs() const { return inputs_; }    ///< origin input, in order
+  const std::vector<Output>& outputs() const { return outputs_; }
+  const std::vector<Constraint>& constraints() const { return constraints_; }
+
+  const GraphValue& value(ValueId id) const { return values_[static_cast<size_t>(id)]; }
+  const ValueType& type(ValueId id) const { return value(id).value.type; }
+  /// How often each value is used: by nodes and as an output.
+  std::vector<int> use_counts() const;
+  /// Leaves and slots: every value of origin weight, constant or slot, in order.
+  std::vector<ValueId> leaves() const;
+
+ private:
+  friend class GraphBuilder;
+  std::vector<GraphValue> values_;
+  std::vector<Node> nodes_;
+  std::vector<ValueId> inputs_;
+  std::vector<Output> outputs_;
+  std::vector<Constraint> constraints_;
+};
+
+/// Makes a graph, node by node. Types are inferred as nodes are added; a node that does not fit throws BuildError
+/// naming it. Leaves of the same name are one value. In a rewrite it also answers questions about the source graph.
+/// References and pointers that it hands out hold until the next value or node is added.
+class GraphBuilder {
+ public:
+  GraphBuilder() = default;
+
+  ValueId input(std::string name, ValueType type);
+  ValueId weight(const std::string& name, ValueType type);
+  /// `bytes` may be null; where given and small they are kept, and known values are read from them.
+  ValueId constant(const std::string& name, ValueType type, ConstantBytes bytes);
+  ValueId slot(const std::string& name, ValueType type);
+  /// A small unnamed constant (named "#0", "#1", …; such names are free).
+  ValueId constant(DType dtype, const Shape& shape, base::Bytes bytes);
+  /// A node with one output.
+  ValueId add(Op op, std::vector<ValueId> inputs, std::string name = {});
+  std::vector<ValueId> add_node(Op op, std::vector<ValueId> inputs, int outputs, std::string name = {});
+  void output(std::string name, ValueId value);
+  /// Gives a node's output the model's name of it.
+  void name_value(ValueId id, std::string name);
+
+  const GraphValue& value(ValueId id) const { return graph_.value(id); }
+  const ValueType& type(ValueId id) const { return graph_.type(id); }
+  const Dims& dims(ValueId id) const { return *type(id).dims; }
+  const Node* producer(ValueId id) const;
+  /// Exactly one use in the source graph of the rewrite, outputs included (sums over source values that became `id`).
+  bool single_use(ValueId id) const;
+  /// True when the value depends on weights and constants only.
+  bool only_leaves(ValueId id) const;
+
+  /// Removes nodes that nothing needs and numbers the rest densely: inputs, leaves in order of first use, nodes in order.
+  /// Leaves that nothing uses vanish; inputs stay.
+  Graph finish();
+
+ private:
+  friend class Rewriter;
+  Graph graph_;
+  std::vector<int> source_uses_;  // by value of graph_: uses of the source values that became it
+  std::vector<bool> only_leaves_;
+  std::map<std::string, ValueId> leaf_ids_;
+  std::vector<std::vector<Constraint>> node_constraints_;  // by node: those of dead nodes are dropped
+  size_t next_unnamed_ = 0;
+
+  ValueId add_value(GraphValue value, bool only_leaves);
+  void name_if_nameless(int node, const std::string& name);
+  ValueId add_leaf(Origin origin, const std::string& name, ValueType type, ConstantBytes bytes);
+  std::vector<const Value*> operands(const Op& op, std::span<const ValueId> inputs,
+                                     const std::string& where) const;
+  std::string describe(const Op& op, std::span<const ValueId> inputs, const std::string& name) const;
+};
+
+}  // namespace tenon::ir

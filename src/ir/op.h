@@ -1,0 +1,94 @@
+// An op is one struct of a closed list, behind an immutable pointer and a table made from its fields().
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "ir/infer.h"
+#include "ir/scalar.h"
+
+namespace tenon::ir {
+
+/// Facts about an op that hold for all its nodes.
+struct OpInfo {
+  std::string_view name;     ///< snake_case, as in the text form
+  int min_inputs = 1;
+  int max_inputs = 1;        ///< -1: any number
+  int max_outputs = 1;
+  bool pure = true;          ///< equal inputs give equal outputs, and nothing else happens
+  bool row_wise = false;     ///< row i of the output needs row i of the first input (and whole smaller operands)
+  bool enlarges = false;     ///< only repeats elements: it is not hoisted
+  uint32_t value_operands = 0;  ///< bit i: infer() reads operand i's elements, so leaves that reach it are frozen
+  uint32_t host_operands = 0;   ///< bit i: operand i must be in host memory when the op runs
+};
+
+/// A named member of an op; fields() returns a tuple of them. An unnamed field ("") is printed bare in the text form.
+template <class Struct, class T>
+struct Field {
+  std::string_view name;
+  T Struct::* member;
+};
+template <class Struct, class T>
+Field(std::string_view, T Struct::*) -> Field<Struct, T>;  // clang 16 lacks aggregate CTAD
+
+/// A field's value by itself: what text form, hash and plan see. Enums, dtypes and layouts are strings.
+using FieldValue = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>, std::vector<double>,
+                                std::vector<std::string>, Dims, Expression>;
+using FieldList = std::vector<std::pair<std::string_view, FieldValue>>;
+
+class Op;
+
+/// The functions of one op type, made in op_table.cpp.
+struct OpTable {
+  const OpInfo& info;
+  FieldList (*fields)(const void* op);                       ///< all fields, in order
+  FieldList (*changed_fields)(const void* op);               ///< those that differ from the default
+  Op (*make)(const std::vector<std::pair<std::string, FieldValue>>& fields);  ///< throws bad_file: unknown field, wrong type
+  std::vector<Value> (*infer)(const void* op, Infer& in);
+  uint64_t (*hash)(const void* op);
+  bool (*equal)(const void* a, const void* b);
+};
+
+/// The table of an op type; defined for the closed list of ops.h only.
+template <class T>
+const OpTable& op_table();
+
+class Op {
+ public:
+  template <class T>
+    requires requires { T::info; }
+  Op(T op)  // NOLINT: an op struct is an op
+      : data_(std::make_shared<const T>(std::move(op))), table_(&op_table<T>()) {}
+
+  /// The struct, if the op is a T; else nullptr.
+  template <class T>
+  const T* as() const noexcept {
+    return table_ == &op_table<T>() ? static_cast<const T*>(data_.get()) : nullptr;
+  }
+  const OpInfo& info() const noexcept { return table_->info; }
+  const OpTable& table() const noexcept { return *table_; }
+  const void* data() const noexcept { return data_.get(); }
+  uint64_t hash() const { return table_->hash(data_.get()); }
+  std::vector<Value> infer(Infer& in) const { return table_->infer(data_.get(), in); }
+  /// The same op with symbols replaced in its Dims fields.
+  Op substitute(const std::map<std::string, Dim>& bindings) const;
+  friend bool operator==(const Op& a, const Op& b) {
+    return a.table_ == b.table_ && a.table_->equal(a.data_.get(), b.data_.get());
+  }
+
+ private:
+  std::shared_ptr<const void> data_;
+  const OpTable* table_;
+};
+
+/// The op of that name with these fields; throws bad_file for an unknown op or field. For text form and plans.
+Op make_op(std::string_view name, const std::vector<std::pair<std::string, FieldValue>>& fields);
+
+}  // namespace tenon::ir

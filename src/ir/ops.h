@@ -1,0 +1,26 @@
+// The closed list of ops; the only file that names them all.
+#pragma once
+
+#include "ir/ops/batch_norm.h"
+#include "ir/ops/cast.h"
+#include "ir/ops/concat.h"
+#include "ir/ops/conv.h"
+#include "ir/ops/matmul.h"
+#include "ir/ops/pointwise.h"
+#include "ir/ops/pool.h"
+#include "ir/ops/reduce.h"
+#include "ir/ops/reorder.h"
+#include "ir/ops/reshape.h"
+#include "ir/ops/shape.h"
+#include "ir/ops/softmax.h"
+#include "ir/ops/transpose.h"
+
+namespace tenon::ir {
+
+template <class... Ops>
+struct TypeList {};
+
+using OpList = TypeList<AveragePool, BatchNorm, Cast, Concat, Conv, MatMul, MaxPool, Pointwise, Reduce, Reorder,
+                        Reshape, ShapeOf, Softmax, Transpose>;
+
+}  // namespace tenon::ir
