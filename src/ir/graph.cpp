@@ -43,6 +43,13 @@ void check_bytes(const std::string& name, const ValueType& type, base::Bytes byt
   }
 }
 
+void check_extents(const std::string& name, const ValueType& type) {
+  for (const Dim& dim : type.dims.value_or(Dims())) {
+    if (dim.try_constant().value_or(0) >= 0) continue;
+    fail_build(fmt::format("{} is {}; an extent cannot be negative", quoted(name), type.text()));
+  }
+}
+
 bool small(const ConstantBytes& bytes) { return bytes && bytes->size() <= inline_constant_bytes; }
 
 }  // namespace
@@ -75,6 +82,7 @@ ValueId GraphBuilder::add_value(GraphValue value, bool only_leaves) {
 }
 
 ValueId GraphBuilder::input(std::string name, ValueType type) {
+  check_extents(name, type);
   const ValueId id = add_value(
       {.origin = Origin::input, .name = std::move(name), .value = {std::move(type), {}}}, false);
   graph_.inputs_.push_back(id);
@@ -99,6 +107,7 @@ ValueId GraphBuilder::add_leaf(Origin origin, const std::string& name, ValueType
     fail_build(fmt::format("{} {} is {}; the extents of a tensor with bytes must be numbers",
                            origin_name(origin).substr(2), quoted(name), type.text()));
   }
+  check_extents(name, type);
   if (bytes) check_bytes(name, type, *bytes);
   Value known{std::move(type), {}};
   if (small(bytes) && known.type.layout.plain()) known.known = known_elements(known.type, *bytes);
