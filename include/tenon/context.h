@@ -1,0 +1,65 @@
+// Running an engine.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "tenon/engine.h"
+
+namespace tenon {
+
+/// What a run gives: outputs by name, and the version of the weights that made all of them.
+struct Outputs {
+  std::map<std::string, Tensor> tensors;
+  uint64_t version = 0;
+
+  const Tensor& operator[](const std::string& name) const { return tensors.at(name); }
+};
+
+/// One place to run an engine: working memory and the shapes seen. One thread at a time; make one
+/// for each thread. Keeps the engine alive.
+class TENON_API Context {
+ public:
+  explicit Context(const Engine& engine);
+  ~Context();
+  Context(Context&&) noexcept;
+  Context& operator=(Context&&) noexcept;
+
+  /// Runs with the current weights (or `weights`), which stay the same to its end. Outputs are
+  /// fresh tensors. Throws InputError (names, dtypes, shapes, a data error), NotReadyError.
+  Outputs run(const std::map<std::string, TensorView>& inputs, const WeightSet& weights = {});
+  /// Writes the outputs named in `out` where they point to (dense, right dtype and shape), without
+  /// allocating once the shapes have been seen; outputs that are not named are not given. Returns
+  /// the version.
+  uint64_t run(const std::map<std::string, TensorView>& inputs,
+               const std::map<std::string, TensorView>& out, const WeightSet& weights = {});
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Contexts of one engine for callers on any thread: each run takes a free one, or makes one.
+/// Thread-safe.
+class TENON_API ContextPool {
+ public:
+  explicit ContextPool(const Engine& engine);
+  /// As Context::run.
+  Outputs run(const std::map<std::string, TensorView>& inputs, const WeightSet& weights = {});
+  uint64_t run(const std::map<std::string, TensorView>& inputs,
+               const std::map<std::string, TensorView>& out, const WeightSet& weights = {});
+
+ private:
+  using Lease = std::unique_ptr<Context, std::function<void(Context*)>>;
+  Lease take();
+
+  Engine engine_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Context>> free_;
+};
+
+}  // namespace tenon

@@ -1,0 +1,147 @@
+// A compiled network with its weights.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "tenon/error.h"
+#include "tenon/tensor.h"
+
+namespace tenon {
+
+/// Called with what is being done and the fraction done (0 to 1), from the working thread.
+using Progress = std::function<void(std::string_view stage, double fraction)>;
+
+/// Where a refit writes: into memory of its own (runs go on), or over the weights (runs wait, half
+/// the memory).
+enum class Memory { double_, in_place };
+/// Whether the engine remembers where each weight's bytes are (partial refits, readback, save,
+/// reset), or forgets.
+enum class Sources { keep, drop };
+
+/// An input or output.
+struct Port {
+  std::string name;
+  DType dtype = DType::f32;
+  std::vector<std::string>
+      shape;  ///< a number, or an expression over named extents: {"n", "1", "28", "28"}
+};
+
+/// A refittable weight.
+struct WeightInfo {
+  std::string name;
+  DType dtype = DType::f32;
+  Shape shape;
+  bool guarded = false;              ///< the build used its value: a refit must bring the same bits
+  std::vector<std::string> slots;    ///< the engine's tables that are made from it
+  std::vector<std::string> kernels;  ///< the kernels that read those
+};
+
+/// A frozen tensor, and why.
+struct ConstantInfo {
+  std::string name;
+  DType dtype = DType::f32;
+  Shape shape;
+  std::string reason;
+};
+
+/// What a refit did.
+struct RefitReport {
+  std::vector<std::string> changed;  ///< weights that were given
+  std::vector<std::string> ignored;  ///< names that the engine does not need, with the reason
+  std::map<std::string, int64_t>
+      overflowed;  ///< by weight: finite values that became infinite in its dtype
+  double seconds = 0;
+  uint64_t bytes = 0;    ///< bytes of slots written
+  uint64_t version = 0;  ///< of the weights now current
+};
+
+/// One complete, immutable set of weights of one engine. Copies share it; it keeps its memory while
+/// it is held.
+class TENON_API WeightSet {
+ public:
+  WeightSet() = default;
+  /// Rises with every set an engine makes; 0 for an empty handle.
+  uint64_t version() const noexcept;
+  explicit operator bool() const noexcept { return data_ != nullptr; }
+
+  struct Data;
+  explicit WeightSet(std::shared_ptr<Data> data);
+  const std::shared_ptr<Data>& data() const noexcept { return data_; }
+
+ private:
+  std::shared_ptr<Data> data_;
+  std::shared_ptr<void> hold_;  // counts the handles outside of runs
+};
+
+struct LoadOptions {
+  std::string device;         ///< "": the device that the plan was built for
+  int threads = 0;            ///< 0: all physical cores
+  bool time_tactics = false;  ///< choose kernels by timing here instead of by the plan's record
+  Memory memory = Memory::double_;
+  int sets = 2;
+  Sources sources = Sources::keep;
+  std::stop_token stop;
+  Progress progress;
+};
+
+struct SaveOptions {
+  bool strip = false;      ///< leave the refittable weights out
+  bool identical = false;  ///< the saved plan takes only weights with these digests
+  std::stop_token stop;
+};
+
+/// A compiled network. Copies are handles of one engine. All methods may be called from any thread.
+class TENON_API Engine {
+ public:
+  /// Throws PlanError, io, unavailable. A stripped plan loads and is not ready().
+  static Engine load(const std::filesystem::path& path, const LoadOptions& options = {});
+  /// Writes beside the target and renames: an error leaves the old file.
+  void save(const std::filesystem::path& path, const SaveOptions& options = {}) const;
+
+  std::vector<Port> inputs() const;
+  std::vector<Port> outputs() const;
+  const std::string& device() const;
+
+  /// Refittable weights, sorted by name, guarded ones included.
+  std::vector<WeightInfo> weights() const;
+  std::vector<ConstantInfo> constants() const;
+  /// The current value of a weight in the user's layout. Throws Error(not_ready) where there is
+  /// none.
+  Tensor read_weight(const std::string& name) const;
+  /// "xxh3:…" of read_weight()'s bytes.
+  std::string digest(const std::string& name) const;
+
+  /// All weights are there.
+  bool ready() const;
+  /// Version of the current weights; 0 when not ready.
+  uint64_t version() const;
+  WeightSet current() const;
+  /// Makes a set of this engine the current one: atomic; runs under way finish with theirs.
+  void publish(const WeightSet& set);
+
+  /// refitter().load(file) and commit().
+  RefitReport refit(const std::filesystem::path& file, bool strict = false);
+  /// Reads the views while it packs; they are not kept.
+  RefitReport refit(const std::map<std::string, TensorView>& weights, bool strict = false);
+  /// Back to the weights that the engine was built or loaded with.
+  RefitReport reset();
+
+  /// Kernels, timings and refusals for each node, as text.
+  std::string explain() const;
+
+  struct Impl;
+  explicit Engine(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+  const std::shared_ptr<Impl>& impl() const noexcept { return impl_; }
+
+ private:
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace tenon

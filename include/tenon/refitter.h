@@ -1,0 +1,48 @@
+// Replacing the weights of an engine.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tenon/engine.h"
+
+namespace tenon {
+
+/// Replaces named weights of an engine. Not thread-safe itself; contexts may keep running. Problems
+/// are collected and reported together by prepare() and commit().
+class TENON_API Refitter {
+ public:
+  explicit Refitter(const Engine& engine, bool strict = false);
+  ~Refitter();
+  Refitter(Refitter&&) noexcept;
+  Refitter& operator=(Refitter&&) noexcept;
+
+  /// Copies; forgotten by a successful commit().
+  void set(std::string_view name, const TensorView& weight);
+  /// Read at every commit, stays set until unset(); the caller keeps the bytes alive that long.
+  void borrow(std::string_view name, const TensorView& weight);
+  void unset(std::string_view name);
+  /// safetensors (also a plan), ONNX, npz, or a folder of shards. Opens the file now, reads it at
+  /// commit. A later set, borrow or load of a name wins.
+  void load(const std::filesystem::path& file);
+  /// What must still come before commit(): relative to what is set.
+  std::vector<std::string> missing() const;
+  /// Makes a complete set without publishing it. All or nothing: throws RefitError with every
+  /// problem. In-place engines cannot: Error(unsupported).
+  WeightSet prepare();
+  /// publish(prepare()), in one hold of the writer's lock.
+  RefitReport commit();
+  /// Lets prepare() and commit() be stopped from another thread: Error(cancelled), nothing has
+  /// changed.
+  void set_stop_token(std::stop_token stop);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tenon

@@ -1,0 +1,106 @@
+// Dtypes, views of tensors in the caller's memory, and tensors that own their bytes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tenon/export.h"
+
+namespace tenon {
+
+/// Element types. Sizes are fixed; `bool_` is one byte, 0 or 1. Values are stable (plans hold
+/// names, not numbers).
+enum class DType : uint8_t {
+  f64,
+  f32,
+  f16,
+  bf16,
+  i64,
+  i32,
+  i16,
+  i8,
+  u64,
+  u32,
+  u16,
+  u8,
+  bool_,
+};
+
+inline constexpr int kDTypes = 13;
+
+/// Bytes of one element.
+TENON_API size_t size_of(DType dtype) noexcept;
+/// "f32", "bool", …; the names of Tenon's text form.
+TENON_API std::string_view to_string(DType dtype) noexcept;
+TENON_API bool is_floating(DType dtype) noexcept;
+/// Signed or unsigned integers; bool is not one.
+TENON_API bool is_integer(DType dtype) noexcept;
+
+/// Extents of a tensor, outermost first; a scalar's is empty.
+using Shape = std::vector<int64_t>;
+
+/// "[2, 3]".
+TENON_API std::string to_string(std::span<const int64_t> shape);
+/// Product of the extents; throws InputError when one is negative or the product overflows.
+TENON_API int64_t element_count(std::span<const int64_t> shape);
+
+/// A tensor in somebody else's memory: the caller keeps the bytes alive for as long as the callee
+/// says.
+struct TensorView {
+  const void* data = nullptr;
+  DType dtype = DType::f32;
+  Shape shape;
+  Shape strides;  ///< in elements; empty means dense, row-major. May be zero or negative.
+
+  TensorView() = default;
+  TensorView(const void* data, DType dtype, Shape shape, Shape strides = {})
+      : data(data), dtype(dtype), shape(std::move(shape)), strides(std::move(strides)) {}
+  /// A dense view of f32 values; their count must equal the shape's (checked where it is used).
+  TensorView(std::span<const float> values, Shape shape)
+      : data(values.data()), dtype(DType::f32), shape(std::move(shape)) {}
+
+  size_t bytes() const { return static_cast<size_t>(element_count(shape)) * size_of(dtype); }
+};
+
+/// A dense, row-major tensor in host memory (64-byte aligned). Copies share the bytes.
+class TENON_API Tensor {
+ public:
+  Tensor() = default;
+  /// Fresh, uninitialised memory. Throws InputError for an impossible shape, std::bad_alloc for too
+  /// large a one.
+  Tensor(DType dtype, Shape shape);
+  /// Wraps memory that `owner` keeps alive.
+  Tensor(DType dtype, Shape shape, std::shared_ptr<void> owner, void* data)
+      : dtype_(dtype), shape_(std::move(shape)), owner_(std::move(owner)), data_(data) {}
+
+  DType dtype() const noexcept { return dtype_; }
+  const Shape& shape() const noexcept { return shape_; }
+  void* data() noexcept { return data_; }
+  const void* data() const noexcept { return data_; }
+  size_t bytes() const { return static_cast<size_t>(element_count(shape_)) * size_of(dtype_); }
+  /// The elements as T; the caller answers for T being the dtype's type.
+  template <class T>
+  std::span<T> as() {
+    return {static_cast<T*>(data_), static_cast<size_t>(element_count(shape_))};
+  }
+  template <class T>
+  std::span<const T> as() const {
+    return {static_cast<const T*>(data_), static_cast<size_t>(element_count(shape_))};
+  }
+  operator TensorView() const { return {data_, dtype_, shape_}; }  // NOLINT: a tensor is viewable
+  /// Shared ownership of the bytes, for wrappers such as DLPack.
+  const std::shared_ptr<void>& owner() const noexcept { return owner_; }
+
+ private:
+  DType dtype_ = DType::f32;
+  Shape shape_;
+  std::shared_ptr<void> owner_;
+  void* data_ = nullptr;
+};
+
+}  // namespace tenon
