@@ -1,0 +1,23 @@
+// The backends that this build has.
+#include "runtime/backends.h"
+
+#include "base/error.h"
+#include "base/thread_pool.h"
+#include "cpu/cpu.h"
+
+namespace tenon::runtime {
+
+std::shared_ptr<kernel::Backend> make_backend(const std::string& device, int threads) {
+  if (threads < 0) {
+    base::fail(ErrorCode::invalid_input, "threads: {} is negative; give 0 for all cores", threads);
+  }
+  const int wide = threads > 0 ? threads : base::default_threads();
+  if (device == "cpu") return cpu::cpu_backend(wide);
+#ifdef TENON_FAR
+  if (device == "far") return cpu::far_backend(wide);
+#endif
+  base::fail(ErrorCode::unavailable, "device \"{}\" is not available in this build; it has: cpu",
+             device);
+}
+
+}  // namespace tenon::runtime

@@ -1,0 +1,16 @@
+// From the name of a device to a backend. backends.cpp is the only file that knows which backends
+// are compiled in.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "kernel/backend.h"
+
+namespace tenon::runtime {
+
+/// "cpu" (and "far" in test builds). Throws Error(unavailable) naming the device when it is not
+/// here: there is no silent fall-back. `threads` 0: all physical cores.
+std::shared_ptr<kernel::Backend> make_backend(const std::string& device, int threads);
+
+}  // namespace tenon::runtime

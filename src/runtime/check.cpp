@@ -1,0 +1,208 @@
+// All problems of a refit, found before the first byte changes.
+#include <algorithm>
+#include <cstring>
+
+#include "base/convert.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/text.h"
+#include "runtime/engine_impl.h"
+#include "runtime/evaluate.h"
+
+namespace tenon::runtime {
+namespace {
+
+using Impl = Engine::Impl;
+
+LeafBytes bytes_of(const Given& given, const ir::Leaf& leaf) {
+  LeafBytes bytes{.name = leaf.name, .dtype = leaf.type.dtype};
+  if (given.kind == Given::Kind::borrow) {
+    bytes.view = &given.view;
+  } else {
+    bytes.source = given.source.get();
+  }
+  return bytes;
+}
+
+std::vector<std::byte> read_whole(const LeafBytes& bytes, const ir::Leaf& leaf) {
+  std::vector<std::byte> out(leaf.type.bytes());
+  RefitStats stats;
+  read_leaf(bytes, out.data(), stats, {});
+  return out;
+}
+
+// One refit's check: collects sentences for one given weight after another.
+class Check {
+ public:
+  Check(const Impl& engine, const GivenWeights& given, bool strict)
+      : engine_(engine), given_(given), strict_(strict) {
+    accepted_.by_leaf.resize(engine.leaves.size());
+  }
+
+  Accepted run() {
+    for (const auto& [name, given] : given_) weight(name, given);
+    for (const std::string& name : engine_.missing(given_)) {
+      problem("weights: {} is missing; give it too", base::quoted(name));
+    }
+    if (!problems_.empty()) throw RefitError(std::move(problems_));
+    return std::move(accepted_);
+  }
+
+ private:
+  template <class... Args>
+  void problem(fmt::format_string<Args...> format, Args&&... args) {
+    problems_.push_back(fmt::format(format, std::forward<Args>(args)...));
+  }
+
+  void ignore(const std::string& name, const std::string& reason) {
+    if (strict_) {
+      problem("weights: {} is not used: {} (strict)", base::quoted(name), reason);
+    } else {
+      accepted_.ignored.push_back(fmt::format("{}: {}", base::quoted(name), reason));
+    }
+  }
+
+  void weight(const std::string& name, const Given& given) {
+    const auto found = engine_.leaf_index.find(name);
+    if (found == engine_.leaf_index.end()) return unknown(name, given);
+    const LeafState& state = engine_.leaves[found->second];
+    if (!fits(state, given)) return;
+    try {
+      if (!state.leaf.refittable) return frozen(found->second, given);
+      if (!guard_holds(state, given) || !identity_holds(state, given)) return;
+    } catch (const Error& error) {
+      return problem("weights: {}: {}", base::quoted(name), error.what());
+    }
+    accepted_.by_leaf[found->second] = &given;
+    accepted_.changed.push_back(name);
+  }
+
+  void unknown(const std::string& name, const Given& given) {
+    const DType dtype = given.dtype();
+    if (is_integer(dtype) || dtype == DType::bool_) {
+      return ignore(name, fmt::format("not in this engine, and {}", to_string(dtype)));
+    }
+    if (const std::string twin = storage_twin(name, given); !twin.empty()) {
+      return ignore(
+          name, fmt::format("not in this engine; shares its storage with {}", base::quoted(twin)));
+    }
+    std::vector<std::string> names;
+    for (const LeafState& state : engine_.leaves) names.push_back(state.leaf.name);
+    const std::string near = base::nearest(name, names);
+    problem("weights: {} is not in this engine{}", base::quoted(name),
+            near.empty() ? "; see engine.weights for the names"
+                         : "; the nearest is " + base::quoted(near));
+  }
+
+  // The known weight whose bytes these are too: tied tensors of a state_dict under a second name.
+  std::string storage_twin(const std::string& name, const Given& given) const {
+    if (!given.shares_storage_with.empty()) return given.shares_storage_with;
+    if (given.kind != Given::Kind::borrow) return {};
+    for (const auto& [other, twin] : given_) {
+      if (other != name && twin.kind == Given::Kind::borrow && twin.view.data == given.view.data &&
+          engine_.leaf_index.contains(other)) {
+        return other;
+      }
+    }
+    return {};
+  }
+
+  bool fits(const LeafState& state, const Given& given) {
+    const ir::Leaf& leaf = state.leaf;
+    const Shape shape = leaf.type.shape();
+    if (given.shape() != shape) {
+      problem("weights: {} has shape {}, the engine's has {}", base::quoted(leaf.name),
+              to_string(given.shape()), to_string(shape));
+      return false;
+    }
+    if (!base::converts(given.dtype(), leaf.type.dtype)) {
+      problem("weights: {} is {}, the engine's is {}; convert it first", base::quoted(leaf.name),
+              to_string(given.dtype()), to_string(leaf.type.dtype));
+      return false;
+    }
+    if (!given.consumers.empty() && !leaf.consumers.empty() && given.consumers != leaf.consumers) {
+      problem(
+          "weights: {} feeds {} (operand {}) in {}, and {} (operand {}) in the engine; its names "
+          "have shifted, "
+          "refit from a file with the model's own",
+          base::quoted(leaf.name), given.consumers[0].op_type, given.consumers[0].operand,
+          base::quoted(given.file), leaf.consumers[0].op_type, leaf.consumers[0].operand);
+      return false;
+    }
+    return true;
+  }
+
+  void frozen(size_t index, const Given& given) {
+    const ir::Leaf& leaf = engine_.leaves[index].leaf;
+    const Source source = engine_.source_of(index);
+    if (source) {
+      const LeafBytes old{.source = source.get(), .name = leaf.name, .dtype = leaf.type.dtype};
+      if (read_whole(old, leaf) == read_whole(bytes_of(given, leaf), leaf)) {
+        return ignore(leaf.name, "frozen, and has the same value");
+      }
+    }
+    problem("weights: {} is frozen: {}; build with refit=… naming it to change it",
+            base::quoted(leaf.name), leaf.reason);
+  }
+
+  bool guard_holds(const LeafState& state, const Given& given) {
+    if (!state.guard) return true;
+    if (read_whole(bytes_of(given, state.leaf), state.leaf) == state.guard->bytes) return true;
+    problem(
+        "weights: {} has another value than the build used in pass \"{}\"; build with "
+        "without={{\"{}\"}} to refit it",
+        base::quoted(state.leaf.name), state.guard->pass, state.guard->pass);
+    return false;
+  }
+
+  bool identity_holds(const LeafState& state, const Given& given) {
+    if (!engine_.file.identical) return true;
+    base::Digester digester;
+    digester.update(read_whole(bytes_of(given, state.leaf), state.leaf));
+    if (digester.finish() == state.digest) return true;
+    problem(
+        "weights: {} differs from the weights that this plan was saved for (identical=True, {})",
+        base::quoted(state.leaf.name), state.digest);
+    return false;
+  }
+
+  const Impl& engine_;
+  const GivenWeights& given_;
+  bool strict_;
+  Accepted accepted_;
+  std::vector<std::string> problems_;
+};
+
+}  // namespace
+}  // namespace tenon::runtime
+
+namespace tenon {
+
+using namespace runtime;
+
+Accepted Engine::Impl::check(const GivenWeights& given, bool strict) const {
+  return Check(*this, given, strict).run();
+}
+
+std::vector<std::string> Engine::Impl::missing(const GivenWeights& given) const {
+  std::vector<bool> here(leaves.size()), needed(leaves.size());
+  for (const auto& [name, unused] : given) {
+    if (const auto found = leaf_index.find(name); found != leaf_index.end())
+      here[found->second] = true;
+  }
+  const bool ready = current() != nullptr;
+  for (size_t slot = 0; slot < slot_leaves.size(); ++slot) {
+    const auto& feeds = slot_leaves[slot];
+    const bool touched =
+        !ready || std::any_of(feeds.begin(), feeds.end(), [&](size_t leaf) { return here[leaf]; });
+    if (!touched) continue;
+    for (const size_t leaf : feeds) needed[leaf] = true;
+  }
+  std::vector<std::string> names;
+  for (size_t leaf = 0; leaf < leaves.size(); ++leaf) {
+    if (needed[leaf] && !here[leaf] && !source_of(leaf)) names.push_back(leaves[leaf].leaf.name);
+  }
+  return names;
+}
+
+}  // namespace tenon

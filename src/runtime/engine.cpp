@@ -1,0 +1,268 @@
+// Engine: what it is made of, and its public face.
+#include "tenon/engine.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/text.h"
+#include "runtime/backends.h"
+#include "runtime/engine_impl.h"
+#include "runtime/evaluate.h"
+#include "tenon/refitter.h"
+
+namespace tenon {
+
+using namespace runtime;
+
+namespace {
+
+std::vector<Port> ports(const ir::Graph& graph,
+                        std::span<const std::pair<std::string, ir::ValueId>> values) {
+  std::vector<Port> result;
+  for (const auto& [name, id] : values) {
+    Port port{name, graph.type(id).dtype, {}};
+    for (const ir::Dim& dim : *graph.type(id).dims) port.shape.push_back(dim.text());
+    result.push_back(std::move(port));
+  }
+  return result;
+}
+
+void check_options(const EngineOptions& options) {
+  if (options.sets < 2) {
+    base::fail(ErrorCode::invalid_input, "sets: {} is too few; a refit beside runs needs 2 or more",
+               options.sets);
+  }
+}
+
+Source guard_source(const ir::Leaf& leaf, const ir::Guard& guard) {
+  return std::make_shared<weights::TensorSource>(weights::make_source(
+      leaf.name, leaf.type.dtype, leaf.type.shape(), base::memory_source(guard.bytes), 0));
+}
+
+}  // namespace
+
+Engine::Impl::Impl(plan::PlanFile plan_file, std::shared_ptr<kernel::Backend> on,
+                   const lower::Options& lowering, const EngineOptions& engine_options)
+    : backend(std::move(on)), options(engine_options), file(std::move(plan_file)) {
+  check_options(options);
+  const ir::Program& program = file.plan.program;
+  lowered = lower::lower(program, *backend, lowering);
+  pool = std::make_shared<SlotPool>(backend);
+  for (const ir::Leaf& leaf : program.leaves) {
+    leaf_index.emplace(leaf.name, leaves.size());
+    leaves.push_back({.leaf = leaf});
+    if (const auto found = file.digests.find(leaf.name); found != file.digests.end())
+      leaves.back().digest = found->second;
+    const auto source = file.sources.find(leaf.name);
+    original.push_back(source == file.sources.end()
+                           ? nullptr
+                           : std::make_shared<weights::TensorSource>(source->second));
+  }
+  for (const ir::Guard& guard : program.guards) {
+    const size_t leaf = leaf_named(guard.weight);
+    leaves[leaf].guard = &guard;
+    if (!original[leaf]) original[leaf] = guard_source(leaves[leaf].leaf, guard);
+  }
+  slot_values = lowered.main.graph.leaves();
+  for (const lower::SlotProgram& slot : lowered.slots) {
+    std::vector<size_t>& feeds = slot_leaves.emplace_back();
+    for (const std::string& name : slot.leaves) {
+      feeds.push_back(leaf_named(name));
+      leaves[feeds.back()].slots.push_back(slot_leaves.size() - 1);
+    }
+  }
+}
+
+size_t Engine::Impl::leaf_named(std::string_view name) const {
+  if (const auto found = leaf_index.find(name); found != leaf_index.end()) return found->second;
+  std::vector<std::string> names;
+  for (const LeafState& state : leaves) names.push_back(state.leaf.name);
+  const std::string near = base::nearest(name, names);
+  base::fail(ErrorCode::invalid_input, "weight {} is not in this engine{}", base::quoted(name),
+             near.empty() ? "" : "; the nearest is " + base::quoted(near));
+}
+
+Engine::Impl::DataPtr Engine::Impl::current() const {
+  const std::lock_guard lock(state);
+  return current_;
+}
+
+Engine::Impl::DataPtr Engine::Impl::set_for_run() const {
+  if (DataPtr set = current()) return set;
+  throw NotReadyError(
+      "the engine has no weights yet; refit it first (engine.refit, or tenon refit PLAN WEIGHTS)");
+}
+
+Source Engine::Impl::source_of(size_t leaf) const {
+  const LeafState& known = leaves[leaf];
+  if (!known.leaf.refittable || known.guard) return original[leaf];
+  const std::lock_guard lock(state);
+  if (current_) return current_->sources[leaf];
+  return lost_ ? lost_->sources[leaf] : original[leaf];
+}
+
+std::vector<Port> Engine::inputs() const {
+  const ir::Graph& graph = impl_->file.plan.program.main;
+  std::vector<std::pair<std::string, ir::ValueId>> values;
+  for (const ir::ValueId id : graph.inputs()) values.emplace_back(graph.value(id).name, id);
+  return ports(graph, values);
+}
+
+std::vector<Port> Engine::outputs() const {
+  const ir::Graph& graph = impl_->file.plan.program.main;
+  std::vector<std::pair<std::string, ir::ValueId>> values;
+  for (const ir::Output& output : graph.outputs()) values.emplace_back(output.name, output.value);
+  return ports(graph, values);
+}
+
+const std::string& Engine::device() const { return impl_->options.device; }
+
+std::vector<WeightInfo> Engine::weights() const {
+  std::vector<WeightInfo> infos;
+  for (const LeafState& state : impl_->leaves) {
+    if (!state.leaf.refittable) continue;
+    WeightInfo info{state.leaf.name,
+                    state.leaf.type.dtype,
+                    state.leaf.type.shape(),
+                    state.guard != nullptr,
+                    {},
+                    {}};
+    for (const size_t slot : state.slots) {
+      info.slots.push_back(impl_->lowered.slots[slot].name);
+      for (std::string& kernel : impl_->lowered.kernels_of_slot(slot))
+        info.kernels.push_back(std::move(kernel));
+    }
+    infos.push_back(std::move(info));
+  }
+  return infos;
+}
+
+std::vector<ConstantInfo> Engine::constants() const {
+  std::vector<ConstantInfo> infos;
+  for (const LeafState& state : impl_->leaves) {
+    const ir::Leaf& leaf = state.leaf;
+    if (!leaf.refittable)
+      infos.push_back({leaf.name, leaf.type.dtype, leaf.type.shape(), leaf.reason});
+  }
+  return infos;
+}
+
+Tensor Engine::read_weight(const std::string& name) const {
+  const size_t leaf = impl_->leaf_named(name);
+  const ir::Leaf& info = impl_->leaves[leaf].leaf;
+  const Source source = impl_->source_of(leaf);
+  if (!source) {
+    base::fail(ErrorCode::not_ready, "weight {} cannot be read: {}", base::quoted(name),
+               impl_->options.sources == Sources::drop
+                   ? "the engine drops its sources (sources=\"drop\")"
+                   : "the engine has not been refitted yet");
+  }
+  Tensor tensor(info.type.dtype, info.type.shape());
+  source->bytes->check_unchanged();
+  RefitStats unused;
+  read_leaf({.source = source.get(), .name = info.name, .dtype = info.type.dtype}, tensor.data(),
+            unused, {});
+  source->bytes->check_unchanged();
+  return tensor;
+}
+
+std::string Engine::digest(const std::string& name) const {
+  const Tensor tensor = read_weight(name);
+  return base::digest({static_cast<const std::byte*>(tensor.data()), tensor.bytes()});
+}
+
+bool Engine::ready() const { return impl_->current() != nullptr; }
+
+uint64_t Engine::version() const {
+  const Impl::DataPtr set = impl_->current();
+  return set ? set->version : 0;
+}
+
+WeightSet Engine::current() const { return WeightSet(impl_->current()); }
+
+void Engine::publish(const WeightSet& set) {
+  if (!set || set.data()->engine != impl_.get()) {
+    base::fail(ErrorCode::invalid_input, "publish: the weight set is {}",
+               set ? "another engine's" : "empty");
+  }
+  if (impl_->options.memory == Memory::in_place && set.data() != impl_->current()) {
+    base::fail(ErrorCode::unsupported,
+               "publish: an engine with memory=\"in_place\" holds one set of weights only");
+  }
+  const std::lock_guard lock(impl_->writer);
+  impl_->publish(set.data());
+}
+
+RefitReport Engine::refit(const std::filesystem::path& path, bool strict) {
+  Refitter refitter(*this, strict);
+  refitter.load(path);
+  return refitter.commit();
+}
+
+RefitReport Engine::refit(const std::map<std::string, TensorView>& weights, bool strict) {
+  Refitter refitter(*this, strict);
+  for (const auto& [name, view] : weights) refitter.borrow(name, view);
+  return refitter.commit();
+}
+
+RefitReport Engine::reset() {
+  GivenWeights given;
+  for (size_t leaf = 0; leaf < impl_->leaves.size(); ++leaf) {
+    const LeafState& state = impl_->leaves[leaf];
+    if (!state.leaf.refittable) continue;
+    if (!impl_->original[leaf]) {
+      base::fail(ErrorCode::not_ready,
+                 "reset: the engine was made without weight {}, or drops its sources",
+                 base::quoted(state.leaf.name));
+    }
+    given.emplace(state.leaf.name,
+                  Given{.kind = Given::Kind::set, .source = impl_->original[leaf]});
+  }
+  return impl_->commit(given, false, {});
+}
+
+std::string Engine::explain() const {
+  std::vector<lower::Explanation> nodes;
+  lower::Options lowering;
+  lowering.tactics = lower::Tactics::recorded;
+  lowering.record = &impl_->lowered.record;
+  lowering.ranges = impl_->file.plan.ranges;
+  lowering.explain = &nodes;
+  lower::lower(impl_->file.plan.program, *impl_->backend, lowering);
+  std::string text;
+  for (const lower::Explanation& node : nodes) {
+    text += node.node + "\n";
+    for (size_t i = 0; i < node.candidates.size(); ++i) {
+      const auto& candidate = node.candidates[i];
+      text += fmt::format("  {} {}{}{}", static_cast<int>(i) == node.chosen ? "*" : " ",
+                          candidate.kernel, candidate.tactic.empty() ? "" : "/", candidate.tactic);
+      if (!candidate.refusal.empty()) text += ": refused: " + candidate.refusal;
+      if (candidate.seconds > 0) text += fmt::format(": {:.1f} us", candidate.seconds * 1e6);
+      if (candidate.refusal.empty())
+        text += fmt::format(", {} bytes of packed weights", candidate.refit_bytes);
+      text += "\n";
+    }
+  }
+  return text;
+}
+
+std::shared_ptr<Engine::Impl> runtime::make_engine(plan::PlanFile file,
+                                                   std::shared_ptr<kernel::Backend> backend,
+                                                   const lower::Options& lowering,
+                                                   const EngineOptions& options) {
+  auto engine =
+      std::make_shared<Engine::Impl>(std::move(file), std::move(backend), lowering, options);
+  if (engine->missing({}).empty()) engine->refit_all(lowering.stop);
+  if (options.sources == Sources::drop) {
+    for (size_t leaf = 0; leaf < engine->leaves.size(); ++leaf) {
+      const LeafState& state = engine->leaves[leaf];
+      if (state.leaf.refittable && !state.guard) engine->original[leaf] = nullptr;
+    }
+    engine->file.sources.clear();
+  }
+  return engine;
+}
+
+}  // namespace tenon

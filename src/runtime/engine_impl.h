@@ -1,0 +1,154 @@
+// The state of an engine, and the steps of a refit over it.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/file_writer.h"
+#include "lower/lower.h"
+#include "plan/plan_file.h"
+#include "runtime/run_gate.h"
+#include "runtime/slot_pool.h"
+#include "runtime/weight_set.h"
+#include "tenon/engine.h"
+
+namespace tenon::runtime {
+
+/// What an engine was made with, beside its program.
+struct EngineOptions {
+  std::string device = "cpu";
+  int threads = 0;
+  Memory memory = Memory::double_;
+  int sets = 2;
+  Sources sources = Sources::keep;
+};
+
+/// One row of the leaf table with what a refit needs of it.
+struct LeafState {
+  ir::Leaf leaf;
+  const ir::Guard* guard = nullptr;  ///< where the build used its value
+  std::vector<size_t> slots;         ///< indices of the slots that are made from it
+  std::string digest;                ///< of a stripped or identical plan: what it had when saved
+};
+
+/// How a weight was given to a refitter.
+struct Given {
+  enum class Kind { set, borrow, file };
+  Kind kind = Kind::set;
+  Source source;                          ///< of set and file
+  TensorView view;                        ///< of borrow
+  std::string file;                       ///< of file: the path as given
+  std::vector<base::Consumer> consumers;  ///< of an ONNX file
+  std::string shares_storage_with;        ///< of file: see weights::WeightFile
+
+  DType dtype() const { return kind == Kind::borrow ? view.dtype : source->dtype; }
+  const Shape& shape() const { return kind == Kind::borrow ? view.shape : source->shape; }
+};
+using GivenWeights = std::map<std::string, Given, std::less<>>;
+
+/// What check() lets through.
+struct Accepted {
+  std::vector<const Given*> by_leaf;  ///< null: keeps its source
+  std::vector<std::string> changed;
+  std::vector<std::string> ignored;
+};
+
+/// Progress of an evaluation that the report wants.
+struct RefitStats {
+  std::map<std::string, int64_t> overflowed;
+  uint64_t bytes = 0;
+};
+
+}  // namespace tenon::runtime
+
+namespace tenon {
+
+struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
+  using Data = WeightSet::Data;
+  using DataPtr = std::shared_ptr<Data>;
+
+  /// Lowers the plan for `backend` and leaves the engine without weights; evaluate them with
+  /// refit_all().
+  Impl(plan::PlanFile file, std::shared_ptr<kernel::Backend> backend,
+       const lower::Options& lowering, const runtime::EngineOptions& options);
+
+  // Immutable after construction.
+  std::shared_ptr<kernel::Backend> backend;
+  runtime::EngineOptions options;
+  plan::PlanFile file;  ///< program, records; its sources are those of reset()
+  lower::Lowered lowered;
+  std::vector<runtime::LeafState> leaves;  ///< as in Program::leaves
+  std::map<std::string, size_t, std::less<>> leaf_index;
+  std::vector<ir::ValueId> slot_values;          ///< by slot: its value in lowered.main
+  std::vector<std::vector<size_t>> slot_leaves;  ///< by slot: indices of its leaves
+  std::vector<runtime::Source>
+      original;  ///< by leaf: what reset() goes back to; frozen leaves, guarded values
+  std::shared_ptr<runtime::SlotPool> pool;
+  std::shared_ptr<runtime::SetLedger> ledger = std::make_shared<runtime::SetLedger>();
+
+  std::mutex writer;         ///< one refit or publish at a time
+  mutable std::mutex state;  ///< guards current_
+  runtime::RunGate gate;     ///< in-place engines: runs and writes exclude each other
+  uint64_t versions = 0;     ///< the last version given; guarded by writer
+
+  /// The weights of a run that starts now; throws NotReadyError.
+  DataPtr set_for_run() const;
+  DataPtr current() const;
+
+  /// First evaluation after build or load, from `original`.
+  void refit_all(const std::stop_token& stop);
+
+  // All of these hold `writer`.
+
+  /// Throws RefitError with every problem.
+  runtime::Accepted check(const runtime::GivenWeights& given, bool strict) const;
+  std::vector<std::string> missing(const runtime::GivenWeights& given) const;
+  /// A complete new set; the current one is untouched. Waits for buffers that runs still read.
+  DataPtr prepare(const runtime::Accepted& accepted, runtime::RefitStats& stats,
+                  const std::stop_token& stop);
+  /// The same over the current set's memory; restores it on failure.
+  void write_in_place(const runtime::Accepted& accepted, runtime::RefitStats& stats,
+                      const std::stop_token& stop);
+  void publish(DataPtr next);
+  /// Evaluates the current set's sources over these slots again; if that fails the engine is not
+  /// ready.
+  void restore(std::span<const size_t> slots) noexcept;
+  /// check, then prepare and publish or write_in_place; fills the report.
+  RefitReport commit(const runtime::GivenWeights& given, bool strict, const std::stop_token& stop);
+
+  /// Where a leaf's bytes are now, or null.
+  runtime::Source source_of(size_t leaf) const;
+  size_t leaf_named(
+      std::string_view name) const;  ///< throws Error(invalid_input) with the nearest name
+
+  void save(base::FileWriter& writer_of_file, const SaveOptions& save_options);
+
+ private:
+  DataPtr current_;
+  DataPtr
+      lost_;  ///< the set whose memory a failed in-place refit spoilt: its sources are still good
+};
+
+}  // namespace tenon
+
+namespace tenon::runtime {
+
+/// build() ends here, and load(): lowers and evaluates everything that has bytes.
+std::shared_ptr<Engine::Impl> make_engine(plan::PlanFile file,
+                                          std::shared_ptr<kernel::Backend> backend,
+                                          const lower::Options& lowering,
+                                          const EngineOptions& options);
+
+/// What load does after opening the file; `backend` null: made from the options or the plan.
+std::shared_ptr<Engine::Impl> load_engine(std::shared_ptr<const base::ByteSource> bytes,
+                                          const LoadOptions& options,
+                                          std::shared_ptr<kernel::Backend> backend = nullptr);
+
+}  // namespace tenon::runtime

@@ -1,0 +1,299 @@
+// Prepare and publish: how an accepted refit becomes the current weights.
+#include <algorithm>
+#include <chrono>
+
+#include "base/convert.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "runtime/engine_impl.h"
+#include "runtime/evaluate.h"
+
+namespace tenon::runtime {
+namespace {
+
+using Impl = Engine::Impl;
+using Data = WeightSet::Data;
+
+// Where the leaves of one refit are read from: what was given, else what the engine has.
+class Reader {
+ public:
+  Reader(const Impl& engine, const Accepted& accepted, const std::vector<Source>& kept)
+      : engine_(engine), accepted_(accepted), kept_(kept) {}
+
+  LeafBytes leaf(size_t index) const {
+    const ir::Leaf& leaf = engine_.leaves[index].leaf;
+    LeafBytes bytes{.name = leaf.name, .dtype = leaf.type.dtype};
+    const Given* given = accepted_.by_leaf[index];
+    if (given && given->kind == Given::Kind::borrow) {
+      bytes.view = &given->view;
+    } else {
+      bytes.source = given ? given->source.get() : kept_[index].get();
+    }
+    return bytes;
+  }
+
+  std::vector<LeafBytes> leaves_of(size_t slot) const {
+    std::vector<LeafBytes> leaves;
+    for (const size_t index : engine_.slot_leaves[slot]) leaves.push_back(leaf(index));
+    return leaves;
+  }
+
+  /// Throws RefitError naming every weight whose file is not what it was.
+  void check_unchanged(std::span<const size_t> slots) const {
+    std::map<const base::ByteSource*, std::string> seen;  // what is wrong with it, or ""
+    std::map<std::string, std::string> problems;
+    for (const size_t slot : slots) {
+      for (const LeafBytes& bytes : leaves_of(slot)) {
+        if (!bytes.source) continue;
+        const base::ByteSource* file = bytes.source->bytes.get();
+        const auto [entry, fresh] = seen.try_emplace(file);
+        if (fresh) entry->second = what_changed(*file);
+        if (!entry->second.empty()) {
+          problems.emplace(bytes.name, fmt::format("weights: \"{}\" must be supplied again: {}",
+                                                   bytes.name, entry->second));
+        }
+      }
+    }
+    if (problems.empty()) return;
+    std::vector<std::string> sentences;
+    for (auto& [name, sentence] : problems) sentences.push_back(std::move(sentence));
+    throw RefitError(std::move(sentences));
+  }
+
+ private:
+  static std::string what_changed(const base::ByteSource& file) {
+    try {
+      file.check_unchanged();
+      return {};
+    } catch (const Error& error) {
+      return error.what();
+    }
+  }
+
+  const Impl& engine_;
+  const Accepted& accepted_;
+  const std::vector<Source>& kept_;
+};
+
+std::vector<size_t> touched_slots(const Impl& engine, const Accepted& accepted, bool all) {
+  std::vector<size_t> slots;
+  for (size_t slot = 0; slot < engine.slot_leaves.size(); ++slot) {
+    const auto& feeds = engine.slot_leaves[slot];
+    const bool touched = std::any_of(
+        feeds.begin(), feeds.end(), [&](size_t leaf) { return accepted.by_leaf[leaf] != nullptr; });
+    if (all || touched) slots.push_back(slot);
+  }
+  return slots;
+}
+
+// Kernels read slots at full speed only from here on.
+constexpr uintptr_t slot_alignment = 64;
+
+// True when the source's bytes are the slot's own, so that no copy is made: only where no later
+// write goes over them.
+bool shares_bytes(const Impl& engine, const lower::SlotProgram& slot, const LeafBytes& leaf) {
+  return slot.is_source() && engine.backend->host_memory() &&
+         engine.options.memory == Memory::double_ && engine.options.sources == Sources::keep &&
+         leaf.source && leaf.source->bytes->memory() &&
+         reinterpret_cast<uintptr_t>(leaf.in_place()) % slot_alignment == 0 &&
+         leaf.in_place() != nullptr;
+}
+
+Source source_over(const kernel::Memory& memory, const ir::Leaf& leaf) {
+  const base::Bytes bytes(static_cast<const std::byte*>(memory.get()), leaf.type.bytes());
+  return std::make_shared<weights::TensorSource>(weights::TensorSource{
+      leaf.type.dtype, leaf.type.shape(), base::memory_source(bytes, memory), 0});
+}
+
+// What the new set remembers of a borrowed array: the slot's bytes where they are its own, else a
+// copy in its own dtype.
+Source kept_copy(Impl& engine, size_t index, const TensorView& view, const Data& next) {
+  const ir::Leaf& leaf = engine.leaves[index].leaf;
+  const bool may_share = engine.backend->host_memory() &&
+                         engine.options.memory == Memory::double_ && view.dtype == leaf.type.dtype;
+  for (const size_t slot : engine.leaves[index].slots) {
+    if (may_share && engine.lowered.slots[slot].is_source())
+      return source_over(next.slots[slot].memory, leaf);
+  }
+  return std::make_shared<weights::TensorSource>(weights::copy_of(view));
+}
+
+std::vector<Source> next_sources(Impl& engine, const Accepted& accepted,
+                                 const std::vector<Source>& kept, const Data& next) {
+  std::vector<Source> sources(kept.size());
+  if (engine.options.sources == Sources::drop) return sources;
+  for (size_t index = 0; index < kept.size(); ++index) {
+    const Given* given = accepted.by_leaf[index];
+    if (!given) {
+      sources[index] = kept[index];
+    } else if (given->kind == Given::Kind::borrow) {
+      sources[index] = kept_copy(engine, index, given->view, next);
+    } else {
+      sources[index] = given->source;
+    }
+  }
+  return sources;
+}
+
+std::vector<Source> sources_now(const Impl& engine) {
+  std::vector<Source> sources(engine.leaves.size());
+  for (size_t index = 0; index < sources.size(); ++index) sources[index] = engine.source_of(index);
+  return sources;
+}
+
+// Waits until runs keep at most `sets - 2` replaced sets alive, whose buffers can then be used
+// again.
+void wait_for_buffers(SetLedger& ledger, int sets, const std::stop_token& stop) {
+  std::unique_lock lock(ledger.mutex);
+  ledger.changed.wait(lock, stop, [&] { return ledger.in_runs() <= sets - 2; });
+  lock.unlock();
+  base::throw_if_stopped(stop);
+}
+
+}  // namespace
+}  // namespace tenon::runtime
+
+namespace tenon {
+
+using namespace runtime;
+
+Engine::Impl::DataPtr Engine::Impl::prepare(const Accepted& accepted, RefitStats& stats,
+                                            const std::stop_token& stop) {
+  const DataPtr old = current();
+  const std::vector<Source> kept = sources_now(*this);
+  const Reader reader(*this, accepted, kept);
+  const std::vector<size_t> slots = touched_slots(*this, accepted, old == nullptr);
+  reader.check_unchanged(slots);
+  wait_for_buffers(*ledger, options.sets, stop);
+
+  auto next = std::make_shared<Data>();
+  next->engine = this;
+  next->slots = old ? old->slots : std::vector<Slot>(lowered.slots.size());
+  std::vector<size_t> sizes;
+  for (const size_t slot : slots) sizes.push_back(lowered.slots[slot].type.bytes());
+  pool->reserve(sizes);
+  SlotEvaluator evaluator(*backend, *pool);
+  for (const size_t slot : slots) {
+    const lower::SlotProgram& program = lowered.slots[slot];
+    const std::vector<LeafBytes> leaves_read = reader.leaves_of(slot);
+    Slot& target = next->slots[slot];
+    target.version = versions + 1;
+    if (!leaves_read.empty() && shares_bytes(*this, program, leaves_read[0])) {
+      const auto& source = *leaves_read[0].source;
+      void* bytes = const_cast<std::byte*>(source.bytes->memory() + source.offset);
+      target.memory = kernel::Memory(source.bytes, bytes);
+      stats.bytes += program.type.bytes();
+      continue;
+    }
+    target.memory = pool->allocate(program.type.bytes());
+    evaluator.evaluate(program, leaves_read, target.memory.get(), stats, stop);
+  }
+  next->sources = next_sources(*this, accepted, kept, *next);
+  reader.check_unchanged(slots);
+  base::throw_if_stopped(stop);
+  next->version = ++versions;
+  next->ledger = ledger;
+  return next;
+}
+
+void Engine::Impl::publish(DataPtr next) {
+  DataPtr old;
+  const std::lock_guard lock(ledger->mutex);
+  {
+    const std::lock_guard swap(state);
+    old = std::exchange(current_, std::move(next));
+    lost_.reset();
+  }
+  std::erase(ledger->retired, current_.get());  // a set may be published again
+  if (old && old != current_) ledger->retired.push_back(old.get());
+}
+
+void Engine::Impl::write_in_place(const Accepted& accepted, RefitStats& stats,
+                                  const std::stop_token& stop) {
+  const DataPtr old = current();
+  const std::vector<Source> kept = sources_now(*this);
+  const Reader reader(*this, accepted, kept);
+  const std::vector<size_t> slots = touched_slots(*this, accepted, false);
+  reader.check_unchanged(slots);
+  auto next = std::make_shared<Data>();
+  next->engine = this;
+  next->slots = old->slots;
+  next->sources = next_sources(*this, accepted, kept, *next);
+  base::throw_if_stopped(stop);
+
+  const std::lock_guard alone(gate);
+  SlotEvaluator evaluator(*backend, *pool);
+  size_t written = 0;
+  try {
+    for (; written < slots.size(); ++written) {
+      const size_t slot = slots[written];
+      evaluator.evaluate(lowered.slots[slot], reader.leaves_of(slot),
+                         next->slots[slot].memory.get(), stats, stop);
+      next->slots[slot].version = versions + 1;
+    }
+    reader.check_unchanged(slots);
+  } catch (...) {
+    restore(std::span(slots).first(std::min(written + 1, slots.size())));
+    throw;
+  }
+  next->version = ++versions;
+  next->ledger = ledger;
+  publish(std::move(next));
+}
+
+void Engine::Impl::restore(std::span<const size_t> slots) noexcept {
+  const DataPtr old = current();
+  try {
+    Accepted nothing;
+    nothing.by_leaf.resize(leaves.size());
+    const std::vector<Source> kept = sources_now(*this);
+    const Reader reader(*this, nothing, kept);
+    reader.check_unchanged(slots);
+    SlotEvaluator evaluator(*backend, *pool);
+    RefitStats unused;
+    for (const size_t slot : slots) {
+      evaluator.evaluate(lowered.slots[slot], reader.leaves_of(slot), old->slots[slot].memory.get(),
+                         unused, {});
+    }
+    reader.check_unchanged(slots);
+  } catch (const std::exception& error) {
+    base::log(
+        base::LogLevel::error,
+        "refit in place failed and the old weights cannot be read again ({}); refit the engine",
+        error.what());
+    const std::lock_guard lock(state);
+    lost_ = std::exchange(current_, nullptr);
+  }
+}
+
+RefitReport Engine::Impl::commit(const GivenWeights& given, bool strict,
+                                 const std::stop_token& stop) {
+  const auto start = std::chrono::steady_clock::now();
+  const std::lock_guard lock(writer);
+  base::throw_if_stopped(stop);
+  const Accepted accepted = check(given, strict);
+  RefitStats stats;
+  if (options.memory == Memory::in_place && current()) {
+    write_in_place(accepted, stats, stop);
+  } else {
+    publish(prepare(accepted, stats, stop));
+  }
+  RefitReport report;
+  report.changed = accepted.changed;
+  report.ignored = accepted.ignored;
+  report.overflowed = std::move(stats.overflowed);
+  report.bytes = stats.bytes;
+  report.version = versions;
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return report;
+}
+
+void Engine::Impl::refit_all(const std::stop_token& stop) {
+  const std::lock_guard lock(writer);
+  Accepted nothing;
+  nothing.by_leaf.resize(leaves.size());
+  RefitStats stats;
+  publish(prepare(nothing, stats, stop));
+}
+
+}  // namespace tenon

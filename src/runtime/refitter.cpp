@@ -1,0 +1,81 @@
+// Refitter: collects weights from arrays and files for one commit after another.
+#include "tenon/refitter.h"
+
+#include "base/convert.h"
+#include "base/error.h"
+#include "runtime/engine_impl.h"
+
+namespace tenon {
+
+using namespace runtime;
+
+struct Refitter::Impl {
+  std::shared_ptr<Engine::Impl> engine;
+  bool strict = false;
+  GivenWeights given;
+  std::stop_token stop;
+
+  void give(std::string_view name, Given weight) {
+    given.insert_or_assign(std::string(name), std::move(weight));
+  }
+};
+
+Refitter::Refitter(const Engine& engine, bool strict)
+    : impl_(std::make_unique<Impl>(engine.impl(), strict)) {}
+Refitter::~Refitter() = default;
+Refitter::Refitter(Refitter&&) noexcept = default;
+Refitter& Refitter::operator=(Refitter&&) noexcept = default;
+
+void Refitter::set(std::string_view name, const TensorView& weight) {
+  auto copy = std::make_shared<weights::TensorSource>(weights::copy_of(weight));
+  impl_->give(name, {.kind = Given::Kind::set, .source = std::move(copy)});
+}
+
+void Refitter::borrow(std::string_view name, const TensorView& weight) {
+  impl_->give(name, {.kind = Given::Kind::borrow, .view = weight});
+}
+
+void Refitter::unset(std::string_view name) {
+  if (const auto found = impl_->given.find(name); found != impl_->given.end())
+    impl_->given.erase(found);
+}
+
+void Refitter::load(const std::filesystem::path& path) {
+  weights::WeightFile file = weights::open_weights(path);
+  for (auto& [name, source] : file.tensors) {
+    Given weight{.kind = Given::Kind::file,
+                 .source = std::make_shared<weights::TensorSource>(source)};
+    weight.file = file.path;
+    if (const auto found = file.consumers.find(name); found != file.consumers.end())
+      weight.consumers = found->second;
+    if (const auto found = file.shares_storage_with.find(name);
+        found != file.shares_storage_with.end()) {
+      weight.shares_storage_with = found->second;
+    }
+    impl_->give(name, std::move(weight));
+  }
+}
+
+std::vector<std::string> Refitter::missing() const { return impl_->engine->missing(impl_->given); }
+
+WeightSet Refitter::prepare() {
+  Engine::Impl& engine = *impl_->engine;
+  if (engine.options.memory == Memory::in_place) {
+    base::fail(ErrorCode::unsupported,
+               "prepare: an engine with memory=\"in_place\" has no second set; use commit()");
+  }
+  const std::lock_guard lock(engine.writer);
+  RefitStats stats;
+  return WeightSet(engine.prepare(engine.check(impl_->given, impl_->strict), stats, impl_->stop));
+}
+
+RefitReport Refitter::commit() {
+  RefitReport report = impl_->engine->commit(impl_->given, impl_->strict, impl_->stop);
+  std::erase_if(impl_->given,
+                [](const auto& entry) { return entry.second.kind != Given::Kind::borrow; });
+  return report;
+}
+
+void Refitter::set_stop_token(std::stop_token stop) { impl_->stop = std::move(stop); }
+
+}  // namespace tenon

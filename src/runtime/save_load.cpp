@@ -1,0 +1,91 @@
+// Plans out of engines, and engines out of plans.
+#include "base/error.h"
+#include "base/text.h"
+#include "runtime/backends.h"
+#include "runtime/engine_impl.h"
+
+namespace tenon {
+
+using namespace runtime;
+
+namespace {
+
+// The records of the plan with this engine's own in place of the one for its target, first.
+std::vector<plan::Record> records_with(const plan::Plan& plan, const plan::Record& own) {
+  std::vector<plan::Record> records = {own};
+  for (const plan::Record& record : plan.records) {
+    if (record.target != own.target) records.push_back(record);
+  }
+  return records;
+}
+
+std::string device_of(const plan::Plan& plan) {
+  if (plan.records.empty()) return "cpu";
+  const std::string& target = plan.records.front().target;
+  return target.substr(0, target.find('/'));
+}
+
+}  // namespace
+
+void Engine::Impl::save(base::FileWriter& writer_of_file, const SaveOptions& save_options) {
+  std::unique_lock lock(writer);  // one version of all sources; the bytes are read without the lock
+  plan::PlanFile out;
+  out.plan.program = file.plan.program;
+  out.plan.ranges = file.plan.ranges;
+  out.plan.records = records_with(file.plan, lowered.record);
+  out.identical = save_options.identical || file.identical;
+  out.stripped = save_options.strip;
+  for (size_t leaf = 0; leaf < leaves.size(); ++leaf) {
+    const ir::Leaf& info = leaves[leaf].leaf;
+    const Source source = source_of(leaf);
+    if (info.refittable && !source) {
+      if (options.sources == Sources::drop || !save_options.strip) {
+        base::fail(ErrorCode::not_ready, "save: the engine {} weight {}; {}",
+                   options.sources == Sources::drop ? "dropped its source of" : "has no",
+                   base::quoted(info.name),
+                   options.sources == Sources::drop ? "load it with sources=\"keep\""
+                                                    : "refit it first, or save stripped");
+      }
+      out.digests.emplace(info.name, leaves[leaf].digest);
+      continue;
+    }
+    if (source) out.sources.emplace(info.name, *source);
+  }
+  lock.unlock();
+  base::throw_if_stopped(save_options.stop);
+  plan::write_plan(writer_of_file, out);
+}
+
+void Engine::save(const std::filesystem::path& path, const SaveOptions& options) const {
+  const std::unique_ptr<base::FileWriter> writer = base::atomic_file_writer(path);
+  impl_->save(*writer, options);
+}
+
+std::shared_ptr<Engine::Impl> runtime::load_engine(std::shared_ptr<const base::ByteSource> bytes,
+                                                   const LoadOptions& options,
+                                                   std::shared_ptr<kernel::Backend> backend) {
+  plan::PlanFile file = plan::read_plan(std::move(bytes));
+  plan::verify_digests(file, options.stop);
+  EngineOptions engine_options{
+      .device = options.device.empty() ? device_of(file.plan) : options.device,
+      .threads = options.threads,
+      .memory = options.memory,
+      .sets = options.sets,
+      .sources = options.sources};
+  if (!backend) backend = make_backend(engine_options.device, options.threads);
+  const plan::Record* found = file.plan.record_for(backend->target().key());
+  const std::optional<plan::Record> record = found ? std::optional(*found) : std::nullopt;
+  lower::Options lowering;
+  lowering.tactics = options.time_tactics ? lower::Tactics::time : lower::Tactics::recorded;
+  lowering.record = record ? &*record : nullptr;
+  lowering.ranges = file.plan.ranges;
+  lowering.stop = options.stop;
+  lowering.progress = options.progress;
+  return make_engine(std::move(file), std::move(backend), lowering, engine_options);
+}
+
+Engine Engine::load(const std::filesystem::path& path, const LoadOptions& options) {
+  return Engine(load_engine(base::open_file(path), options));
+}
+
+}  // namespace tenon

@@ -1,0 +1,57 @@
+// Recycled blocks of backend memory.
+#include "runtime/slot_pool.h"
+
+#include <algorithm>
+
+namespace tenon::runtime {
+
+kernel::Memory SlotPool::allocate(size_t bytes) {
+  const size_t size = rounded(bytes);
+  void* block = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = free_.find(size); found != free_.end()) {
+      block = found->second;
+      free_.erase(found);
+    } else {
+      block = cut(size);
+    }
+  }
+  return {block, [self = shared_from_this(), size](void* freed) { self->give_back(freed, size); }};
+}
+
+void SlotPool::reserve(std::span<const size_t> sizes) {
+  const std::lock_guard lock(mutex_);
+  std::map<size_t, size_t> wanted;
+  for (const size_t size : sizes) ++wanted[rounded(size)];
+  size_t missing = 0;
+  for (const auto& [size, count] : wanted) {
+    const size_t free = free_.count(size);
+    missing += size * (count > free ? count - free : 0);
+  }
+  if (missing <= left_) return;
+  const size_t fresh = std::max(missing, chunk);
+  chunks_.push_back(backend_->allocate(fresh));
+  next_ = static_cast<std::byte*>(chunks_.back().get());
+  left_ = fresh;
+}
+
+void* SlotPool::cut(size_t bytes) {
+  if (bytes > left_) {
+    const size_t fresh = std::max(bytes, chunk);
+    chunks_.push_back(backend_->allocate(fresh));
+    next_ = static_cast<std::byte*>(chunks_.back().get());
+    left_ = fresh;
+  }
+  void* block = next_;
+  next_ += bytes;
+  left_ -= bytes;
+  return block;
+}
+
+void SlotPool::give_back(void* block, size_t bytes) {
+  const std::lock_guard lock(mutex_);
+  free_.emplace(bytes, block);
+}
+
+}  // namespace tenon::runtime

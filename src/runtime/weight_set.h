@@ -1,0 +1,60 @@
+// One complete set of weights: a table of slots with versions, and where the sources are.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "kernel/backend.h"
+#include "tenon/engine.h"
+#include "weights/source.h"
+
+namespace tenon::runtime {
+
+struct SetLedger;
+
+using Source = std::shared_ptr<const weights::TensorSource>;
+
+/// A packed table in backend memory, and the version that wrote it.
+struct Slot {
+  kernel::Memory memory;
+  uint64_t version = 0;
+};
+
+}  // namespace tenon::runtime
+
+namespace tenon {
+
+/// Immutable once published; shared by handles and runs.
+struct WeightSet::Data {
+  uint64_t version = 0;
+  const void* engine = nullptr;          ///< identity of the engine it was made by
+  std::vector<runtime::Slot> slots;      ///< as in lower::Lowered::slots
+  std::vector<runtime::Source> sources;  ///< by leaf; null where unknown
+  std::shared_ptr<runtime::SetLedger> ledger;
+  std::atomic<int> handles{0};  ///< WeightSet objects outside of the runtime
+
+  Data() = default;
+  Data(const Data&) = delete;
+  Data& operator=(const Data&) = delete;
+  ~Data();
+};
+
+}  // namespace tenon
+
+namespace tenon::runtime {
+
+/// The sets that were replaced and are not gone yet; a writer who wants their buffers waits here.
+/// Outlives its sets.
+struct SetLedger {
+  std::mutex mutex;
+  std::condition_variable_any changed;
+  std::vector<const WeightSet::Data*> retired;
+
+  /// Retired sets that only runs keep: those that no handle holds. The mutex is held.
+  int in_runs() const;
+};
+
+}  // namespace tenon::runtime
