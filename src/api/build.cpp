@@ -1,0 +1,27 @@
+// build(), the front door.
+#include "tenon/build.h"
+
+#include "api/network_impl.h"
+#include "build/compile.h"
+#include "passes/pass.h"
+
+namespace tenon {
+
+Axis Axis::range(int64_t least, int64_t typical, int64_t greatest) {
+  Axis axis(least);
+  axis.typical = typical;
+  axis.greatest = greatest;
+  return axis;
+}
+
+Engine build(const Network& network, const BuildOptions& options) {
+  return Engine(compiler::compile(network.impl()->finish(), network.impl()->sources, options));
+}
+
+std::vector<std::string> pass_names() {
+  std::vector<std::string> names;
+  for (const passes::Pass& pass : passes::passes()) names.emplace_back(pass.name);
+  return names;
+}
+
+}  // namespace tenon

@@ -1,0 +1,96 @@
+// Extents that the caller fixes, bounds or names.
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "build/compile.h"
+#include "ir/rewrite.h"
+
+namespace tenon::compiler {
+namespace {
+
+bool is_symbol(const ir::Dim& dim) {
+  std::vector<std::string> symbols;
+  dim.symbols(symbols);
+  return symbols.size() == 1 && dim == ir::Dim::symbol(symbols[0]);
+}
+
+// What the caller says of one symbol, gathered over all inputs.
+struct Told {
+  std::map<std::string, ir::Dim> bindings;
+  std::map<std::string, plan::SymbolRange> ranges;
+};
+
+void tell(Told& told, const std::string& where, const ir::Dim& dim, const Axis& axis) {
+  const bool fixed = axis.name.empty() && axis.least == axis.greatest;
+  if (dim.is_constant()) {
+    if (fixed && axis.least == dim.constant()) return;
+    base::fail(ErrorCode::build, "shapes: {} is {} in the model; only named extents can be given",
+               where, dim.text());
+  }
+  if (!is_symbol(dim)) {
+    base::fail(ErrorCode::build,
+               "shapes: {} is {} in the model; give the symbols in it where they stand alone",
+               where, dim.text());
+  }
+  if (!axis.name.empty()) {
+    told.bindings.insert_or_assign(dim.text(), ir::Dim::symbol(axis.name));
+    return;
+  }
+  if (axis.least < 0 || axis.least > axis.typical || axis.typical > axis.greatest) {
+    base::fail(ErrorCode::build, "shapes: {}: ({}, {}, {}) is not (least, typical, greatest)",
+               where, axis.least, axis.typical, axis.greatest);
+  }
+  if (!fixed) {
+    told.ranges[dim.text()] = {axis.least, axis.typical, axis.greatest};
+    return;
+  }
+  const auto [entry, fresh] = told.bindings.try_emplace(dim.text(), ir::Dim(axis.least));
+  if (!fresh && !(entry->second == ir::Dim(axis.least))) {
+    base::fail(ErrorCode::build, "shapes: {}: \"{}\" is given as {} and as {}", where, dim.text(),
+               entry->second.text(), axis.least);
+  }
+}
+
+void add_default_ranges(const ir::Graph& graph, std::map<std::string, plan::SymbolRange>& ranges) {
+  for (const ir::ValueId id : graph.inputs()) {
+    const ir::Dims& dims = *graph.type(id).dims;
+    for (size_t axis = 0; axis < dims.size(); ++axis) {
+      std::vector<std::string> symbols;
+      dims[axis].symbols(symbols);
+      for (const std::string& symbol : symbols) {
+        ranges.try_emplace(symbol, plan::SymbolRange{.typical = axis == 0 ? 1 : 128});
+      }
+    }
+  }
+}
+
+}  // namespace
+
+ir::Network apply_shapes(ir::Network network,
+                         const std::map<std::string, std::vector<Axis>>& shapes,
+                         std::map<std::string, plan::SymbolRange>& ranges) {
+  Told told;
+  const ir::Graph& graph = network.graph;
+  for (const auto& [name, axes] : shapes) {
+    const auto& inputs = graph.inputs();
+    const auto found = std::find_if(inputs.begin(), inputs.end(),
+                                    [&](ir::ValueId id) { return graph.value(id).name == name; });
+    if (found == inputs.end())
+      base::fail(ErrorCode::build, "shapes: the network has no input {}", base::quoted(name));
+    const ir::Dims& dims = *graph.type(*found).dims;
+    if (dims.size() != axes.size()) {
+      base::fail(ErrorCode::build, "shapes: input {} has rank {}, {} extents are given",
+                 base::quoted(name), dims.size(), axes.size());
+    }
+    for (size_t axis = 0; axis < axes.size(); ++axis) {
+      tell(told, fmt::format("input {} axis {}", base::quoted(name), axis), dims[axis], axes[axis]);
+    }
+  }
+  if (!told.bindings.empty()) network.graph = ir::substitute(network.graph, told.bindings);
+  ranges = std::move(told.ranges);
+  add_default_ranges(network.graph, ranges);
+  return network;
+}
+
+}  // namespace tenon::compiler
