@@ -1,0 +1,107 @@
+// What lowering and backends meet: kernels, the calls they are asked about, the launches they run.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ir/graph.h"
+#include "kernel/target.h"
+
+namespace tenon::kernel {
+
+class Backend;
+
+/// An operand of a call: a type with concrete dims.
+struct Operand {
+  DType dtype = DType::f32;
+  std::vector<int64_t> dims;  ///< logical
+  ir::Layout layout;
+  bool present = true;
+  bool weight = false;        ///< comes from the weights graph: it may be packed, and changes only by refit
+
+  int64_t elements() const;
+  size_t bytes() const;       ///< in its layout, padding included
+};
+
+/// One node at one signature of shapes: all that a kernel may know before it runs. Immutable while launches use it.
+struct Call {
+  ir::Op op;
+  std::vector<Operand> inputs, outputs;
+  int tactic = 0;
+  const Target* target = nullptr;
+  /// The operands as the kernel's pack() made them; the packed type stands in `inputs` too. Plain types, for pack().
+  std::vector<Operand> plain_inputs;
+
+  template <class T>
+  const T& as() const noexcept {
+    return *op.as<T>();
+  }
+};
+
+/// Wished layouts, by operand; a list that is shorter than the operands, or empty, wishes plain for the rest.
+struct Layouts {
+  std::vector<ir::Layout> inputs, outputs;
+  /// Takes any layout, if all its operands of the outputs' rank have the same: they follow the first input.
+  bool follow = false;
+};
+
+/// One way to run a kernel: an index into its own table, and its name.
+struct Tactic {
+  int id = 0;
+  std::string name;
+};
+
+/// Shared by the launches of one run: how wide to go, and the first data error.
+struct RunState {
+  int threads = 1;
+  std::atomic<const char*> failure{nullptr};  ///< a sentence with static lifetime; the first wins
+};
+
+/// What run() gets: pointers in the backend's memory, inputs then outputs (null for absent ones). Flat and copyable.
+struct Launch {
+  static constexpr size_t most_operands = 20;
+
+  const Call* call = nullptr;
+  std::array<void*, most_operands> buffers{};
+  void* scratch = nullptr;
+  const void* prepared = nullptr;
+  RunState* state = nullptr;
+
+  template <class T>
+  const T* input(size_t i) const noexcept {
+    return static_cast<const T*>(buffers[i]);
+  }
+  template <class T>
+  T* output(size_t i) const noexcept {
+    return static_cast<T*>(buffers[call->inputs.size() + i]);
+  }
+  /// Reports a data error (an index out of range); the run throws it as InputError. `sentence` is a literal.
+  void fail(const char* sentence) const noexcept {
+    const char* none = nullptr;
+    state->failure.compare_exchange_strong(none, sentence);
+  }
+};
+
+/// One implementation of an op. Functions are pure but for run().
+struct Kernel {
+  std::string_view name;                                   ///< "cpu.conv.direct.avx3"
+  int version = 1;                                         ///< raised when results or packs change
+  const char* (*reject)(const Call&) = nullptr;            ///< the reason it cannot run, or nullptr. Lowering only.
+  Layouts (*layouts)(const Call&) = nullptr;               ///< null: plain
+  std::vector<Tactic> (*tactics)(const Call&) = nullptr;   ///< null: one, id 0. Ordered best guess first.
+  /// For weight operands: a graph from plain inputs named by operand number ("1") to packed outputs of the same
+  /// names. Null or an empty graph: operands stay plain.
+  ir::Graph (*pack)(const Call&) = nullptr;
+  size_t (*scratch)(const Call&) = nullptr;                ///< bytes for one launch
+  std::shared_ptr<const void> (*prepare)(const Call&, Backend&) = nullptr;  ///< once per signature; may throw
+  void (*run)(const Launch&) noexcept = nullptr;           ///< no allocation
+};
+
+/// The kernels of one op, best first, the reference last.
+using Kernels = std::span<const Kernel>;
+
+}  // namespace tenon::kernel
