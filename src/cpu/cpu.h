@@ -1,0 +1,23 @@
+// The CPU backend, and the far backend of tests: the same kernels behind a foreign memory and a
+// queue of its own.
+#pragma once
+
+#include <memory>
+
+#include "kernel/backend.h"
+
+namespace tenon::cpu {
+
+/// Kernels run in the caller's thread (and the pool) at submit(). `features` narrows the vector
+/// units found on this machine (TENON_CPU_FEATURES=reference|avx2|avx3 does the same for the
+/// process).
+std::shared_ptr<kernel::Backend> cpu_backend(int threads);
+
+#ifdef TENON_FAR
+/// Test backend: its pointers lie in reserved, unreadable pages at a constant offset from the true
+/// memory and are translated in submit(); its queue runs on another thread with random delays
+/// (seeded).
+std::shared_ptr<kernel::Backend> far_backend(int threads);
+#endif
+
+}  // namespace tenon::cpu

@@ -1,0 +1,88 @@
+// The CPU itself: host memory, and kernels that run at submit().
+#include <sys/mman.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "cpu/cpu.h"
+#include "cpu/host_backend.h"
+
+namespace tenon::cpu {
+
+namespace {
+
+constexpr size_t kHugePage = size_t{2} << 20;
+constexpr size_t kLine = 64;
+
+size_t round_up(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
+
+// Fresh 4 KiB pages cost more than the work of a refit: whole huge pages, aligned, for all that
+// fills one.
+kernel::Memory allocate_huge(size_t bytes) {
+  if (bytes > SIZE_MAX / 2) throw std::bad_alloc();
+  const size_t size = round_up(bytes, kHugePage);
+  const size_t reserved = size + kHugePage;
+  void* start =
+      ::mmap(nullptr, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (start == MAP_FAILED) throw std::bad_alloc();
+  auto* first = static_cast<std::byte*>(start);
+  const size_t before =
+      round_up(reinterpret_cast<size_t>(first), kHugePage) - reinterpret_cast<size_t>(first);
+  std::byte* aligned = first + before;
+  if (before > 0) ::munmap(first, before);
+  if (before < kHugePage) ::munmap(aligned + size, kHugePage - before);
+  ::madvise(aligned, size, MADV_HUGEPAGE);  // advice only: without huge pages small ones do
+  return {aligned, [size](void* memory) { ::munmap(memory, size); }};
+}
+
+class CpuQueue final : public kernel::Queue {};
+
+class CpuBackend final : public kernel::Backend {
+ public:
+  explicit CpuBackend(int threads) : target_(host_target("cpu", threads)) {}
+
+  std::string_view name() const override { return "cpu"; }
+  const kernel::Target& target() const override { return target_; }
+  bool host_memory() const override { return true; }
+
+  kernel::Memory allocate(size_t bytes) override {
+    if (bytes >= kHugePage) return allocate_huge(bytes);
+    void* memory = std::aligned_alloc(kLine, round_up(bytes + (bytes == 0), kLine));
+    if (!memory) throw std::bad_alloc();
+    return {memory, std::free};
+  }
+
+  std::unique_ptr<kernel::Queue> queue() override { return std::make_unique<CpuQueue>(); }
+
+  void copy(kernel::Queue&, void* to, const void* from, size_t bytes, kernel::CopyKind) override {
+    if (bytes > 0) std::memmove(to, from, bytes);
+  }
+
+  // The executor holds one base::FloatMode around a whole run: setting it here would cost more than
+  // a small kernel.
+  void submit(kernel::Queue&, const Kernel& kernel, const Launch& launch) override {
+    kernel.run(launch);
+  }
+
+  void synchronize(kernel::Queue&) override {}
+
+  double time(kernel::Queue&) override {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    return std::chrono::duration<double>(now).count();
+  }
+
+  Kernels kernels(const ir::Op& op) const override { return kernels_of(op); }
+
+ private:
+  kernel::Target target_;
+};
+
+}  // namespace
+
+std::shared_ptr<kernel::Backend> cpu_backend(int threads) {
+  return std::make_shared<CpuBackend>(threads);
+}
+
+}  // namespace tenon::cpu

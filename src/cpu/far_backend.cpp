@@ -1,0 +1,148 @@
+// The CPU's kernels behind a foreign memory and a queue of its own: it finds code that takes a
+// device for the host.
+#ifdef TENON_FAR
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstring>
+#include <deque>
+#include <mutex>
+#include <random>
+#include <thread>
+
+#include "base/thread_pool.h"
+#include "cpu/cpu.h"
+#include "cpu/far_memory.h"
+#include "cpu/host_backend.h"
+
+namespace tenon::cpu {
+
+namespace {
+
+/// One thing in the queue: a launch, or a copy when there is no kernel.
+struct Task {
+  const Kernel* kernel = nullptr;
+  Launch launch;
+  void* to = nullptr;
+  const void* from = nullptr;
+  size_t bytes = 0;
+
+  void run() const {
+    if (kernel)
+      kernel->run(launch);
+    else if (bytes > 0)
+      std::memmove(to, from, bytes);
+  }
+};
+
+/// A thread that does tasks in order, late by a random while.
+class FarQueue final : public kernel::Queue {
+ public:
+  explicit FarQueue(unsigned seed) : random_(seed), thread_([this] { work(); }) {}
+  ~FarQueue() override {
+    {
+      const std::lock_guard lock(mutex_);
+      stop_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+  }
+
+  void push(const Task& task) {
+    {
+      const std::lock_guard lock(mutex_);
+      tasks_.push_back(task);
+    }
+    changed_.notify_all();
+  }
+
+  void wait() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return tasks_.empty() && !working_; });
+  }
+
+ private:
+  void work() {
+    const base::FloatMode mode;
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      changed_.wait(lock, [this] { return stop_ || !tasks_.empty(); });
+      if (tasks_.empty()) return;
+      const Task task = tasks_.front();
+      tasks_.pop_front();
+      working_ = true;
+      lock.unlock();
+      delay();
+      task.run();
+      lock.lock();
+      working_ = false;
+      if (tasks_.empty()) changed_.notify_all();
+    }
+  }
+
+  // One task in eight is late by up to 50 us: enough to lose a race, little enough to run whole
+  // suites.
+  void delay() {
+    if (random_() % 8 == 0) std::this_thread::sleep_for(std::chrono::microseconds(random_() % 50));
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Task> tasks_;
+  bool working_ = false;
+  bool stop_ = false;
+  std::minstd_rand random_;
+  std::thread thread_;  // last: it uses the others
+};
+
+class FarBackend final : public kernel::Backend {
+ public:
+  explicit FarBackend(int threads) : target_(host_target("far", threads)) {}
+
+  std::string_view name() const override { return "far"; }
+  const kernel::Target& target() const override { return target_; }
+  bool host_memory() const override { return false; }
+  kernel::Memory allocate(size_t bytes) override { return memory_.allocate(bytes); }
+  std::unique_ptr<kernel::Queue> queue() override { return std::make_unique<FarQueue>(++queues_); }
+
+  void copy(kernel::Queue& queue, void* to, const void* from, size_t bytes,
+            kernel::CopyKind kind) override {
+    Task task{.to = to, .from = from, .bytes = bytes};
+    if (kind != kernel::CopyKind::from_device) task.to = memory_.reach(to);
+    if (kind != kernel::CopyKind::to_device) task.from = memory_.reach(from);
+    static_cast<FarQueue&>(queue).push(task);
+  }
+
+  void submit(kernel::Queue& queue, const Kernel& kernel, const Launch& launch) override {
+    Task task{.kernel = &kernel, .launch = launch};
+    for (void*& buffer : task.launch.buffers) buffer = memory_.reach(buffer);
+    task.launch.scratch = memory_.reach(launch.scratch);
+    static_cast<FarQueue&>(queue).push(task);
+  }
+
+  void synchronize(kernel::Queue& queue) override { static_cast<FarQueue&>(queue).wait(); }
+
+  double time(kernel::Queue& queue) override {
+    synchronize(queue);
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    return std::chrono::duration<double>(now).count();
+  }
+
+  Kernels kernels(const ir::Op& op) const override { return kernels_of(op); }
+
+ private:
+  FarMemory& memory_ = FarMemory::instance();
+  kernel::Target target_;
+  std::atomic<unsigned> queues_{0};  // the seed of each queue's delays
+};
+
+}  // namespace
+
+std::shared_ptr<kernel::Backend> far_backend(int threads) {
+  return std::make_shared<FarBackend>(threads);
+}
+
+}  // namespace tenon::cpu
+
+#endif  // TENON_FAR

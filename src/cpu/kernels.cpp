@@ -1,0 +1,25 @@
+// From an op to its list of kernels.
+#include "cpu/kernels.h"
+
+#include "base/error.h"
+#include "cpu/host_backend.h"
+#include "ir/ops.h"
+
+namespace tenon::cpu {
+
+namespace {
+
+template <class... Ops>
+Kernels find(const ir::Op& op, ir::TypeList<Ops...>) {
+  Kernels found;
+  const bool known = ((op.as<Ops>() ? (found = kernels<Ops>(), true) : false) || ...);
+  if (!known)
+    base::fail(ErrorCode::build, "internal: {} is not in the list of ops", op.info().name);
+  return found;
+}
+
+}  // namespace
+
+Kernels kernels_of(const ir::Op& op) { return find(op, ir::OpList{}); }
+
+}  // namespace tenon::cpu
