@@ -100,6 +100,8 @@ class GraphBuilder {
   void output(std::string name, ValueId value);
   /// Gives a node's output the model's name of it.
   void name_value(ValueId id, std::string name);
+  /// Lowering only: another layout for a node's output, or the packed form of a slot, whatever infer() says of plain ones.
+  void set_type(ValueId id, ValueType type) { graph_.values_[static_cast<size_t>(id)].value.type = std::move(type); }
 
   const GraphValue& value(ValueId id) const { return graph_.value(id); }
   const ValueType& type(ValueId id) const { return graph_.type(id); }

@@ -1,5 +1,6 @@
 // The function tables of all ops, made from their fields(): the one translation unit that visits
 // them.
+#include <algorithm>
 #include <bit>
 #include <type_traits>
 
@@ -189,30 +190,31 @@ constexpr OpTable table_of{.info = T::info,
                            .hash = Functions<T>::hash,
                            .equal = Functions<T>::equal};
 
-template <class... Ops>
-const OpTable* find_table(TypeList<Ops...>, std::string_view name) {
-  const OpTable* found = nullptr;
-  ((Ops::info.name == name ? void(found = &op_table<Ops>()) : void()), ...);
-  return found;
-}
-
-template <class... Ops>
-std::vector<std::string> all_names(TypeList<Ops...>) {
-  return {std::string(Ops::info.name)...};
-}
-
 }  // namespace
 
-// Other files use the instantiations, which only this one can make: `used` keeps them when all
-// calls here are inlined.
 template <class T>
-[[gnu::used]] const OpTable& op_table() {
+const OpTable& op_table() {
   return table_of<T>;
 }
 
+// Other files use op_table<T>(), and only this one can make it. The list below, which the explicit
+// instantiation emits whole, refers to each, so that none is dropped after its calls here are
+// inlined.
+template <class List>
+struct AllTables;
+template <class... Ops>
+struct AllTables<TypeList<Ops...>> {
+  static constexpr const OpTable& (*all[])() = {&op_table<Ops>...};
+};
+template struct AllTables<OpList>;
+
 Op make_op(std::string_view name, const NamedFields& fields) {
-  if (const OpTable* table = find_table(OpList{}, name)) return table->make(fields);
-  const std::string nearest = base::nearest(name, all_names(OpList{}));
+  constexpr auto& tables = AllTables<OpList>::all;
+  const auto found = std::ranges::find(tables, name, [](auto table) { return table().info.name; });
+  if (found != std::end(tables)) return (*found)().make(fields);
+  std::vector<std::string> names;
+  for (const auto table : tables) names.emplace_back(table().info.name);
+  const std::string nearest = base::nearest(name, names);
   base::fail(ErrorCode::bad_file, "there is no op {}{}", base::quoted(name),
              nearest.empty() ? "" : fmt::format("; the nearest is {}", base::quoted(nearest)));
 }

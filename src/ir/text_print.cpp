@@ -1,4 +1,6 @@
 // Prints graphs.
+#include <fmt/core.h>
+
 #include "base/text.h"
 #include "ir/elements.h"
 #include "ir/text.h"
@@ -53,8 +55,8 @@ class Printer {
     size_t number = 0;
     for (size_t i = 0; i < names_.size(); ++i) {
       const GraphValue& value = graph_.values()[i];
-      if (value.origin == Origin::input) names_[i] = "%" + name_text(value.name);
-      if (value.origin == Origin::node) names_[i] = "%" + std::to_string(++number);
+      if (value.origin == Origin::input) names_[i] = fmt::format("%{}", name_text(value.name));
+      if (value.origin == Origin::node) names_[i] = fmt::format("%{}", ++number);
     }
   }
 
