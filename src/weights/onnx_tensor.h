@@ -1,0 +1,38 @@
+// A TensorProto as a source: where each way of keeping a tensor's bytes leads to.
+#pragma once
+
+#include <filesystem>
+#include <map>
+
+#include "weights/onnx_wire.h"
+#include "weights/wire_fields.h"
+
+namespace tenon::weights::wire {
+
+/// The model's file and the files beside it that hold its external data; each is opened once.
+class TensorReader {
+ public:
+  TensorReader(WireFile& file, std::filesystem::path folder)
+      : file_(file), folder_(std::move(folder)) {}
+
+  Tensor read(Range message);
+
+ private:
+  struct Proto;
+
+  Proto parse(Range message);
+  void parse_external(Range message, Proto& proto);
+  TensorSource to_source(const Proto& proto, DType dtype);
+  TensorSource external(const Proto& proto, DType dtype);
+  TensorSource raw(const Proto& proto, DType dtype);
+  TensorSource typed(const Proto& proto, DType dtype);
+  uint64_t count_of(const Proto& proto) const;
+  std::vector<std::byte> decode(const Proto& proto, DType dtype, uint64_t count);
+  [[noreturn]] void refuse(const Proto& proto, const std::string& fact) const;
+
+  WireFile& file_;
+  std::filesystem::path folder_;
+  std::map<std::string, std::shared_ptr<const base::ByteSource>> external_;
+};
+
+}  // namespace tenon::weights::wire

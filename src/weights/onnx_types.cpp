@@ -1,0 +1,63 @@
+// ONNX's element types.
+#include <array>
+
+#include "weights/onnx_wire.h"
+
+namespace tenon::weights::wire {
+
+namespace {
+
+struct DataType {
+  const char* name;
+  std::optional<DType> dtype;
+};
+
+// By number, as TensorProto.DataType of ONNX 1.20.
+constexpr std::array<DataType, 29> kDataTypes = {{
+    {"UNDEFINED", std::nullopt},
+    {"FLOAT", DType::f32},
+    {"UINT8", DType::u8},
+    {"INT8", DType::i8},
+    {"UINT16", DType::u16},
+    {"INT16", DType::i16},
+    {"INT32", DType::i32},
+    {"INT64", DType::i64},
+    {"STRING", std::nullopt},
+    {"BOOL", DType::bool_},
+    {"FLOAT16", DType::f16},
+    {"DOUBLE", DType::f64},
+    {"UINT32", DType::u32},
+    {"UINT64", DType::u64},
+    {"COMPLEX64", std::nullopt},
+    {"COMPLEX128", std::nullopt},
+    {"BFLOAT16", DType::bf16},
+    {"FLOAT8E4M3FN", std::nullopt},
+    {"FLOAT8E4M3FNUZ", std::nullopt},
+    {"FLOAT8E5M2", std::nullopt},
+    {"FLOAT8E5M2FNUZ", std::nullopt},
+    {"UINT4", std::nullopt},
+    {"INT4", std::nullopt},
+    {"FLOAT4E2M1", std::nullopt},
+    {"FLOAT8E8M0", std::nullopt},
+    {"UINT2", std::nullopt},
+    {"INT2", std::nullopt},
+    {"FLOAT6E2M3", std::nullopt},
+    {"FLOAT6E3M2", std::nullopt},
+}};
+
+bool is_known(int data_type) {
+  return data_type >= 0 && static_cast<size_t>(data_type) < kDataTypes.size();
+}
+
+}  // namespace
+
+std::optional<DType> dtype_of(int data_type) {
+  return is_known(data_type) ? kDataTypes[static_cast<size_t>(data_type)].dtype : std::nullopt;
+}
+
+std::string data_type_name(int data_type) {
+  return is_known(data_type) ? kDataTypes[static_cast<size_t>(data_type)].name
+                             : std::to_string(data_type);
+}
+
+}  // namespace tenon::weights::wire

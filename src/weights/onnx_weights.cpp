@@ -1,0 +1,120 @@
+// The weights of an ONNX file under the names that its nodes read.
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "weights/onnx_wire.h"
+
+namespace tenon::weights::wire {
+
+namespace {
+
+bool is_own_domain(const std::string& domain) { return domain.empty() || domain == "ai.onnx"; }
+
+bool is_identity(const Node& node) {
+  return node.op_type == "Identity" && is_own_domain(node.domain) && node.inputs.size() == 1 &&
+         node.outputs.size() == 1;
+}
+
+void add_consumers(const Graph& graph,
+                   std::map<std::string, std::vector<base::Consumer>>& consumers) {
+  for (const Node& node : graph.nodes) {
+    if (is_identity(node)) continue;
+    const std::string type =
+        is_own_domain(node.domain) ? node.op_type : node.domain + "." + node.op_type;
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      if (!node.inputs[i].empty()) consumers[node.inputs[i]].push_back({type, static_cast<int>(i)});
+    }
+    for (const Attribute& attribute : node.attributes) {
+      if (attribute.graph) add_consumers(*attribute.graph, consumers);
+    }
+  }
+}
+
+struct Extent {
+  const base::ByteSource* bytes;
+  uint64_t begin, end;
+  const std::string* name;
+};
+
+std::vector<Extent> extents_in_order(const std::map<std::string, TensorSource>& tensors) {
+  std::vector<Extent> extents;
+  for (const auto& [name, source] : tensors) {
+    if (source.size() == 0) continue;
+    extents.push_back({source.bytes.get(), source.offset, source.offset + source.size(), &name});
+  }
+  std::sort(extents.begin(), extents.end(), [](const Extent& a, const Extent& b) {
+    return std::tie(a.bytes, a.begin, *a.name) < std::tie(b.bytes, b.begin, *b.name);
+  });
+  return extents;
+}
+
+// In the order of their beginnings, what begins before the furthest end so far overlaps with the
+// run before it.
+std::map<std::string, std::string> find_shared(const std::map<std::string, TensorSource>& tensors) {
+  std::map<std::string, std::string> shared;
+  const std::vector<Extent> extents = extents_in_order(tensors);
+  for (size_t first = 0; first < extents.size();) {
+    size_t last = first + 1;
+    uint64_t end = extents[first].end;
+    const std::string* least = extents[first].name;
+    for (; last < extents.size() && extents[last].bytes == extents[first].bytes &&
+           extents[last].begin < end;
+         ++last) {
+      end = std::max(end, extents[last].end);
+      if (*extents[last].name < *least) least = extents[last].name;
+    }
+    for (size_t i = first; i < last; ++i) {
+      if (extents[i].name != least) shared.emplace(*extents[i].name, *least);
+    }
+    first = last;
+  }
+  return shared;
+}
+
+void add(WeightFile& file, const std::string& name, const TensorSource& source) {
+  if (file.tensors.emplace(name, source).second) return;
+  base::fail(ErrorCode::bad_file, "{}: has two tensors of the name {}", file.path,
+             base::quoted(name));
+}
+
+}  // namespace
+
+std::map<std::string, std::vector<base::Consumer>> consumers_of(const Graph& graph) {
+  std::map<std::string, std::vector<base::Consumer>> consumers;
+  add_consumers(graph, consumers);
+  return consumers;
+}
+
+std::vector<std::pair<std::string, std::string>> renamed_initializers(const Graph& graph) {
+  std::vector<std::string_view> names;
+  for (const Tensor& tensor : graph.initializers) names.push_back(tensor.name);
+  std::sort(names.begin(), names.end());
+  std::vector<std::pair<std::string, std::string>> renamed;
+  for (const Node& node : graph.nodes) {
+    if (!is_identity(node) || !std::binary_search(names.begin(), names.end(), node.inputs[0]))
+      continue;
+    renamed.emplace_back(node.outputs[0], node.inputs[0]);
+  }
+  return renamed;
+}
+
+WeightFile read_onnx_weights(std::shared_ptr<const base::ByteSource> bytes,
+                             const std::filesystem::path& folder) {
+  WeightFile file{.path = bytes->name()};
+  const Model model = read_model(std::move(bytes), folder);
+  for (const Tensor& tensor : model.graph.initializers) {
+    if (tensor.source) add(file, tensor.name, *tensor.source);
+  }
+  for (const auto& [name, initializer] : renamed_initializers(model.graph)) {
+    const auto found = file.tensors.find(initializer);
+    if (found != file.tensors.end()) add(file, name, TensorSource(found->second));
+  }
+  file.consumers = consumers_of(model.graph);
+  std::erase_if(file.consumers,
+                [&](const auto& entry) { return !file.tensors.contains(entry.first); });
+  file.shares_storage_with = find_shared(file.tensors);
+  return file;
+}
+
+}  // namespace tenon::weights::wire

@@ -1,0 +1,105 @@
+// ONNX's protobuf messages as plain structs, read with bounds; tensors' bytes stay where they are.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "weights/source.h"
+
+namespace tenon::weights::wire {
+
+/// A TensorProto. `source` refers to raw_data in the file or to external data; typed fields that
+/// are not already the tensor's little-endian bytes (int32_data for f16, varints, strings) are
+/// decoded into memory.
+struct Tensor {
+  std::string name;
+  int data_type = 0;  ///< TensorProto.DataType
+  std::optional<TensorSource>
+      source;  ///< empty for types that Tenon lacks (strings, complex, 4- and 8-bit floats)
+};
+
+/// A dim of a declared type: a value, a symbol's name, or nothing.
+struct Dim {
+  std::variant<std::monostate, int64_t, std::string> value;
+};
+
+struct ValueInfo {
+  std::string name;
+  int elem_type = 0;                      ///< 0 when it is not a tensor
+  std::optional<std::vector<Dim>> shape;  ///< empty: unknown rank
+};
+
+struct Graph;
+
+/// An AttributeProto. Only the member that `type` (AttributeProto.AttributeType) names is set.
+struct Attribute {
+  std::string name;
+  int type = 0;
+  float f = 0;
+  int64_t i = 0;
+  std::string s;
+  std::vector<float> floats;
+  std::vector<int64_t> ints;
+  std::vector<std::string> strings;
+  std::optional<Tensor> tensor;
+  std::shared_ptr<Graph> graph;
+};
+
+struct Node {
+  std::string name, op_type, domain;
+  std::vector<std::string> inputs, outputs;  ///< "" for an absent one
+  std::vector<Attribute> attributes;
+};
+
+struct Graph {
+  std::string name;
+  std::vector<Node> nodes;
+  std::vector<Tensor> initializers;
+  std::vector<ValueInfo> inputs, outputs, value_infos;
+};
+
+struct Opset {
+  std::string domain;
+  int64_t version = 0;
+};
+
+struct Model {
+  int64_t ir_version = 0;
+  std::string producer;
+  std::vector<Opset> opsets;
+  Graph graph;
+  bool has_functions = false;  ///< local functions are not supported yet
+  bool has_sparse_initializers = false;
+};
+
+/// Parses a ModelProto. External data is opened below `folder` (the model file's; empty forbids
+/// it): `..`, absolute paths and links that lead out of it are refused. Limits: 4 GiB of file (the
+/// message says to use external data), nesting of 64 graphs and messages. Throws bad_file /
+/// unsupported naming the source. Weight bytes are not read.
+Model read_model(std::shared_ptr<const base::ByteSource> bytes,
+                 const std::filesystem::path& folder);
+
+/// The initializers of a model under their names (and those of Identity nodes that rename one),
+/// with their consumers.
+WeightFile read_onnx_weights(std::shared_ptr<const base::ByteSource> bytes,
+                             const std::filesystem::path& folder);
+
+/// Who reads each name in the graph and in the graphs inside it; Identity nodes, which only rename,
+/// do not count. An operator outside ONNX's own domain is "domain.op".
+std::map<std::string, std::vector<base::Consumer>> consumers_of(const Graph& graph);
+
+/// The output's name and the initializer's, for each Identity node whose input is an initializer of
+/// the graph.
+std::vector<std::pair<std::string, std::string>> renamed_initializers(const Graph& graph);
+
+/// ONNX's data type as ours; nothing for those that Tenon lacks.
+std::optional<DType> dtype_of(int data_type);
+/// ONNX's name of it ("FLOAT", "STRING", "7" when unknown), for messages.
+std::string data_type_name(int data_type);
+
+}  // namespace tenon::weights::wire

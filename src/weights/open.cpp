@@ -1,0 +1,65 @@
+// Which kind of weight file a path leads to, by its first bytes.
+#include <algorithm>
+#include <array>
+
+#include "base/error.h"
+#include "weights/npz.h"
+#include "weights/onnx_wire.h"
+#include "weights/safetensors.h"
+
+namespace tenon::weights {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+enum class Kind { safetensors, index, npz, npy, onnx };
+
+// A safetensors file begins with the length of its header, then the header's brace. An ONNX file's
+// first eight bytes would be a length beyond any file.
+bool looks_like_safetensors(std::string_view start, uint64_t size) {
+  return start.size() > 8 && base::load<uint64_t>(start.data()) <= size - 8 && start[8] == '{';
+}
+
+Kind kind_of(const base::ByteSource& source, const fs::path& path) {
+  std::array<char, 16> buffer{};
+  const size_t count = std::min<uint64_t>(buffer.size(), source.size());
+  source.read(0, std::as_writable_bytes(std::span(buffer).first(count)));
+  const std::string_view start(buffer.data(), count);
+  if (looks_like_safetensors(start, source.size())) return Kind::safetensors;
+  if (start.starts_with("PK\x03\x04") || start.starts_with("PK\x05\x06")) return Kind::npz;
+  if (start.starts_with("\x93NUMPY")) return Kind::npy;
+  if (start.starts_with("{")) return Kind::index;
+  // No known start: a damaged file is then best judged by the reader that its name asks for.
+  const std::string& name = path.native();
+  if (name.ends_with(".safetensors") || name.ends_with(".plan")) return Kind::safetensors;
+  if (name.ends_with(".npz")) return Kind::npz;
+  return Kind::onnx;
+}
+
+WeightFile read_one(std::shared_ptr<const base::ByteSource> bytes, const fs::path& path) {
+  switch (kind_of(*bytes, path)) {
+    case Kind::safetensors: return {.tensors = read_safetensors(std::move(bytes)).tensors};
+    case Kind::index: return read_shards(path);
+    case Kind::npz: return read_npz(std::move(bytes));
+    case Kind::npy:
+      base::fail(ErrorCode::unsupported,
+                 "{}: is a single .npy array without a name; save it with numpy.savez",
+                 bytes->name());
+    case Kind::onnx: break;
+  }
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  return wire::read_onnx_weights(std::move(bytes), folder);
+}
+
+}  // namespace
+
+WeightFile open_weights(const fs::path& path) {
+  std::error_code ignored;
+  WeightFile file =
+      fs::is_directory(path, ignored) ? read_shards(path) : read_one(base::open_file(path), path);
+  file.path = path.native();
+  return file;
+}
+
+}  // namespace tenon::weights
