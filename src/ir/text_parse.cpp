@@ -288,7 +288,7 @@ class Parser {
       bytes->resize(bytes->size() + size);
       if (!parse_element(type.dtype, text, bytes->data() + bytes->size() - size)) {
         cursor_.fail_at(start,
-                        fmt::format("{} is not a {}", base::quoted(text), to_string(type.dtype)));
+                        fmt::format("{} is no {}", base::quoted(text), to_string(type.dtype)));
       }
     });
     return bytes;

@@ -1,0 +1,212 @@
+// Rebuilding graphs: what a rewrite sees, and what is kept.
+#include "ir/rewrite.h"
+
+#include <gtest/gtest.h>
+
+#include "ir/ops.h"
+#include "ir/text.h"
+#include "ir/verify.h"
+#include "tenon/error.h"
+
+namespace tenon::ir {
+namespace {
+
+const Expression relu = Expression::of(Scalar::relu);
+
+bool is_relu(const Node& node) {
+  const Pointwise* pointwise = node.as<Pointwise>();
+  return pointwise && pointwise->expression == relu;
+}
+
+// conv -> relu  becomes  conv with a relu epilogue.
+std::optional<ValueId> fuse_relu(GraphBuilder& out, const Node& node) {
+  if (!is_relu(node)) return std::nullopt;
+  const Node* producer = out.producer(node.inputs[0]);
+  const Conv* conv = producer ? producer->as<Conv>() : nullptr;
+  if (!conv || !out.single_use(node.inputs[0])) return std::nullopt;
+  Conv fused = *conv;
+  fused.act = Activation::relu;
+  return out.add(fused, producer->inputs);
+}
+
+// relu(x) becomes x.
+std::optional<ValueId> drop_relu(GraphBuilder&, const Node& node) {
+  return is_relu(node) ? std::optional(node.inputs[0]) : std::nullopt;
+}
+
+std::string rewritten(std::string_view text, const Rewrite& rule) {
+  const Graph result = rewrite(parse(text), rule);
+  verify(result);
+  return print(result);
+}
+
+constexpr std::string_view chain =
+    "graph (x: f32[n, 3, 8, 8]) {\n"
+    "  %1 = conv(%x, \"w\": f32[4, 3, 3, 3]) : f32[n, 4, 6, 6] # \"c\"\n"
+    "  %2 = pointwise(%1) {relu(a)} : f32[n, 4, 6, 6] # \"r\"\n"
+    "} -> (y = %2)\n";
+
+TEST(rewrite, that_keeps_every_node_changes_nothing) {
+  EXPECT_EQ(rewritten(chain, [](GraphBuilder&, const Node&) { return std::nullopt; }), chain);
+}
+
+TEST(rewrite, replaces_a_node_and_drops_what_it_alone_used) {
+  EXPECT_EQ(rewritten(chain, fuse_relu),
+            "graph (x: f32[n, 3, 8, 8]) {\n"
+            "  %1 = conv(%x, \"w\": f32[4, 3, 3, 3]) {act = relu} : f32[n, 4, 6, 6] # \"r\"\n"
+            "} -> (y = %1)\n");
+}
+
+TEST(rewrite, sees_the_results_of_earlier_replacements) {
+  // Two relus: the first makes a fused conv, whose only use is the second.
+  const std::string text = rewritten(
+      "graph (x: f32[1, 3, 8, 8]) {\n"
+      "  %1 = conv(%x, \"w\": f32[4, 3, 3, 3])\n"
+      "  %2 = pointwise(%1) {relu(a)}\n"
+      "  %3 = pointwise(%2) {relu(a)}\n"
+      "} -> (y = %3)\n",
+      fuse_relu);
+  EXPECT_EQ(text.find("pointwise"), std::string::npos) << text;
+}
+
+TEST(rewrite, single_use_counts_every_use_in_the_source_outputs_included) {
+  const std::string_view two_uses =
+      "graph (x: f32[1, 3, 8, 8]) {\n"
+      "  %1 = conv(%x, \"w\": f32[4, 3, 3, 3]) : f32[1, 4, 6, 6]\n"
+      "  %2 = pointwise(%1) {relu(a)} : f32[1, 4, 6, 6]\n"
+      "  %3 = pointwise(%1) {exp(a)} : f32[1, 4, 6, 6]\n"
+      "} -> (y = %2, z = %3)\n";
+  EXPECT_EQ(rewritten(two_uses, fuse_relu), two_uses);
+  const std::string_view also_an_output =
+      "graph (x: f32[1, 3, 8, 8]) {\n"
+      "  %1 = conv(%x, \"w\": f32[4, 3, 3, 3]) : f32[1, 4, 6, 6]\n"
+      "  %2 = pointwise(%1) {relu(a)} : f32[1, 4, 6, 6]\n"
+      "} -> (y = %2, z = %1)\n";
+  EXPECT_EQ(rewritten(also_an_output, fuse_relu), also_an_output);
+}
+
+TEST(rewrite, single_use_sums_over_values_that_became_one) {
+  std::vector<bool> single;
+  rewrite(parse("graph (x: f32[3]) {\n"
+                "  %1 = pointwise(%x) {exp(a)}\n"
+                "  %2 = pointwise(%1) {relu(a)}\n"
+                "  %3 = pointwise(%2) {neg(a)}\n"
+                "} -> (y = %3)\n"),
+          [&](GraphBuilder& out, const Node& node) {
+            single.push_back(out.single_use(node.inputs[0]));
+            return drop_relu(out, node);
+          });
+  // neg reads exp's value, used by relu in the source, and by neg through relu.
+  EXPECT_EQ(single, (std::vector<bool>{true, true, false}));
+}
+
+TEST(rewrite, may_replace_a_node_by_an_input_and_keeps_inputs_and_outputs_in_order) {
+  EXPECT_EQ(rewritten("graph (b: f32[3], a: f32[3]) { %1 = pointwise(%a) {relu(a)} }"
+                      " -> (z = %1, y = %1)",
+                      drop_relu),
+            "graph (b: f32[3], a: f32[3]) {\n} -> (z = %a, y = %a)\n");
+}
+
+TEST(rewrite, offers_nodes_whose_later_outputs_are_unused_only) {
+  const auto offered = [](std::string_view outputs) {
+    int count = 0;
+    const Graph graph =
+        parse("graph (x: f32[1, 1, 4, 4]) { %1, %2 = max_pool(%x) {kernel = [2, 2]} } -> (" +
+              std::string(outputs) + ")");
+    rewrite(graph, [&](GraphBuilder&, const Node&) {
+      ++count;
+      return std::nullopt;
+    });
+    return count;
+  };
+  EXPECT_EQ(offered("y = %1"), 1);
+  EXPECT_EQ(offered("y = %1, z = %2"), 0);
+  EXPECT_EQ(offered("z = %2"), 0);
+}
+
+TEST(rewrite, keeps_the_models_names_of_values) {
+  GraphBuilder builder;
+  const ValueId x = builder.input("x", {DType::f32, {1, 3, 8, 8}});
+  const ValueId c = builder.add(Conv{}, {x, builder.weight("w", {DType::f32, {4, 3, 3, 3}})});
+  const ValueId r = builder.add(Pointwise{relu}, {c});
+  builder.name_value(r, "relu_out");
+  builder.output("y", r);
+  const Graph result = rewrite(builder.finish(), fuse_relu);
+  EXPECT_EQ(result.value(result.outputs()[0].value).name, "relu_out");
+}
+
+TEST(rewrite, that_changes_the_dtype_is_an_internal_error) {
+  const auto to_f16 = [](GraphBuilder& out, const Node& node) -> std::optional<ValueId> {
+    return out.add(Cast{DType::f16}, {node.inputs[0]});
+  };
+  EXPECT_THROW(rewrite(parse(chain), to_f16), BuildError);
+}
+
+TEST(rewrite, gives_unnamed_constants_names_of_their_own) {
+  const std::string text = rewritten(
+      "graph (x: f32[3]) {\n"
+      "  %1 = pointwise(%x) {relu(a)}\n"
+      "  %2 = pointwise(%1, const \"#0\": f32[] = [7]) {mul(a, b)}\n"
+      "} -> (y = %2)\n",
+      [](GraphBuilder& out, const Node& node) -> std::optional<ValueId> {
+        if (!is_relu(node)) return std::nullopt;
+        const float zero = 0;
+        const ValueId constant = out.constant(DType::f32, {}, std::as_bytes(std::span(&zero, 1)));
+        return out.add(Pointwise{Expression::of(Scalar::max)}, {node.inputs[0], constant});
+      });
+  EXPECT_EQ(text,
+            "graph (x: f32[3]) {\n"
+            "  %1 = pointwise(%x, const \"#1\": f32[] = [0]) {max(a, b)} : f32[3]\n"
+            "  %2 = pointwise(%1, const \"#0\": f32[] = [7]) {mul(a, b)} : f32[3]\n"
+            "} -> (y = %2)\n");
+}
+
+TEST(substitute, replaces_symbols_in_inputs_ops_and_types) {
+  const Graph graph = parse(
+      "graph (x: f32[n, 2, m]) {\n"
+      "  %1 = reshape(%x) {dims = [n, 2*m]}\n"
+      "} -> (y = %1)\n");
+  EXPECT_EQ(print(substitute(graph, {{"n", 5}, {"m", Dim::symbol("k") + 1}})),
+            "graph (x: f32[5, 2, k + 1]) {\n"
+            "  %1 = reshape(%x) {dims = [5, 2*k + 2]} : f32[5, 2*k + 2]\n"
+            "} -> (y = %1)\n");
+}
+
+TEST(substitute, finds_what_no_longer_fits) {
+  const Graph graph =
+      parse("graph (a: f32[n], b: f32[3]) { %1 = pointwise(%a, %b) {add(a, b)} } -> (y = %1)");
+  EXPECT_NO_THROW(substitute(graph, {{"n", 3}}));
+  EXPECT_THROW(substitute(graph, {{"n", 4}}), BuildError);
+}
+
+TEST(splice, joins_leaves_by_name_and_keeps_unnamed_constants_apart) {
+  const Graph scale = parse(
+      "graph (x: f32[3]) {\n"
+      "  %1 = pointwise(%x, \"w\": f32[3]) {mul(a, b)}\n"
+      "  %2 = pointwise(%1, const \"#0\": f32[] = [2]) {add(a, b)}\n"
+      "} -> (y = %2)\n");
+  const Graph shift = parse(
+      "graph (x: f32[3]) {\n"
+      "  %1 = pointwise(%x, \"w\": f32[3], const \"#0\": f32[] = [5]) {add(add(a, b), c)}\n"
+      "} -> (y = %1)\n");
+  GraphBuilder out;
+  const ValueId x = out.input("x", {DType::f32, {3}});
+  const ValueId scaled = splice(out, scale, std::vector{x})[0];
+  out.output("y", splice(out, shift, std::vector{scaled})[0]);
+  const Graph joined = out.finish();
+  verify(joined);
+  EXPECT_EQ(print(joined),
+            "graph (x: f32[3]) {\n"
+            "  %1 = pointwise(%x, \"w\": f32[3]) {mul(a, b)} : f32[3]\n"
+            "  %2 = pointwise(%1, const \"#0\": f32[] = [2]) {add(a, b)} : f32[3]\n"
+            "  %3 = pointwise(%2, \"w\", const \"#1\": f32[] = [5]) {add(add(a, b), c)} : f32[3]\n"
+            "} -> (y = %3)\n");
+}
+
+TEST(splice, refuses_another_number_of_inputs) {
+  GraphBuilder out;
+  EXPECT_THROW(splice(out, parse("graph (x: f32[3]) {} -> (y = %x)"), {}), BuildError);
+}
+
+}  // namespace
+}  // namespace tenon::ir
