@@ -1,0 +1,187 @@
+// Arrays between Python and Tenon, without copies.
+#include "arrays.h"
+
+#include <array>
+#include <utility>
+
+#include "tenon/error.h"
+
+namespace tenon::python {
+namespace {
+
+constexpr std::array<std::pair<DType, const char*>, kDTypes> numpy_names = {{
+    {DType::f64, "float64"},
+    {DType::f32, "float32"},
+    {DType::f16, "float16"},
+    {DType::bf16, "bfloat16"},
+    {DType::i64, "int64"},
+    {DType::i32, "int32"},
+    {DType::i16, "int16"},
+    {DType::i8, "int8"},
+    {DType::u64, "uint64"},
+    {DType::u32, "uint32"},
+    {DType::u16, "uint16"},
+    {DType::u8, "uint8"},
+    {DType::bool_, "bool"},
+}};
+
+const char* numpy_name(DType dtype) {
+  for (const auto& [known, name] : numpy_names) {
+    if (known == dtype) return name;
+  }
+  return "?";
+}
+
+bool find_dtype(const std::string& name, DType& dtype) {
+  for (const auto& [known, numpy] : numpy_names) {
+    if (name == numpy || name == to_string(known)) {
+      dtype = known;
+      return true;
+    }
+  }
+  return false;
+}
+
+bool from_dlpack(nb::dlpack::dtype type, DType& dtype) {
+  using Code = nb::dlpack::dtype_code;
+  const auto bits = std::to_string(type.bits);
+  if (type.lanes != 1) return false;
+  switch (static_cast<Code>(type.code)) {
+    case Code::Float: return find_dtype("f" + bits, dtype);
+    case Code::Bfloat: return find_dtype("bf" + bits, dtype);
+    case Code::Int: return find_dtype("i" + bits, dtype);
+    case Code::UInt: return find_dtype("u" + bits, dtype);
+    case Code::Bool: dtype = DType::bool_; return type.bits == 8;
+    default: return false;
+  }
+}
+
+std::string dtype_name(nb::handle object) {
+  const nb::object dtype = nb::getattr(object, "dtype", nb::none());
+  return dtype.is_none() ? "" : nb::cast<std::string>(nb::str(dtype));
+}
+
+bool is_numpy(nb::handle object) {
+  return nb::cast<std::string>(nb::str(nb::handle(object.type()).attr("__module__"))) == "numpy";
+}
+
+// NumPy knows bfloat16 through ml_dtypes, which neither DLPack nor the buffer protocol carries.
+nb::object exportable(nb::object object, bool& bf16) {
+  bf16 = is_numpy(object) && dtype_name(object) == "bfloat16";
+  if (bf16) return object.attr("view")("uint16");
+  const bool is_list = nb::isinstance<nb::list>(object) || nb::isinstance<nb::tuple>(object) ||
+                       nb::isinstance<nb::float_>(object) || nb::isinstance<nb::int_>(object) ||
+                       nb::isinstance<nb::bool_>(object);
+  if (is_list) return nb::module_::import_("numpy").attr("asarray")(object);
+  if (nb::hasattr(object, "requires_grad") && nb::cast<bool>(object.attr("requires_grad"))) {
+    return object.attr("detach")();
+  }
+  return object;
+}
+
+[[noreturn]] void refuse(nb::handle object, const std::string& what) {
+  const auto type = nb::cast<std::string>(nb::str(nb::handle(object.type()).attr("__name__")));
+  const std::string dtype = dtype_name(object);
+  throw InputError(what + " is a " + type + (dtype.empty() ? "" : " of dtype " + dtype) +
+                   "; give a CPU array of floats, integers or bools (NumPy, DLPack or buffer)");
+}
+
+template <class Kind>
+Array view_of(nb::handle given, const std::string& what) {
+  bool bf16 = false;
+  const nb::object object = exportable(nb::borrow(given), bf16);
+  nb::ndarray<Kind> array;
+  if (!nb::try_cast(object, array, false)) refuse(given, what);
+  if (array.device_type() != nb::device::cpu::value) {
+    throw InputError(what + " is on another device; bring it to the CPU first");
+  }
+  Array result;
+  if (!from_dlpack(array.dtype(), result.view.dtype)) refuse(given, what);
+  if (bf16) result.view.dtype = DType::bf16;
+  result.view.data = array.data();
+  result.view.shape.assign(array.shape_ptr(), array.shape_ptr() + array.ndim());
+  result.view.strides.assign(array.stride_ptr(), array.stride_ptr() + array.ndim());
+  result.owner = nb::cast(nb::make_tuple(object, nb::cast(array)));
+  return result;
+}
+
+template <class Kind>
+ArrayMap views_of(nb::handle mapping, const std::string& what) {
+  if (!nb::hasattr(mapping, "items"))
+    throw InputError(what + "s: give a mapping of names to arrays");
+  ArrayMap result;
+  for (const nb::handle item : mapping.attr("items")()) {
+    const nb::tuple pair = nb::cast<nb::tuple>(item);
+    const auto name = nb::cast<std::string>(nb::str(pair[0]));
+    Array array = view_of<Kind>(pair[1], what + " \"" + name + "\"");
+    result.views.emplace(name, std::move(array.view));
+    result.owners.push_back(std::move(array.owner));
+  }
+  return result;
+}
+
+}  // namespace
+
+Array to_array(nb::handle object, const std::string& what) { return view_of<nb::ro>(object, what); }
+
+ArrayMap to_arrays(nb::handle mapping, const std::string& what) {
+  return views_of<nb::ro>(mapping, what);
+}
+
+ArrayMap to_writable_arrays(nb::handle mapping, const std::string& what) {
+  return views_of<nb::device::cpu>(mapping, what);
+}
+
+nb::object numpy_dtype(DType dtype) {
+  if (dtype != DType::bf16) return nb::module_::import_("numpy").attr("dtype")(numpy_name(dtype));
+  try {
+    return nb::module_::import_("numpy").attr("dtype")(
+        nb::module_::import_("ml_dtypes").attr("bfloat16"));
+  } catch (nb::python_error& error) {
+    if (!error.matches(PyExc_ImportError)) throw;
+    return nb::str("bfloat16");
+  }
+}
+
+nb::object to_numpy(const Tensor& tensor) {
+  auto* kept = new Tensor(tensor);
+  const nb::capsule owner(kept,
+                          [](void* pointer) noexcept { delete static_cast<Tensor*>(pointer); });
+  const std::vector<size_t> shape(tensor.shape().begin(), tensor.shape().end());
+  const bool bf16 = tensor.dtype() == DType::bf16;
+  const DType shown = bf16 ? DType::u16 : tensor.dtype();
+  nb::dlpack::dtype type{0, static_cast<uint8_t>(8 * size_of(shown)), 1};
+  using Code = nb::dlpack::dtype_code;
+  const Code code = is_floating(shown)           ? Code::Float
+                    : shown == DType::bool_      ? Code::Bool
+                    : to_string(shown)[0] == 'u' ? Code::UInt
+                                                 : Code::Int;
+  type.code = static_cast<uint8_t>(code);
+  const nb::ndarray<nb::numpy> array(kept->data(), shape.size(), shape.data(), owner, nullptr,
+                                     type);
+  nb::object result = nb::cast(array);
+  if (!bf16) return result;
+  const nb::object dtype = numpy_dtype(DType::bf16);
+  if (nb::isinstance<nb::str>(dtype)) {
+    throw Error(ErrorCode::unavailable,
+                "a bfloat16 array needs the ml_dtypes package; pip install ml_dtypes");
+  }
+  return result.attr("view")(dtype);
+}
+
+DType to_dtype(nb::handle object) {
+  DType dtype{};
+  if (nb::isinstance<nb::str>(object) && find_dtype(nb::cast<std::string>(object), dtype))
+    return dtype;
+  try {
+    const nb::object numpy = nb::module_::import_("numpy").attr("dtype")(object);
+    if (find_dtype(nb::cast<std::string>(numpy.attr("name")), dtype)) return dtype;
+  } catch (nb::python_error& error) {
+    if (!error.matches(PyExc_TypeError)) throw;
+  }
+  throw InputError("dtype " + nb::cast<std::string>(nb::repr(object)) +
+                   " is not one of Tenon's; it has f64, f32, f16, bf16, "
+                   "i64 to i8, u64 to u8 and bool");
+}
+
+}  // namespace tenon::python

@@ -1,0 +1,44 @@
+// Arrays of Python (DLPack, buffer protocol, NumPy's bfloat16) as views, and tensors as NumPy
+// arrays.
+#pragma once
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tenon/tensor.h"
+
+namespace tenon::python {
+
+namespace nb = nanobind;
+
+/// A view of a Python array, and what keeps it alive. Destroy with the GIL held.
+struct Array {
+  TensorView view;
+  nb::object owner;
+};
+
+/// Throws InputError, naming `what`, for something that is not a CPU array of a known dtype. Lists
+/// and numbers become NumPy arrays. Never copies an array.
+Array to_array(nb::handle object, const std::string& what);
+
+/// Arrays by name, kept alive together.
+struct ArrayMap {
+  std::map<std::string, TensorView> views;
+  std::vector<nb::object> owners;
+};
+ArrayMap to_arrays(nb::handle mapping, const std::string& what);
+/// The same for arrays that a run writes: they must be writable.
+ArrayMap to_writable_arrays(nb::handle mapping, const std::string& what);
+
+/// A NumPy array over the tensor's bytes, which it keeps alive. bf16 needs ml_dtypes.
+nb::object to_numpy(const Tensor& tensor);
+/// numpy.dtype of a dtype ("bfloat16" as a string where ml_dtypes is missing).
+nb::object numpy_dtype(DType dtype);
+/// A dtype from its name ("f32", "float32"), a NumPy dtype or a scalar type; throws InputError.
+DType to_dtype(nb::handle object);
+
+}  // namespace tenon::python

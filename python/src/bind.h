@@ -1,0 +1,37 @@
+// What the files of the module share.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include <memory>
+#include <string>
+
+#include "tenon/context.h"
+#include "tenon/engine.h"
+
+namespace tenon::python {
+
+namespace nb = nanobind;
+
+/// An engine with contexts for callers on any thread.
+struct PyEngine {
+  Engine engine;
+  std::shared_ptr<ContextPool> contexts;
+
+  explicit PyEngine(Engine made)
+      : engine(std::move(made)), contexts(std::make_shared<ContextPool>(engine)) {}
+};
+
+void bind_errors(nb::module_& module);
+void bind_engine(nb::module_& module);
+void bind_refitter(nb::module_& module);
+void bind_network(nb::module_& module);
+void bind_build(nb::module_& module);
+
+Memory to_memory(const std::string& name);
+Sources to_sources(const std::string& name);
+/// A str or os.PathLike.
+std::string to_path(nb::handle object);
+bool is_path(nb::handle object);
+
+}  // namespace tenon::python

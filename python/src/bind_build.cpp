@@ -1,0 +1,184 @@
+// tenon.build and tenon.load.
+#include <nanobind/stl/filesystem.h>
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include "bind.h"
+#include "interrupt.h"
+#include "tenon/build.h"
+#include "tenon/onnx.h"
+
+namespace tenon::python {
+namespace {
+
+std::string shown(nb::handle object) { return nb::cast<std::string>(nb::repr(object)); }
+
+[[noreturn]] void refuse(const std::string& option, nb::handle given, const std::string& way_out) {
+  throw Error(ErrorCode::invalid_input,
+              option + "=" + shown(given) + " is not possible; " + way_out);
+}
+
+std::vector<std::string> to_names(nb::handle given, const std::string& option) {
+  if (nb::isinstance<nb::str>(given)) return {nb::cast<std::string>(given)};
+  std::vector<std::string> names;
+  if (!nb::try_cast(nb::cast<nb::object>(nb::list(nb::borrow(given))), names))
+    refuse(option, given, "give a name or names");
+  return names;
+}
+
+Axis to_axis(nb::handle given, const std::string& input) {
+  if (nb::isinstance<nb::int_>(given)) return Axis(nb::cast<int64_t>(given));
+  if (nb::isinstance<nb::str>(given)) return Axis(nb::cast<std::string>(given));
+  std::vector<int64_t> range;
+  if (!nb::try_cast(nb::borrow(given), range) || range.size() != 3) {
+    refuse("shapes[\"" + input + "\"]", given,
+           "an axis is a number, a name or (least, typical, greatest)");
+  }
+  return Axis::range(range[0], range[1], range[2]);
+}
+
+std::map<std::string, std::vector<Axis>> to_shapes(nb::handle given) {
+  std::map<std::string, std::vector<Axis>> shapes;
+  if (given.is_none()) return shapes;
+  for (const auto& [name, axes] : nb::cast<nb::dict>(given)) {
+    const auto input = nb::cast<std::string>(name);
+    for (const nb::handle axis : axes) shapes[input].push_back(to_axis(axis, input));
+    shapes[input];
+  }
+  return shapes;
+}
+
+int to_threads(nb::handle given) {
+  if (given.is_none()) return 0;
+  const auto threads = nb::cast<int>(given);
+  if (threads < 1) refuse("threads", given, "give None for all cores, or 1 and more");
+  return threads;
+}
+
+// A file name, the bytes of a model, or a network; with the GIL.
+struct Model {
+  const Network* network = nullptr;
+  std::string path, bytes;
+  bool in_memory = false;
+
+  explicit Model(nb::handle given) {
+    if (nb::isinstance<Network>(given)) {
+      network = nb::cast<const Network*>(given);
+    } else if (nb::isinstance<nb::bytes>(given)) {
+      const auto data = nb::cast<nb::bytes>(given);
+      bytes.assign(data.c_str(), data.size());
+      in_memory = true;
+    } else if (is_path(given)) {
+      path = to_path(given);
+    } else {
+      refuse("model", given, "give a path, the bytes of an ONNX model, or a tenon.Network");
+    }
+  }
+  Network load() const {
+    if (network) return *network;
+    return in_memory ? load_onnx(std::as_bytes(std::span(bytes))) : load_onnx(path);
+  }
+};
+
+PyEngine build_engine(nb::handle model, const std::string& device, nb::handle refit,
+                      nb::handle shapes, nb::handle threads, const std::string& precision,
+                      const std::string& tactics, nb::handle without, const std::string& memory,
+                      int sets, const std::string& sources) {
+  const Model source(model);
+  BuildOptions options;
+  options.device = device;
+  options.refit = to_names(refit, "refit");
+  options.shapes = to_shapes(shapes);
+  options.threads = to_threads(threads);
+  options.precision = precision;
+  if (tactics != "time" && tactics != "first")
+    refuse("tactics", nb::str(tactics.c_str()), "give \"time\" or \"first\"");
+  options.tactics = tactics == "first" ? Tactics::first : Tactics::time;
+  for (std::string& name : to_names(without, "without")) options.without.insert(std::move(name));
+  options.memory = to_memory(memory);
+  options.sets = sets;
+  options.sources = to_sources(sources);
+  return interruptible([&](const std::stop_token& stop) {
+    options.stop = stop;
+    return PyEngine(build(source.load(), options));
+  });
+}
+
+PyEngine load_engine(nb::handle path, const std::optional<std::string>& device, nb::handle threads,
+                     const std::optional<std::string>& tactics, const std::string& memory, int sets,
+                     const std::string& sources) {
+  const std::string file = to_path(path);
+  LoadOptions options;
+  options.device = device.value_or("");
+  options.threads = to_threads(threads);
+  if (tactics && *tactics != "time") {
+    refuse("tactics", nb::str(tactics->c_str()), "give None for the plan's choices, or \"time\"");
+  }
+  options.time_tactics = tactics.has_value();
+  options.memory = to_memory(memory);
+  options.sets = sets;
+  options.sources = to_sources(sources);
+  return interruptible([&](const std::stop_token& stop) {
+    options.stop = stop;
+    return PyEngine(Engine::load(file, options));
+  });
+}
+
+}  // namespace
+
+Memory to_memory(const std::string& name) {
+  if (name == "double") return Memory::double_;
+  if (name == "in_place") return Memory::in_place;
+  refuse("memory", nb::str(name.c_str()), "give \"double\" or \"in_place\"");
+}
+
+Sources to_sources(const std::string& name) {
+  if (name == "keep") return Sources::keep;
+  if (name == "drop") return Sources::drop;
+  refuse("sources", nb::str(name.c_str()), "give \"keep\" or \"drop\"");
+}
+
+bool is_path(nb::handle object) {
+  return nb::isinstance<nb::str>(object) || nb::hasattr(object, "__fspath__");
+}
+
+std::string to_path(nb::handle object) {
+  if (!is_path(object)) refuse("path", object, "give a str or os.PathLike");
+  return nb::cast<std::string>(nb::module_::import_("os").attr("fspath")(object));
+}
+
+void bind_build(nb::module_& module) {
+  module.def(
+      "build", build_engine, nb::arg("model"), nb::kw_only(), nb::arg("device") = "cpu",
+      nb::arg("refit") = "all", nb::arg("shapes") = nb::none(), nb::arg("threads") = nb::none(),
+      nb::arg("precision") = "fp32", nb::arg("tactics") = "time", nb::arg("without") = nb::tuple(),
+      nb::arg("memory") = "double", nb::arg("sets") = 2, nb::arg("sources") = "keep",
+      nb::sig(
+          "def build(model: object, *, device: str = 'cpu', refit: str | Iterable[str] = 'all', "
+          "shapes: dict[str, Sequence[object]] | None = None, threads: int | None = None, "
+          "precision: str = 'fp32', tactics: str = 'time', without: Iterable[str] = (), "
+          "memory: str = 'double', sets: int = 2, sources: str = 'keep') -> Engine"),
+      "Compiles a model: the path of an ONNX file, its bytes, or a tenon.Network.\n\n"
+      "refit: \"all\", \"none\" or names of leaves. shapes: by input, for each axis a number, a "
+      "name or "
+      "(least, typical, greatest). tactics: \"time\" kernels here, or take the \"first\" that "
+      "accepts "
+      "(reproducible plans). without: names of passes to leave out. memory: \"double\" refits "
+      "beside runs, "
+      "\"in_place\" over the weights. sources: \"keep\" remembers where weights' bytes are, or "
+      "\"drop\".");
+  module.def(
+      "load", load_engine, nb::arg("path"), nb::arg("device") = nb::none(),
+      nb::arg("threads") = nb::none(), nb::arg("tactics") = nb::none(),
+      nb::arg("memory") = "double", nb::arg("sets") = 2, nb::arg("sources") = "keep",
+      nb::sig("def load(path: object, device: str | None = None, threads: int | None = None, "
+              "tactics: str | None = None, memory: str = 'double', sets: int = 2, sources: str = "
+              "'keep') -> Engine"),
+      "Loads a plan. A stripped one is not ready until it is refitted.");
+  module.def("pass_names", &pass_names,
+             "Names of the optimisation passes, in order: what `without` may hold.");
+}
+
+}  // namespace tenon::python

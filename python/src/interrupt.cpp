@@ -1,0 +1,70 @@
+// A handler may only post a semaphore; a thread that waits for it asks the work to stop.
+#include "interrupt.h"
+
+#include <semaphore.h>
+#include <signal.h>
+
+#include <mutex>
+#include <thread>
+
+namespace tenon::python {
+namespace {
+
+sem_t posted;
+struct sigaction pythons;
+std::mutex active_mutex;
+std::stop_source* active = nullptr;
+
+void on_interrupt(int signal) {
+  if (pythons.sa_handler != SIG_DFL && pythons.sa_handler != SIG_IGN) pythons.sa_handler(signal);
+  sem_post(&posted);
+}
+
+void watch() {
+  for (;;) {
+    while (sem_wait(&posted) != 0) {
+    }
+    const std::lock_guard lock(active_mutex);
+    if (active != nullptr) active->request_stop();
+  }
+}
+
+void start_watching() {
+  static const bool started = [] {
+    sem_init(&posted, 0, 0);
+    std::thread(watch).detach();
+    return true;
+  }();
+  (void)started;
+}
+
+}  // namespace
+
+Interruptible::Interruptible() {
+  {
+    const nb::gil_scoped_acquire acquire;
+    const nb::object threading = nb::module_::import_("threading");
+    active_ = threading.attr("current_thread")().is(threading.attr("main_thread")());
+  }
+  if (!active_) return;
+  start_watching();
+  const std::lock_guard lock(active_mutex);
+  if (active != nullptr) {  // work within work: the outer one's handler serves
+    active_ = false;
+    return;
+  }
+  active = &source_;
+  struct sigaction ours = {};
+  ours.sa_handler = on_interrupt;
+  sigaction(SIGINT, nullptr, &pythons);
+  sigaction(SIGINT, &ours, nullptr);
+}
+
+Interruptible::~Interruptible() {
+  if (!active_) return;
+  sigaction(SIGINT, &pythons, nullptr);
+  const std::lock_guard lock(active_mutex);
+  active = nullptr;
+}
+
+}  // namespace tenon::python

@@ -1,0 +1,15 @@
+// The extension module tenon._tenon.
+#include <nanobind/stl/filesystem.h>
+#include <nanobind/stl/string.h>
+
+#include "bind.h"
+
+NB_MODULE(_tenon, module) {
+  module.doc() = "Tenon's engine, as the package tenon shows it.";
+  module.attr("__version__") = TENON_VERSION;
+  tenon::python::bind_errors(module);
+  tenon::python::bind_network(module);
+  tenon::python::bind_engine(module);
+  tenon::python::bind_refitter(module);
+  tenon::python::bind_build(module);
+}

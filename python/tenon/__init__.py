@@ -1,0 +1,47 @@
+"""Tenon: compile a trained model once, then replace its weights while it serves."""
+
+from tenon._tenon import (
+    Engine,
+    Network,
+    Port,
+    RefitReport,
+    Refitter,
+    Value,
+    Weight,
+    WeightSet,
+    build,
+    load,
+    pass_names,
+    __version__,
+)
+from tenon._errors import (
+    BuildError,
+    Error,
+    InputError,
+    NotReadyError,
+    PlanError,
+    RefitError,
+)
+from tenon._outputs import Outputs
+
+__all__ = [
+    "BuildError",
+    "Engine",
+    "Error",
+    "InputError",
+    "Network",
+    "NotReadyError",
+    "Outputs",
+    "PlanError",
+    "Port",
+    "RefitError",
+    "RefitReport",
+    "Refitter",
+    "Value",
+    "Weight",
+    "WeightSet",
+    "__version__",
+    "build",
+    "load",
+    "pass_names",
+]
