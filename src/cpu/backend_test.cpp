@@ -1,0 +1,185 @@
+// What every backend promises: memory, copies, order, launches, time.
+#include <sys/mman.h>
+
+#include <cstdlib>
+#include <numeric>
+#include <thread>
+
+#include "cpu/test_backend.h"
+#include "cpu/test_call.h"
+
+namespace tenon::cpu {
+
+namespace {
+
+using kernel::CopyKind;
+
+class Backends : public OnEveryBackend {
+ protected:
+  std::unique_ptr<kernel::Queue> queue = backend->queue();
+};
+
+std::vector<int> counted(size_t n) {
+  std::vector<int> values(n);
+  std::iota(values.begin(), values.end(), 1);
+  return values;
+}
+
+TEST_P(Backends, memory_is_aligned_whatever_its_size) {
+  for (const size_t bytes : {size_t{0}, size_t{1}, size_t{100}, size_t{2} << 20, size_t{5} << 20}) {
+    const auto memory = backend->allocate(bytes);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(memory.get()) % 64, 0u) << bytes;
+  }
+}
+
+TEST_P(Backends, blocks_that_live_together_do_not_overlap) {
+  const auto a = backend->allocate(4096), b = backend->allocate(4096);
+  const auto ones = counted(1024);
+  const std::vector<int> zeros(1024, 0);
+  backend->copy(*queue, a.get(), ones.data(), 4096, CopyKind::to_device);
+  backend->copy(*queue, b.get(), zeros.data(), 4096, CopyKind::to_device);
+  std::vector<int> back(1024);
+  backend->copy(*queue, back.data(), a.get(), 4096, CopyKind::from_device);
+  backend->synchronize(*queue);
+  EXPECT_EQ(back, ones);
+}
+
+TEST_P(Backends, impossible_sizes_throw_bad_alloc) {
+  EXPECT_THROW(backend->allocate(SIZE_MAX), std::bad_alloc);
+  EXPECT_THROW(backend->allocate(SIZE_MAX / 2), std::bad_alloc);
+}
+
+TEST_P(Backends, freed_memory_is_used_again) {
+  for (int i = 0; i < 200; ++i) backend->allocate(size_t{1} << 30);  // 200 GiB in all
+}
+
+TEST_P(Backends, copies_are_done_in_order) {
+  const auto memory = backend->allocate(400);
+  const auto other = backend->allocate(400);
+  std::vector<int> back(100);
+  for (int round = 0; round < 100; ++round) {
+    const std::vector<int> values(100, round);
+    backend->copy(*queue, memory.get(), values.data(), 400, CopyKind::to_device);
+    backend->copy(*queue, other.get(), memory.get(), 400, CopyKind::within);
+    backend->copy(*queue, back.data(), other.get(), 400, CopyKind::from_device);
+    backend->synchronize(*queue);
+    ASSERT_EQ(back, values);
+  }
+}
+
+TEST_P(Backends, a_pointer_inside_a_block_is_copied_to) {
+  const auto memory = backend->allocate(40);
+  const auto values = counted(10);
+  backend->copy(*queue, memory.get(), values.data(), 40, CopyKind::to_device);
+  backend->copy(*queue, static_cast<int*>(memory.get()) + 5, values.data(), 20,
+                CopyKind::to_device);
+  std::vector<int> back(10);
+  backend->copy(*queue, back.data(), memory.get(), 40, CopyKind::from_device);
+  backend->synchronize(*queue);
+  EXPECT_EQ(back, (std::vector<int>{1, 2, 3, 4, 5, 1, 2, 3, 4, 5}));
+}
+
+template <class F, class... Ops>
+void for_every_op(ir::TypeList<Ops...>, const F& f) {
+  (f(ir::Op(Ops{})), ...);
+}
+
+TEST_P(Backends, every_op_has_a_reference_at_the_end_of_its_list) {
+  for_every_op(ir::OpList{}, [&](const ir::Op& op) {
+    EXPECT_TRUE(backend->kernels(op).back().name.ends_with(".reference")) << op.info().name;
+  });
+}
+
+TEST_P(Backends, kernel_names_are_unique_within_an_op) {
+  for_every_op(ir::OpList{}, [&](const ir::Op& op) {
+    for (const auto& kernel : backend->kernels(op)) {
+      EXPECT_EQ(kernel::find_kernel(*backend, op, kernel.name, kernel.version), &kernel);
+    }
+  });
+}
+
+TEST_P(Backends, launches_are_copied_when_they_are_submitted) {
+  const auto x = tensor_of(DType::f32, {3}, {-1, 0, 2});
+  const auto test = make_test_call(ir::Pointwise{ir::Expression::of(ir::Scalar::relu)}, {x});
+  EXPECT_EQ(values_of(run_reference(*backend, test).outputs[0]), (std::vector<double>{0, 0, 2}));
+}
+
+TEST_P(Backends, the_first_failure_of_a_run_is_kept) {
+  const auto a = tensor_of(DType::i32, {2}, {6, 6});
+  const auto b = tensor_of(DType::i32, {2}, {0, 2});
+  const auto test = make_test_call(ir::Pointwise{ir::Expression::of(ir::Scalar::div)}, {a, b});
+  const auto result = run_reference(*backend, test);
+  EXPECT_STREQ(result.failure, "integer division by zero");
+  EXPECT_EQ(values_of(result.outputs[0]), (std::vector<double>{0, 3}));
+}
+
+TEST_P(Backends, time_does_not_run_backwards) {
+  const double before = backend->time(*queue);
+  std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  EXPECT_GE(backend->time(*queue) - before, 0.002);
+}
+
+TEST_P(Backends, queues_of_several_threads_do_not_disturb_each_other) {
+  const auto work = [&](int seed) {
+    const auto own = backend->queue();
+    const auto memory = backend->allocate(4000);
+    for (int i = 0; i < 50; ++i) {
+      const std::vector<int> values(1000, seed * 1000 + i);
+      std::vector<int> back(1000);
+      backend->copy(*own, memory.get(), values.data(), 4000, CopyKind::to_device);
+      backend->copy(*own, back.data(), memory.get(), 4000, CopyKind::from_device);
+      backend->synchronize(*own);
+      ASSERT_EQ(back, values);
+    }
+  };
+  std::thread first(work, 1), second(work, 2);
+  first.join();
+  second.join();
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Backends, every_backend(), backend_name);
+
+TEST(CpuBackend, features_are_narrowed_by_the_environment) {
+  ::setenv("TENON_CPU_FEATURES", "reference", 1);
+  EXPECT_TRUE(cpu_backend(1)->target().features.empty());
+  EXPECT_EQ(cpu_backend(1)->target().key(), "cpu/x86_64/reference");
+  ::setenv("TENON_CPU_FEATURES", "avx2", 1);
+  EXPECT_FALSE(cpu_backend(1)->target().has("avx3"));
+  ::setenv("TENON_CPU_FEATURES", "sse9", 1);
+  EXPECT_THROW(cpu_backend(1), Error);
+  ::unsetenv("TENON_CPU_FEATURES");
+}
+
+TEST(Selection, names_all_refusals_when_no_kernel_accepts) {
+  const auto backend = cpu_backend(1);
+  auto test = make_test_call(ir::Softmax{}, {tensor_of(DType::f32, {1, 2}, {1, 2})});
+  test.call.target = &backend->target();
+  test.call.inputs[0].layout = ir::Layout::parse("BA", 2);
+  try {
+    kernel::first_kernel(*backend, test.call);
+    FAIL() << "a kernel accepted";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(),
+                 "softmax: no kernel of the cpu backend takes it (cpu.softmax.reference: the "
+                 "reference takes "
+                 "plain layout only)");
+  }
+}
+
+#ifdef TENON_FAR
+TEST(FarBackend, its_memory_cannot_be_read_from_here) {
+  testing::GTEST_FLAG(death_test_style) = "threadsafe";
+  const auto backend = far_backend(1);
+  const auto memory = backend->allocate(64);
+  EXPECT_DEATH(
+      {
+        volatile char value = *static_cast<volatile char*>(memory.get());
+        static_cast<void>(value);
+      },
+      "");
+}
+#endif
+
+}  // namespace
+
+}  // namespace tenon::cpu
