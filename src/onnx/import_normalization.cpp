@@ -1,0 +1,58 @@
+// Imports of batch normalisation and softmax.
+#include <array>
+
+#include "ir/ops/batch_norm.h"
+#include "ir/ops/softmax.h"
+#include "onnx/imports.h"
+
+namespace tenon::onnx {
+namespace {
+
+// Statistics and scale may be wider than x since opset 14: all are computed in the widest, at least
+// f32.
+DType common_dtype(const NodeContext& node) {
+  const DType x = node.dtype(0);
+  bool mixed = false, wide = false;
+  for (size_t i = 0; i < 5; ++i) {
+    mixed = mixed || node.dtype(i) != x;
+    wide = wide || node.dtype(i) == DType::f64;
+  }
+  return !mixed ? x : wide ? DType::f64 : DType::f32;
+}
+
+// Axes [first, last) as one.
+ir::Dim extent(const ir::Dims& dims, size_t first, size_t last) {
+  return ir::product(std::span(dims).subspan(first, last - first));
+}
+
+}  // namespace
+
+Outputs import_batch_normalization(NodeContext& node) {
+  node.ignore_attribute("momentum");
+  const double epsilon = node.number("epsilon", 1e-5f);
+  if (node.flag("training_mode", false))
+    node.unsupported("training_mode=1; export the model for inference");
+  const bool spatial = node.opset() >= 9 || node.flag("spatial", true);
+  const DType computed = common_dtype(node);
+  std::vector<ir::ValueId> operands;
+  for (size_t i = 0; i < 5; ++i) operands.push_back(node.cast(node.input(i), computed));
+  const ir::ValueId y = spatial ? node.add(ir::BatchNorm{epsilon}, operands)
+                                : node.pointwise("add(mul(div(sub(a, d), sqrt(add(e, f))), b), c)",
+                                                 operands, std::array{epsilon});
+  return {node.cast(y, node.dtype(0))};
+}
+
+// Softmax and LogSoftmax. Before opset 13 the axes from `axis` on were one.
+Outputs import_softmax(NodeContext& node) {
+  const bool flattens = node.opset() < 13, log = node.node().op_type == "LogSoftmax";
+  const int64_t axis = node.axis(node.integer("axis", flattens ? 1 : -1), node.rank(0));
+  const ir::Dims dims = node.dims(0);
+  if (!flattens || axis + 1 == static_cast<int64_t>(dims.size()))
+    return {node.add(ir::Softmax{.axis = axis, .log = log}, {node.input(0)})};
+  const auto first = static_cast<size_t>(axis);
+  const ir::ValueId flat =
+      node.reshape(node.input(0), {extent(dims, 0, first), extent(dims, first, dims.size())});
+  return {node.reshape(node.add(ir::Softmax{.axis = 1, .log = log}, {flat}), dims)};
+}
+
+}  // namespace tenon::onnx

@@ -1,0 +1,242 @@
+// Imports of element-wise ops: each becomes a Pointwise node with its definition as an expression.
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include "onnx/imports.h"
+
+namespace tenon::onnx {
+namespace {
+
+/// A floating attribute that a formula reads, with ONNX's default (f32).
+struct Parameter {
+  std::string_view name;
+  float otherwise = 0;
+};
+
+/// An op's definition: operands are a, b, c; its parameters are the letters after them.
+struct Formula {
+  std::string_view op_type;
+  std::string_view text;
+  std::array<Parameter, 2> parameters{};
+};
+
+// The definitions are those of the ONNX operator reference, in its words where it has a formula.
+constexpr Formula formulas[] = {
+    {"Abs", "abs(a)"},
+    {"Acos", "acos(a)"},
+    {"Acosh", "acosh(a)"},
+    {"Add", "add(a, b)"},
+    {"And", "logical_and(a, b)"},
+    {"Asin", "asin(a)"},
+    {"Asinh", "asinh(a)"},
+    {"Atan", "atan(a)"},
+    {"Atanh", "atanh(a)"},
+    {"BitwiseAnd", "bit_and(a, b)"},
+    {"BitwiseNot", "bit_not(a)"},
+    {"BitwiseOr", "bit_or(a, b)"},
+    {"BitwiseXor", "bit_xor(a, b)"},
+    {"Ceil", "ceil(a)"},
+    {"Celu", "add(max(a, 0), min(mul(sub(exp(div(a, b)), 1), b), 0))", {{{"alpha", 1.0f}}}},
+    {"Cos", "cos(a)"},
+    {"Cosh", "cosh(a)"},
+    {"Div", "div(a, b)"},
+    {"Elu", "where(less(a, 0), mul(sub(exp(a), 1), b), a)", {{{"alpha", 1.0f}}}},
+    {"Equal", "equal(a, b)"},
+    {"Erf", "erf(a)"},
+    {"Exp", "exp(a)"},
+    {"Floor", "floor(a)"},
+    {"Greater", "less(b, a)"},
+    {"GreaterOrEqual", "less_equal(b, a)"},
+    {"HardSigmoid", "max(min(add(mul(a, b), c), 1), 0)", {{{"alpha", 0.2f}, {"beta", 0.5f}}}},
+    {"HardSwish", "mul(a, max(min(add(mul(a, 0.16666666666666666), 0.5), 1), 0))"},
+    {"IsNaN", "is_nan(a)"},
+    {"LeakyRelu", "where(less(a, 0), mul(a, b), a)", {{{"alpha", 0.01f}}}},
+    {"Less", "less(a, b)"},
+    {"LessOrEqual", "less_equal(a, b)"},
+    {"Log", "log(a)"},
+    {"Mish", "mul(a, tanh(softplus(a)))"},
+    {"Mul", "mul(a, b)"},
+    {"Neg", "neg(a)"},
+    {"Not", "logical_not(a)"},
+    {"Or", "logical_or(a, b)"},
+    {"PRelu", "where(less(a, 0), mul(a, b), a)"},
+    {"Reciprocal", "reciprocal(a)"},
+    {"Relu", "relu(a)"},
+    {"Round", "round(a)"},
+    {"Selu",
+     "mul(where(less_equal(a, 0), sub(mul(exp(a), b), b), a), c)",
+     {{{"alpha", 1.67326319217681884765625f}, {"gamma", 1.05070102214813232421875f}}}},
+    {"Sigmoid", "sigmoid(a)"},
+    {"Sign", "sign(a)"},
+    {"Sin", "sin(a)"},
+    {"Sinh", "sinh(a)"},
+    {"Softplus", "softplus(a)"},
+    {"Softsign", "div(a, add(abs(a), 1))"},
+    {"Sqrt", "sqrt(a)"},
+    {"Sub", "sub(a, b)"},
+    {"Tan", "tan(a)"},
+    {"Tanh", "tanh(a)"},
+    {"ThresholdedRelu", "where(less(b, a), a, 0)", {{{"alpha", 1.0f}}}},
+    {"Where", "where(a, b, c)"},
+    {"Xor", "logical_xor(a, b)"},
+};
+
+const Formula* find_formula(std::string_view op_type) {
+  for (const Formula& formula : formulas)
+    if (formula.op_type == op_type) return &formula;
+  return nullptr;
+}
+
+// "max(max(max(a, b), c), d)" for four operands.
+std::string chain(std::string_view function, size_t operands) {
+  std::string text = "a";
+  for (size_t i = 1; i < operands; ++i)
+    text = fmt::format("{}({}, {})", function, text, static_cast<char>('a' + i));
+  return text;
+}
+
+// At most so many operands in one expression.
+constexpr size_t most_operands = 8;
+
+std::string_view variadic_function(std::string_view op_type) {
+  return op_type == "Max" ? "max" : op_type == "Min" ? "min" : "add";
+}
+
+// Bounds given as attributes are literals, the letters after the operand.
+Outputs clip_by_attributes(NodeContext& node) {
+  std::string text = "a";
+  std::vector<double> bounds;
+  for (const auto& [name, function] : {std::pair{"min", "max"}, std::pair{"max", "min"}}) {
+    if (!node.has_attribute(name)) continue;
+    bounds.push_back(node.number(name, 0));
+    text = fmt::format("{}({}, {})", function, text, static_cast<char>('a' + bounds.size()));
+  }
+  if (bounds.empty()) return {node.input(0)};
+  return {node.pointwise(text, {node.input(0)}, bounds)};
+}
+
+Outputs clip_by_operands(NodeContext& node) {
+  std::string text = "a";
+  std::vector<ir::ValueId> operands{node.input(0)};
+  for (size_t i = 1; i <= 2; ++i) {
+    if (!node.has(i)) continue;
+    text = fmt::format("{}({}, {})", i == 1 ? "max" : "min", text,
+                       static_cast<char>('a' + operands.size()));
+    operands.push_back(node.input(i));
+  }
+  if (operands.size() == 1) return {node.input(0)};
+  return {node.pointwise(text, operands)};
+}
+
+}  // namespace
+
+Outputs import_formula(NodeContext& node) {
+  const Formula& formula = *find_formula(node.node().op_type);
+  std::vector<ir::ValueId> operands;
+  for (size_t i = 0; i < node.inputs(); ++i) operands.push_back(node.input(i));
+  std::vector<double> literals;
+  for (const Parameter& parameter : formula.parameters)
+    if (!parameter.name.empty())
+      literals.push_back(node.number(parameter.name, parameter.otherwise));
+  return {node.pointwise(formula.text, std::move(operands), literals)};
+}
+
+// Max, Mean, Min, Sum. Long lists become a chain: each further expression takes the result so far
+// as its first operand.
+Outputs import_variadic(NodeContext& node) {
+  const std::string_view op_type = node.node().op_type;
+  ir::ValueId result = node.input(0);
+  for (size_t next = 1; next < node.inputs();) {
+    std::vector<ir::ValueId> operands{result};
+    while (next < node.inputs() && operands.size() < most_operands)
+      operands.push_back(node.input(next++));
+    std::string text = chain(variadic_function(op_type), operands.size());
+    if (op_type == "Mean" && next == node.inputs())
+      text = fmt::format("div({}, {})", text, node.inputs());
+    result = node.pointwise(text, std::move(operands));
+  }
+  return {result};
+}
+
+Outputs import_clip(NodeContext& node) {
+  return node.opset() < 11 ? clip_by_attributes(node) : clip_by_operands(node);
+}
+
+// The result has the base's dtype; the power is computed in a dtype that holds both.
+Outputs import_pow(NodeContext& node) {
+  const DType base = node.dtype(0);
+  const bool fractional = !is_floating(base) && is_floating(node.dtype(1));
+  const DType computed = fractional ? DType::f64 : base;
+  const ir::ValueId power = node.pointwise(
+      "pow(a, b)", {node.cast(node.input(0), computed), node.cast(node.input(1), computed)});
+  return {node.cast(power, base)};
+}
+
+Outputs import_mod(NodeContext& node) {
+  const bool truncates = node.flag("fmod", false);
+  if (!truncates && is_floating(node.dtype(0)) && node.opset() < 28)
+    node.fail("a modulo of floating numbers needs fmod=1");
+  return {node.pointwise(truncates ? "fmod(a, b)" : "mod(a, b)", {node.input(0), node.input(1)})};
+}
+
+Outputs import_bit_shift(NodeContext& node) {
+  const std::string direction = node.text("direction", "");
+  if (direction != "LEFT" && direction != "RIGHT")
+    node.fail("direction \"{}\" is neither LEFT nor RIGHT", direction);
+  return {node.pointwise(direction == "LEFT" ? "shift_left(a, b)" : "shift_right(a, b)",
+                         {node.input(0), node.input(1)})};
+}
+
+Outputs import_gelu(NodeContext& node) {
+  const std::string approximate = node.text("approximate", "none");
+  if (approximate == "none")  // x / 2 * (1 + erf(x / sqrt(2)))
+    return {node.pointwise("mul(mul(a, 0.5), add(erf(mul(a, b)), 1))", {node.input(0)},
+                           std::array{std::sqrt(0.5)})};
+  if (approximate != "tanh") node.fail("approximate \"{}\" is neither none nor tanh", approximate);
+  // x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)))
+  return {node.pointwise(
+      "mul(mul(a, 0.5), add(tanh(mul(add(a, mul(mul(mul(a, a), a), 0.044715)), b)), 1))",
+      {node.input(0)}, std::array{std::sqrt(2 / M_PI)})};
+}
+
+Outputs import_is_inf(NodeContext& node) {
+  const bool negative = node.flag("detect_negative", true);
+  const bool positive = node.flag("detect_positive", true);
+  std::string_view text = "less(a, a)";  // false everywhere
+  if (negative && positive)
+    text = "logical_or(is_positive_infinity(a), is_negative_infinity(a))";
+  else if (positive)
+    text = "is_positive_infinity(a)";
+  else if (negative)
+    text = "is_negative_infinity(a)";
+  return {node.pointwise(text, {node.input(0)})};
+}
+
+// Integers are shrunk as f64, for the bounds need not be whole.
+Outputs import_shrink(NodeContext& node) {
+  const DType dtype = node.dtype(0);
+  const double bias = node.number("bias", 0.0f), bound = node.number("lambd", 0.5f);
+  const ir::ValueId x = is_floating(dtype) ? node.input(0) : node.cast(node.input(0), DType::f64);
+  const ir::ValueId shrunk =
+      node.pointwise("where(less(a, b), add(a, d), where(less(c, a), sub(a, d), 0))", {x},
+                     std::array{-bound, bound, bias});
+  return {node.cast(shrunk, dtype)};
+}
+
+Outputs import_cast(NodeContext& node) {
+  const int64_t to = node.integer("to");
+  node.ignore_attribute("saturate");    // concerns 8-bit floats only
+  node.ignore_attribute("round_mode");  // concerns float8e8m0 only
+  const auto dtype = wire::dtype_of(static_cast<int>(to));
+  if (!dtype) node.unsupported("cast to {}", wire::data_type_name(static_cast<int>(to)));
+  return {node.cast(node.input(0), *dtype)};
+}
+
+Outputs import_cast_like(NodeContext& node) {
+  node.ignore_attribute("saturate");
+  node.ignore_attribute("round_mode");
+  return {node.cast(node.input(0), node.dtype(1))};
+}
+
+}  // namespace tenon::onnx

@@ -1,0 +1,142 @@
+// Imports of ops that move elements or ask for extents.
+#include <algorithm>
+#include <optional>
+
+#include "ir/ops/concat.h"
+#include "ir/ops/reshape.h"
+#include "ir/ops/shape.h"
+#include "ir/ops/transpose.h"
+#include "onnx/imports.h"
+
+namespace tenon::onnx {
+namespace {
+
+// The extent that -1 stands for: what the others leave of `total`.
+ir::Dim rest_of(NodeContext& node, const ir::Dim& total, const ir::Dim& others) {
+  if (others == ir::Dim(0)) node.fail("-1 beside an extent of 0 can be anything");
+  if (total.is_constant() && others.is_constant() && total.constant() % others.constant() != 0)
+    node.fail("{} elements cannot be divided by {}", total.text(), others.text());
+  return ir::floor_div(total, others);
+}
+
+// Axes are an attribute up to opset 12, operand 1 from 13 on; nothing where neither is there.
+std::optional<std::vector<int64_t>> given_axes(NodeContext& node) {
+  if (node.opset() < 13) {
+    if (node.has(1)) node.fail("operand 1 does not exist in opset {}", node.opset());
+    if (!node.has_attribute("axes")) return std::nullopt;
+    return node.integers("axes");
+  }
+  if (!node.has(1)) return std::nullopt;
+  return node.known_integers(1);
+}
+
+// Every axis of extent 1, where all extents are known.
+std::vector<int64_t> axes_of_one(NodeContext& node) {
+  std::vector<int64_t> axes;
+  const ir::Dims& dims = node.dims(0);
+  for (size_t i = 0; i < dims.size(); ++i) {
+    if (!dims[i].is_constant())
+      node.unsupported("no axes are given, and extent {} is not known while building",
+                       dims[i].text());
+    if (dims[i].constant() == 1) axes.push_back(static_cast<int64_t>(i));
+  }
+  return axes;
+}
+
+ir::ValueId join(NodeContext& node, int64_t axis, std::vector<ir::ValueId> parts) {
+  while (parts.size() > 1) {
+    std::vector<ir::ValueId> joined;
+    for (size_t i = 0; i < parts.size(); i += ir::Concat::most_inputs) {
+      const size_t end = std::min(parts.size(), i + ir::Concat::most_inputs);
+      const std::vector<ir::ValueId> some(parts.begin() + i, parts.begin() + end);
+      joined.push_back(some.size() == 1 ? some[0] : node.add(ir::Concat{axis}, some));
+    }
+    parts = std::move(joined);
+  }
+  return parts[0];
+}
+
+}  // namespace
+
+Outputs import_reshape(NodeContext& node) {
+  const bool allow_zero = node.flag("allowzero", false);
+  ir::Dims dims = node.known_dims(1);
+  std::optional<size_t> inferred;
+  ir::Dim others = 1;
+  for (size_t i = 0; i < dims.size(); ++i) {
+    if (dims[i] == ir::Dim(-1)) {
+      if (inferred) node.fail("the new shape has two extents of -1");
+      inferred = i;
+      continue;
+    }
+    if (dims[i] == ir::Dim(0) && !allow_zero) {
+      if (i >= node.rank(0))
+        node.fail("extent {} is copied from an input of rank {}", i, node.rank(0));
+      dims[i] = node.dims(0)[i];
+    }
+    others = others * dims[i];
+  }
+  if (inferred) dims[*inferred] = rest_of(node, ir::product(node.dims(0)), others);
+  return {node.reshape(node.input(0), std::move(dims))};
+}
+
+Outputs import_flatten(NodeContext& node) {
+  const auto rank = static_cast<int64_t>(node.rank(0));
+  const int64_t given = node.integer("axis", 1);
+  if (given < -rank || given > rank) node.fail("axis {} is outside rank {}", given, rank);
+  const auto axis = static_cast<size_t>(given < 0 ? given + rank : given);
+  const std::span<const ir::Dim> dims = node.dims(0);
+  return {node.reshape(node.input(0),
+                       {ir::product(dims.first(axis)), ir::product(dims.subspan(axis))})};
+}
+
+Outputs import_squeeze(NodeContext& node) {
+  const auto given = given_axes(node);
+  const std::vector<int64_t> axes = given ? node.axes(*given, node.rank(0)) : axes_of_one(node);
+  ir::Dims dims = node.dims(0);
+  for (auto axis = axes.rbegin(); axis != axes.rend(); ++axis) {
+    const ir::Dim& extent = dims[static_cast<size_t>(*axis)];
+    if (extent.try_constant().value_or(1) != 1)
+      node.fail("axis {} has extent {}, not 1", *axis, extent.text());
+    dims.erase(dims.begin() + *axis);
+  }
+  return {node.reshape(node.input(0), std::move(dims))};
+}
+
+Outputs import_unsqueeze(NodeContext& node) {
+  const auto given = given_axes(node);
+  if (!given) node.fail("the axes are missing");
+  ir::Dims dims = node.dims(0);
+  for (int64_t axis : node.axes(*given, dims.size() + given->size()))
+    dims.insert(dims.begin() + axis, 1);
+  return {node.reshape(node.input(0), std::move(dims))};
+}
+
+Outputs import_transpose(NodeContext& node) {
+  ir::Transpose transpose{node.integers("perm")};
+  if (!node.has_attribute("perm"))
+    for (size_t i = node.rank(0); i-- > 0;)
+      transpose.permutation.push_back(static_cast<int64_t>(i));
+  return {node.add(std::move(transpose), {node.input(0)})};
+}
+
+Outputs import_concat(NodeContext& node) {
+  const int64_t axis = node.axis(node.integer("axis"), node.rank(0));
+  std::vector<ir::ValueId> parts;
+  for (size_t i = 0; i < node.inputs(); ++i) parts.push_back(node.input(i));
+  return {join(node, axis, std::move(parts))};
+}
+
+// Negative bounds count from the end, and all are clamped, as in Python.
+Outputs import_shape(NodeContext& node) {
+  ir::ShapeOf shape;
+  const auto rank = static_cast<int64_t>(node.rank(0));
+  const auto bound = [&](int64_t given) {
+    return std::clamp<int64_t>(given < 0 ? given + rank : given, 0, rank);
+  };
+  if (node.has_attribute("start")) shape.start = bound(node.integer("start"));
+  if (node.has_attribute("end")) shape.end = bound(node.integer("end"));
+  return {node.add(shape, {node.input(0)})};
+}
+
+}  // namespace tenon::onnx

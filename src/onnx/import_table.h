@@ -1,0 +1,36 @@
+// Which ONNX ops can be imported, and the function that imports each.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "ir/graph.h"
+
+namespace tenon::onnx {
+
+class NodeContext;
+
+/// The values that a node's outputs become, in order. Outputs beyond them must not be used.
+using Outputs = std::vector<ir::ValueId>;
+using ImportFunction = Outputs (*)(NodeContext& node);
+
+inline constexpr int any_number = -1;
+
+/// One ONNX op of the default domain.
+struct ImportEntry {
+  std::string_view op_type;
+  ImportFunction import = nullptr;
+  int min_inputs = 1;
+  int max_inputs = 1;
+  uint32_t value_operands = 0;  ///< bit i: the function reads operand i's elements
+};
+
+/// The op's entry, or nullptr for one that is not supported.
+const ImportEntry* find_import(std::string_view op_type);
+
+/// The newest opset of the default domain whose definitions the functions follow.
+inline constexpr int64_t oldest_opset = 7;
+inline constexpr int64_t newest_opset = 28;
+
+}  // namespace tenon::onnx

@@ -1,0 +1,52 @@
+// The import functions, one per ONNX op, by topic.
+#pragma once
+
+#include "onnx/node_context.h"
+
+namespace tenon::onnx {
+
+// import_pointwise.cpp
+Outputs import_formula(NodeContext& node);  ///< every op whose definition is one expression
+Outputs import_variadic(NodeContext& node);
+Outputs import_clip(NodeContext& node);
+Outputs import_pow(NodeContext& node);
+Outputs import_mod(NodeContext& node);
+Outputs import_bit_shift(NodeContext& node);
+Outputs import_gelu(NodeContext& node);
+Outputs import_is_inf(NodeContext& node);
+Outputs import_shrink(NodeContext& node);
+Outputs import_cast(NodeContext& node);
+Outputs import_cast_like(NodeContext& node);
+
+// import_conv.cpp
+Outputs import_conv(NodeContext& node);
+Outputs import_max_pool(NodeContext& node);
+Outputs import_average_pool(NodeContext& node);
+
+// import_matmul.cpp
+Outputs import_matmul(NodeContext& node);
+Outputs import_gemm(NodeContext& node);
+
+// import_normalization.cpp
+Outputs import_batch_normalization(NodeContext& node);
+Outputs import_softmax(NodeContext& node);
+
+// import_reduce.cpp
+Outputs import_reduce(NodeContext& node);
+Outputs import_global_pool(NodeContext& node);
+
+// import_shape.cpp
+Outputs import_reshape(NodeContext& node);
+Outputs import_flatten(NodeContext& node);
+Outputs import_squeeze(NodeContext& node);
+Outputs import_unsqueeze(NodeContext& node);
+Outputs import_transpose(NodeContext& node);
+Outputs import_concat(NodeContext& node);
+Outputs import_shape(NodeContext& node);
+
+// import_leaf.cpp
+Outputs import_constant(NodeContext& node);
+Outputs import_identity(NodeContext& node);
+Outputs import_dropout(NodeContext& node);
+
+}  // namespace tenon::onnx

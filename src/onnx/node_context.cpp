@@ -1,0 +1,153 @@
+// What an import function sees: one node, its operands and attributes, and the graph under
+// construction.
+#include "onnx/node_context.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "ir/ops/cast.h"
+#include "ir/ops/pointwise.h"
+#include "ir/ops/reshape.h"
+
+namespace tenon::onnx {
+namespace {
+
+// AttributeProto.AttributeType
+constexpr int type_float = 1, type_int = 2, type_string = 3, type_ints = 7;
+
+}  // namespace
+
+NodeContext::NodeContext(const wire::Node& node, ImportState& state,
+                         std::vector<ir::ValueId> inputs)
+    : node_(node), state_(state), inputs_(std::move(inputs)) {
+  std::set<std::string_view> seen;
+  for (const wire::Attribute& attribute : node.attributes)
+    if (!seen.insert(attribute.name).second)
+      fail("attribute {} is there twice", base::quoted(attribute.name));
+}
+
+ir::ValueId NodeContext::input(size_t i) const {
+  if (!has(i)) fail("operand {} is missing", i);
+  return inputs_[i];
+}
+
+const ir::Dims& NodeContext::dims(size_t i) const {
+  const ir::ValueType& type = state_.builder.type(input(i));
+  if (!type.dims) unsupported("the rank of operand {} is not known", i);
+  return *type.dims;
+}
+
+bool NodeContext::output_used(size_t i) const {
+  return i < node_.outputs.size() && !node_.outputs[i].empty() &&
+         state_.names.uses.count(node_.outputs[i]) > 0;
+}
+
+const std::vector<ir::Dim>& NodeContext::known_dims(size_t i) const {
+  const ir::Value& value = state_.builder.value(input(i)).value;
+  if (value.type.dtype != DType::i64 && value.type.dtype != DType::i32)
+    fail("operand {} is {}, not integers", i, value.type.text());
+  if (!value.known)
+    unsupported("operand {} ({}) is not known while building", i, base::quoted(node_.inputs[i]));
+  return value.known->integers;
+}
+
+std::vector<int64_t> NodeContext::known_integers(size_t i) const {
+  std::vector<int64_t> numbers;
+  for (const ir::Dim& dim : known_dims(i)) {
+    if (!dim.is_constant())
+      unsupported("operand {} ({}) depends on the symbolic dim {}", i,
+                  base::quoted(node_.inputs[i]), dim.text());
+    numbers.push_back(dim.constant());
+  }
+  return numbers;
+}
+
+int64_t NodeContext::axis(int64_t axis, size_t rank) const {
+  const auto limit = static_cast<int64_t>(rank);
+  if (axis < -limit || axis >= limit) fail("axis {} is outside rank {}", axis, rank);
+  return axis < 0 ? axis + limit : axis;
+}
+
+std::vector<int64_t> NodeContext::axes(std::span<const int64_t> axes, size_t rank) const {
+  std::vector<int64_t> sorted;
+  for (int64_t each : axes) sorted.push_back(axis(each, rank));
+  std::sort(sorted.begin(), sorted.end());
+  if (const auto twice = std::adjacent_find(sorted.begin(), sorted.end()); twice != sorted.end())
+    fail("axis {} is there twice", *twice);
+  return sorted;
+}
+
+bool NodeContext::has_attribute(std::string_view name) const {
+  return std::any_of(node_.attributes.begin(), node_.attributes.end(),
+                     [&](const wire::Attribute& each) { return each.name == name; });
+}
+
+const wire::Attribute* NodeContext::attribute(std::string_view name) {
+  used_.insert(std::string(name));
+  for (const wire::Attribute& each : node_.attributes)
+    if (each.name == name) return &each;
+  return nullptr;
+}
+
+const wire::Attribute* NodeContext::typed(std::string_view name, int type, std::string_view kind) {
+  const wire::Attribute* found = attribute(name);
+  if (found && found->type != type) fail("attribute {} is not {}", base::quoted(name), kind);
+  return found;
+}
+
+int64_t NodeContext::integer(std::string_view name, int64_t otherwise) {
+  const wire::Attribute* found = typed(name, type_int, "an integer");
+  return found ? found->i : otherwise;
+}
+
+int64_t NodeContext::integer(std::string_view name) {
+  if (!has_attribute(name)) fail("attribute {} is missing", base::quoted(name));
+  return integer(name, 0);
+}
+
+float NodeContext::number(std::string_view name, float otherwise) {
+  const wire::Attribute* found = typed(name, type_float, "a number");
+  return found ? found->f : otherwise;
+}
+
+std::string NodeContext::text(std::string_view name, std::string_view otherwise) {
+  const wire::Attribute* found = typed(name, type_string, "a string");
+  return found ? found->s : std::string(otherwise);
+}
+
+std::vector<int64_t> NodeContext::integers(std::string_view name) {
+  const wire::Attribute* found = typed(name, type_ints, "a list of integers");
+  return found ? found->ints : std::vector<int64_t>{};
+}
+
+ir::ValueId NodeContext::add(ir::Op op, std::vector<ir::ValueId> inputs) {
+  return add_node(std::move(op), std::move(inputs), 1)[0];
+}
+
+std::vector<ir::ValueId> NodeContext::add_node(ir::Op op, std::vector<ir::ValueId> inputs,
+                                               int outputs) {
+  return state_.builder.add_node(std::move(op), std::move(inputs), outputs, node_.name);
+}
+
+ir::ValueId NodeContext::pointwise(std::string_view text, std::vector<ir::ValueId> inputs,
+                                   std::span<const double> literals) {
+  ir::Expression expression = ir::Expression::parse(text);
+  for (size_t i = 0; i < literals.size(); ++i)
+    expression = expression.with_literal(static_cast<int>(inputs.size() + i), literals[i]);
+  return add(ir::Pointwise{std::move(expression)}, std::move(inputs));
+}
+
+ir::ValueId NodeContext::cast(ir::ValueId value, DType to) {
+  return state_.builder.type(value).dtype == to ? value : add(ir::Cast{to}, {value});
+}
+
+ir::ValueId NodeContext::reshape(ir::ValueId value, ir::Dims dims) {
+  return add(ir::Reshape{std::move(dims)}, {value});
+}
+
+void NodeContext::check_attributes_used() const {
+  for (const wire::Attribute& attribute : node_.attributes)
+    if (!used_.count(attribute.name)) unsupported("attribute {}", base::quoted(attribute.name));
+}
+
+}  // namespace tenon::onnx

@@ -1,0 +1,107 @@
+// What an import function sees: one node, its operands and attributes, and the graph under
+// construction.
+#pragma once
+
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "onnx/import_table.h"
+#include "onnx/leaf_table.h"
+
+namespace tenon::onnx {
+
+/// Thrown for what Tenon lacks; the importer collects them all before it gives up.
+struct Unsupported {
+  std::string what;
+};
+
+/// What all nodes of one import share.
+struct ImportState {
+  int64_t opset = 0;
+  std::string file;
+  const GraphNames& names;
+  ir::GraphBuilder& builder;
+  LeafTable& leaves;
+};
+
+/// One node while it is imported. Reading an attribute marks it as used; what no function used is
+/// refused.
+class NodeContext {
+ public:
+  /// `inputs` are the operands' values, `absent` where there is none.
+  NodeContext(const wire::Node& node, ImportState& state, std::vector<ir::ValueId> inputs);
+
+  const wire::Node& node() const { return node_; }
+  int64_t opset() const { return state_.opset; }
+  ir::GraphBuilder& builder() { return state_.builder; }
+  LeafTable& leaves() { return state_.leaves; }
+
+  size_t inputs() const { return inputs_.size(); }
+  bool has(size_t i) const { return i < inputs_.size() && inputs_[i] != ir::absent; }
+  /// A present operand; throws bad_file when it is missing.
+  ir::ValueId input(size_t i) const;
+  DType dtype(size_t i) const { return state_.builder.type(input(i)).dtype; }
+  const ir::Dims& dims(size_t i) const;
+  size_t rank(size_t i) const { return dims(i).size(); }
+  /// True when output `i` is there and something reads it.
+  bool output_used(size_t i) const;
+
+  /// The elements of an integer operand that are known while building; Unsupported when they are
+  /// not.
+  const std::vector<ir::Dim>& known_dims(size_t i) const;
+  /// The same, as numbers; Unsupported when one is symbolic.
+  std::vector<int64_t> known_integers(size_t i) const;
+  /// An axis within [-rank, rank), made non-negative; throws bad_file when it is outside.
+  int64_t axis(int64_t axis, size_t rank) const;
+  /// axis() of each, sorted; throws bad_file when one is there twice.
+  std::vector<int64_t> axes(std::span<const int64_t> axes, size_t rank) const;
+
+  bool has_attribute(std::string_view name) const;
+  int64_t integer(std::string_view name, int64_t otherwise);
+  int64_t integer(std::string_view name);  ///< throws bad_file when it is missing
+  bool flag(std::string_view name, bool otherwise) { return integer(name, otherwise) != 0; }
+  float number(std::string_view name, float otherwise);
+  std::string text(std::string_view name, std::string_view otherwise);
+  std::vector<int64_t> integers(std::string_view name);  ///< empty when it is missing
+  const wire::Attribute* attribute(std::string_view name);
+  /// Attributes that steer training or other types only, and have no effect here.
+  void ignore_attribute(std::string_view name) { used_.insert(std::string(name)); }
+
+  /// Adds an op under this node's name.
+  ir::ValueId add(ir::Op op, std::vector<ir::ValueId> inputs);
+  std::vector<ir::ValueId> add_node(ir::Op op, std::vector<ir::ValueId> inputs, int outputs);
+  /// Adds an expression in Tenon's text form over `inputs`; `literals` take the place of the inputs
+  /// after them.
+  ir::ValueId pointwise(std::string_view expression, std::vector<ir::ValueId> inputs,
+                        std::span<const double> literals = {});
+  ir::ValueId cast(ir::ValueId value, DType to);  ///< the value itself when it has the dtype
+  ir::ValueId reshape(ir::ValueId value, ir::Dims dims);
+
+  /// `Relu "r": <sentence>`, collected with all that Tenon lacks.
+  template <class... Args>
+  [[noreturn]] void unsupported(fmt::format_string<Args...> format, Args&&... args) const {
+    throw Unsupported{label(node_) + ": " + fmt::format(format, std::forward<Args>(args)...)};
+  }
+  /// The same for a model that is wrong: bad_file.
+  template <class... Args>
+  [[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) const {
+    base::fail(ErrorCode::bad_file, "{}: {}", label(node_),
+               fmt::format(format, std::forward<Args>(args)...));
+  }
+  /// Throws Unsupported for attributes that were never asked for.
+  void check_attributes_used() const;
+
+ private:
+  const wire::Attribute* typed(std::string_view name, int type, std::string_view kind);
+
+  const wire::Node& node_;
+  ImportState& state_;
+  std::vector<ir::ValueId> inputs_;
+  std::set<std::string> used_;
+};
+
+}  // namespace tenon::onnx

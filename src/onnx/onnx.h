@@ -1,0 +1,24 @@
+// ONNX models as networks.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "base/byte_source.h"
+#include "ir/program.h"
+#include "weights/source.h"
+
+namespace tenon::onnx {
+
+/// An imported model: the network, and for every leaf that has bytes where they are.
+struct Model {
+  ir::Network network;
+  std::map<std::string, weights::TensorSource> sources;
+};
+
+/// Imports a model. Ops, attributes and types that are not supported are collected and thrown as
+/// one BuildError (unsupported) that lists them with the nodes' names; damage is bad_file.
+Model load(const std::filesystem::path& path);
+Model load(std::shared_ptr<const base::ByteSource> bytes, const std::filesystem::path& folder);
+
+}  // namespace tenon::onnx

@@ -1,0 +1,48 @@
+// All that a model needs and Tenon lacks, collected for one message.
+#include "onnx/problems.h"
+
+#include <algorithm>
+#include <span>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace tenon::onnx {
+namespace {
+
+// More of a kind are counted, not listed.
+constexpr size_t most_listed = 20;
+
+std::string listing(std::span<const std::string> parts) {
+  if (parts.size() <= most_listed) return base::join(parts, ", ");
+  return fmt::format("{} and {} more", base::join(parts.first(most_listed), ", "),
+                     parts.size() - most_listed);
+}
+
+std::string heading(size_t count, std::string_view what) {
+  return fmt::format("{} unsupported {}{}: ", count, what, count == 1 ? "" : "s");
+}
+
+}  // namespace
+
+void Problems::add_op(const wire::Node& node) {
+  const std::string type = full_op_type(node);
+  auto found =
+      std::find_if(ops_.begin(), ops_.end(), [&](const auto& op) { return op.first == type; });
+  if (found == ops_.end()) found = ops_.insert(ops_.end(), {type, {}});
+  found->second.push_back(quoted_name(node));
+}
+
+void Problems::report() const {
+  std::vector<std::string> ops;
+  for (const auto& [type, nodes] : ops_)
+    ops.push_back(
+        fmt::format("{} ({} {})", type, nodes.size() == 1 ? "node" : "nodes", listing(nodes)));
+  std::string message;
+  if (!ops.empty()) message = heading(ops.size(), "op") + listing(ops);
+  if (!ops.empty() && !others_.empty()) message += "; ";
+  if (!others_.empty()) message += heading(others_.size(), "feature") + listing(others_);
+  throw BuildError(ErrorCode::unsupported, message);
+}
+
+}  // namespace tenon::onnx
