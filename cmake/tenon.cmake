@@ -13,7 +13,7 @@ if(TENON_MOLD)
 endif()
 
 add_library(tenon_flags INTERFACE)
-target_compile_options(tenon_flags INTERFACE -Wall -Wextra -Wno-missing-field-initializers
+target_compile_options(tenon_flags INTERFACE -Wall -Wextra -Wno-missing-field-initializers -Wno-restrict
   -ffp-contract=off -fno-math-errno -ffunction-sections -fdata-sections
   $<$<BOOL:${TENON_WERROR}>:-Werror>)
 target_include_directories(tenon_flags INTERFACE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
