@@ -31,7 +31,7 @@ file(GLOB examples CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/*.cpp)
 foreach(example IN LISTS examples)
   cmake_path(GET example STEM name)
   add_executable(example_${name} ${example})
-  target_link_libraries(example_${name} PRIVATE tenon::tenon)
+  target_link_libraries(example_${name} PRIVATE tenon::tenon ZLIB::ZLIB)
   set_target_properties(example_${name} PROPERTIES OUTPUT_NAME ${name}
     RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/examples)
   add_dependencies(product example_${name})
