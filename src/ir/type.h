@@ -1,0 +1,77 @@
+// Types of values: dtype, dims and layout; and values that are known while compiling.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ir/dim.h"
+#include "tenon/tensor.h"
+
+namespace tenon::ir {
+
+/// How a tensor's elements lie in memory: an order of axes, and axes cut into blocks. Physical dims
+/// are the axes in `order` (a cut axis counts blocks, rounded up), then the blocks in the order of
+/// `splits`. Padding lanes are zero.
+struct Layout {
+  struct Split {
+    int axis = 0;
+    int block = 1;
+    bool operator==(const Split&) const = default;
+  };
+  std::vector<int> order;     ///< a permutation of the axes; empty means 0, 1, 2, …
+  std::vector<Split> splits;  ///< innermost last
+
+  bool plain() const noexcept { return order.empty() && splits.empty(); }
+  /// True when it can lay out a tensor of `rank`: the order is a permutation, every block from 1 to
+  /// 4096.
+  bool fits(size_t rank) const;
+  bool operator==(const Layout&) const = default;
+
+  /// "NCHW16c"; axes are letters by rank: NCW, NCHW, NCDHW, otherwise A, B, C… (at most 26); "" for
+  /// plain.
+  std::string text(size_t rank) const;
+  /// Reads text(); an order of 0, 1, 2… comes out empty. Throws bad_file.
+  static Layout parse(std::string_view text, size_t rank);
+};
+
+/// Physical extents of a tensor with logical `dims` in `layout`.
+std::vector<int64_t> physical_dims(std::span<const int64_t> dims, const Layout& layout);
+
+/// A tensor type. `dims` are logical; no dims means unknown rank.
+struct ValueType {
+  DType dtype = DType::f32;
+  std::optional<Dims> dims;
+  Layout layout;
+
+  ValueType() = default;
+  ValueType(DType dtype, Dims dims, Layout layout = {})
+      : dtype(dtype), dims(std::move(dims)), layout(std::move(layout)) {}
+
+  /// All dims constant.
+  bool is_static() const;
+  size_t rank() const { return dims ? dims->size() : 0; }
+  /// Logical extents of a static type.
+  Shape shape() const { return constants(*dims); }
+  /// Bytes of a static type in its layout, padding included.
+  size_t bytes() const;
+  /// "f32[n, 3, 224, 224]{NCHW16c}"; unknown rank is "f32[...]".
+  std::string text() const;
+  bool operator==(const ValueType&) const = default;
+};
+
+/// The elements of a small frozen tensor (at most 64), where they are known: integers and bools as
+/// dims, floats as doubles. Exactly one of the two is used, by dtype.
+struct Known {
+  std::vector<Dim> integers;
+  std::vector<double> floats;
+  static constexpr size_t limit = 64;
+};
+
+/// What `infer` sees and answers.
+struct Value {
+  ValueType type;
+  std::optional<Known> known;
+};
+
+}  // namespace tenon::ir
