@@ -1,0 +1,433 @@
+// infer() of every op: types, refusals, constraints and known values.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "ir/ops.h"
+#include "tenon/error.h"
+
+namespace tenon::ir {
+namespace {
+
+Value typed(DType dtype, Dims dims) { return {ValueType(dtype, std::move(dims)), {}}; }
+Value f32(Dims dims) { return typed(DType::f32, std::move(dims)); }
+
+Value ints(DType dtype, Dims dims, std::vector<Dim> values) {
+  return {ValueType(dtype, std::move(dims)), Known{.integers = std::move(values), .floats = {}}};
+}
+
+Value i64s(std::vector<Dim> values) {
+  const auto count = static_cast<int64_t>(values.size());
+  return ints(DType::i64, {count}, std::move(values));
+}
+
+Value floats(DType dtype, Dims dims, std::vector<double> values) {
+  return {ValueType(dtype, std::move(dims)), Known{.integers = {}, .floats = std::move(values)}};
+}
+
+struct Result {
+  std::vector<Value> values;
+  std::vector<Constraint> constraints;
+  std::string error;
+
+  std::string type() const { return error.empty() ? values.at(0).type.text() : error; }
+  std::string known() const {
+    if (!values.at(0).known) return "unknown";
+    std::string out;
+    for (const Dim& value : values[0].known->integers)
+      out += (out.empty() ? "" : ", ") + value.text();
+    for (const double value : values[0].known->floats)
+      out += (out.empty() ? "" : ", ") + std::to_string(value);
+    return out;
+  }
+};
+
+template <class T>
+Result infer(const T& op, const std::vector<Value>& inputs, int outputs = 1) {
+  std::vector<const Value*> pointers;
+  for (const Value& input : inputs) pointers.push_back(&input);
+  Infer in(std::string(T::info.name) + " \"node\"", pointers, outputs);
+  Result result;
+  try {
+    result.values = op.infer(in);
+    result.constraints = in.take_constraints();
+  } catch (const BuildError& error) {
+    EXPECT_EQ(error.code(), ErrorCode::build);
+    result.error = error.what();
+  }
+  return result;
+}
+
+const Dim n = Dim::symbol("n"), m = Dim::symbol("m"), h = Dim::symbol("h");
+constexpr int64_t none = std::numeric_limits<int64_t>::min();
+
+// ---- conv ----
+
+TEST(InferConv, resnet_stem_halves_its_input) {
+  const Conv conv{.strides = {2, 2}, .pads = {3, 3, 3, 3}};
+  const Result result = infer(conv, {f32({n, 3, 224, 224}), f32({64, 3, 7, 7}), f32({64})});
+  EXPECT_EQ(result.type(), "f32[n, 64, 112, 112]");
+  EXPECT_TRUE(result.constraints.empty());
+}
+
+TEST(InferConv, refusals_name_the_node_and_the_fact) {
+  const Value x = f32({1, 3, 8, 8});
+  EXPECT_EQ(infer(Conv{}, {x, f32({8, 64, 3, 3})}).error,
+            "conv \"node\": weight has 64 input channels, input has 3 (groups=1)");
+  EXPECT_EQ(infer(Conv{.groups = 3}, {x, f32({8, 1, 3, 3})}).error,
+            "conv \"node\": 8 output channels cannot be cut into 3 groups");
+  EXPECT_EQ(infer(Conv{.groups = 0}, {x, f32({8, 3, 3, 3})}).error,
+            "conv \"node\": groups=0 is out of range");
+  EXPECT_EQ(infer(Conv{}, {x, f32({8, 3, 3})}).error,
+            "conv \"node\": weight has rank 3, input has 4");
+  EXPECT_EQ(infer(Conv{}, {x, f32({8, 3, n, 3})}).error,
+            "conv \"node\": the kernel's extents [n, 3] must be constant");
+  EXPECT_EQ(infer(Conv{}, {x, f32({8, 3, 9, 3})}).error,
+            "conv \"node\": kernel 9 (dilation 1) does not fit extent 8 of axis 2; the output "
+            "would have extent 0");
+  EXPECT_EQ(infer(Conv{.strides = {1}}, {x, f32({8, 3, 3, 3})}).error,
+            "conv \"node\": strides has 1 numbers, and must have 2");
+  EXPECT_EQ(infer(Conv{.strides = {0, 1}}, {x, f32({8, 3, 3, 3})}).error,
+            "conv \"node\": strides holds 0, outside 1..2147483647");
+  EXPECT_EQ(infer(Conv{.pads = {0, 0, -1, 0}}, {x, f32({8, 3, 3, 3})}).error,
+            "conv \"node\": pads holds -1, outside 0..2147483647");
+  EXPECT_EQ(infer(Conv{}, {x, f32({8, 3, 3, 3}), f32({7})}).error,
+            "conv \"node\": output channels of the weight and extent of the bias must be equal, "
+            "not 8 and 7");
+  EXPECT_EQ(infer(Conv{}, {x, typed(DType::f16, {8, 3, 3, 3})}).error,
+            "conv \"node\": operand 1 is f16, and must be f32");
+  EXPECT_EQ(infer(Conv{}, {typed(DType::i8, {1, 3, 8, 8}), typed(DType::i8, {8, 3, 3, 3})}).error,
+            "conv \"node\": operand 0 is i8, and must be floating");
+  EXPECT_EQ(infer(Conv{.act = Activation::clip, .act_min = 6, .act_max = 0}, {x, f32({8, 3, 3, 3})})
+                .error,
+            "conv \"node\": clip from 6 to 0 is no range");
+  Value unknown = x;
+  unknown.type.dims.reset();
+  EXPECT_EQ(infer(Conv{}, {unknown, x}).error,
+            "conv \"node\": the rank of operand 0 is not known; give the input a shape");
+}
+
+TEST(InferConv, symbolic_channels_become_a_constraint) {
+  const Result result = infer(Conv{.groups = 2}, {f32({1, n, 8, 8}), f32({8, 3, 3, 3})});
+  EXPECT_EQ(result.type(), "f32[1, 8, 6, 6]");
+  ASSERT_EQ(result.constraints.size(), 1u);
+  EXPECT_EQ(result.constraints[0].kind, Constraint::Kind::equal);
+  EXPECT_EQ(result.constraints[0].left, n);
+  EXPECT_EQ(result.constraints[0].right, Dim(6));
+  EXPECT_EQ(result.constraints[0].reason, "conv \"node\": channels of the input and of the weight");
+}
+
+TEST(InferConv, symbolic_extents_must_leave_an_output) {
+  const Result result = infer(Conv{.strides = {2}}, {f32({1, 3, h}), f32({8, 3, 3})});
+  EXPECT_EQ(result.type(), "f32[1, 8, floor_div(h - 1, 2)]");
+  ASSERT_EQ(result.constraints.size(), 1u);
+  EXPECT_EQ(result.constraints[0].kind, Constraint::Kind::at_least);
+}
+
+// The windows of an extent, counted one by one.
+int64_t count_windows(int64_t in, int64_t begin, int64_t end, int64_t reach, int64_t stride,
+                      bool ceil_mode) {
+  int64_t count = 0;
+  for (int64_t start = -begin;; start += stride, ++count) {
+    const bool inside = start + reach <= in + end;
+    const bool uncovered = count == 0 || start - stride + reach < in + end;
+    if (!(inside || (ceil_mode && uncovered && start < in))) return count;
+  }
+}
+
+TEST(Window, output_extents_count_the_windows) {
+  for (int64_t in = 1; in <= 12; ++in) {
+    for (int64_t kernel = 1; kernel <= 4; ++kernel) {
+      for (int code = 0; code < 4 * 2 * 2 * 16; ++code) {
+        const int64_t stride = 1 + code % 4, dilation = 1 + code / 4 % 2;
+        const bool ceil_mode = code / 8 % 2;
+        const int64_t begin = code / 16 % 4, end = code / 64 % 4;
+        const int64_t reach = (kernel - 1) * dilation + 1;
+        if (begin >= reach || end >= reach || in + begin + end < reach) continue;
+        Window window{
+            .kernel = {kernel}, .strides = {stride}, .pads = {begin, end}, .dilations = {dilation}};
+        window.ceil_mode = ceil_mode;
+        const int64_t expected = count_windows(in, begin, end, reach, stride, ceil_mode);
+        ASSERT_EQ(output_extent(window, 0, in), Dim(expected))
+            << in << " " << kernel << " " << code;
+        ASSERT_EQ(output_extent(window, 0, h).evaluate({{"h", in}}), expected);
+        window.auto_pad = AutoPad::valid;
+        if (in < reach) continue;
+        ASSERT_EQ(output_extent(window, 0, in),
+                  Dim(count_windows(in, 0, 0, reach, stride, ceil_mode)));
+        ASSERT_EQ(pad_begin(window, 0, in), 0);
+      }
+    }
+  }
+}
+
+TEST(Window, same_padding_covers_the_input_and_is_balanced) {
+  for (int64_t in = 1; in <= 12; ++in) {
+    for (int64_t kernel = 1; kernel <= 5; ++kernel) {
+      for (int64_t stride = 1; stride <= 4; ++stride) {
+        Window window{.kernel = {kernel}, .strides = {stride}, .pads = {0, 0}, .dilations = {1}};
+        window.auto_pad = AutoPad::same_upper;
+        int64_t out = 0;
+        while (out * stride < in) ++out;
+        ASSERT_EQ(output_extent(window, 0, in), Dim(out));
+        const int64_t upper = pad_begin(window, 0, in);
+        window.auto_pad = AutoPad::same_lower;
+        const int64_t lower = pad_begin(window, 0, in);
+        // The two differ by the odd element only, and together they are the whole padding.
+        ASSERT_TRUE(lower == upper || lower == upper + 1);
+        const int64_t reached = (out - 1) * stride + kernel;
+        ASSERT_EQ(upper + lower, reached > in ? reached - in : 0);
+      }
+    }
+  }
+}
+
+// ---- matmul, pools, batch norm, softmax, reduce ----
+
+TEST(InferMatMul, batch_axes_broadcast) {
+  EXPECT_EQ(infer(MatMul{}, {f32({n, 1, 4, 5}), f32({7, 5, 6})}).type(), "f32[n, 7, 4, 6]");
+  EXPECT_EQ(
+      infer(MatMul{.transpose_a = true, .transpose_b = true}, {f32({5, n}), f32({6, 5}), f32({6})})
+          .type(),
+      "f32[n, 6]");
+  EXPECT_EQ(infer(MatMul{}, {typed(DType::u64, {2, 3}), typed(DType::u64, {3, 2})}).type(),
+            "u64[2, 2]");
+}
+
+TEST(InferMatMul, refusals) {
+  EXPECT_EQ(infer(MatMul{}, {f32({4, 5}), f32({6, 7})}).error,
+            "matmul \"node\": a has 5 columns, b has 6 rows");
+  EXPECT_EQ(infer(MatMul{}, {f32({5}), f32({5, 7})}).error,
+            "matmul \"node\": operands have rank 1 and 2, and must have 2 or more");
+  EXPECT_EQ(infer(MatMul{}, {f32({2, 4, 5}), f32({3, 5, 7})}).error,
+            "matmul \"node\": extents 2 and 3 do not broadcast");
+  EXPECT_EQ(infer(MatMul{}, {typed(DType::i8, {4, 5}), typed(DType::i8, {5, 4})}).error,
+            "matmul \"node\": it is not defined for i8; cast the operand");
+  EXPECT_EQ(infer(MatMul{}, {f32({4, 5}), f32({5, 7}), f32({8})}).error,
+            "matmul \"node\": columns of b and extent of the bias must be equal, not 7 and 8");
+}
+
+TEST(InferPool, outputs_and_indices) {
+  const MaxPool pool{.kernel = {2, 2}, .strides = {2, 2}};
+  const Result result = infer(pool, {typed(DType::u8, {n, 6, 24, 25})}, 2);
+  EXPECT_EQ(result.type(), "u8[n, 6, 12, 12]");
+  ASSERT_EQ(result.values.size(), 2u);
+  EXPECT_EQ(result.values[1].type.text(), "i64[n, 6, 12, 12]");
+  EXPECT_EQ(infer(pool, {f32({n, 6, 24, 24})}).values.size(), 1u);
+  const AveragePool average{.kernel = {3}, .strides = {2}, .ceil_mode = true};
+  EXPECT_EQ(infer(average, {f32({1, 2, 8})}).type(), "f32[1, 2, 4]");
+}
+
+TEST(InferPool, refusals) {
+  EXPECT_EQ(infer(MaxPool{.kernel = {2}}, {f32({1, 1, 4, 4})}).error,
+            "max_pool \"node\": kernel has 1 numbers, and must have 2");
+  EXPECT_EQ(infer(MaxPool{.kernel = {2}, .pads = {2, 0}}, {f32({1, 1, 4})}).error,
+            "max_pool \"node\": pad 2 must be smaller than the kernel's extent 2");
+  EXPECT_EQ(infer(MaxPool{.kernel = {2}}, {typed(DType::i32, {1, 1, 4})}).error,
+            "max_pool \"node\": it is not defined for i32; cast the operand");
+  EXPECT_EQ(infer(MaxPool{.kernel = {2}, .storage_order = 2}, {f32({1, 1, 4})}).error,
+            "max_pool \"node\": storage_order=2 is not 0 or 1");
+  EXPECT_EQ(infer(AveragePool{.kernel = {2}}, {f32({1, 4})}).error,
+            "average_pool \"node\": input has rank 2, and must have 3 or more");
+}
+
+TEST(InferBatchNorm, statistics_have_one_extent_a_channel) {
+  const Value c = f32({16});
+  EXPECT_EQ(infer(BatchNorm{}, {f32({n, 16, h}), c, c, c, c}).type(), "f32[n, 16, h]");
+  EXPECT_EQ(infer(BatchNorm{}, {f32({n, 16}), c, c, f32({8}), c}).error,
+            "batch_norm \"node\": channels of x and extent of mean must be equal, not 16 and 8");
+  EXPECT_EQ(infer(BatchNorm{}, {f32({n, 16}), c, f32({1, 16}), c, c}).error,
+            "batch_norm \"node\": bias has rank 2, and must have 1");
+}
+
+TEST(InferSoftmax, keeps_the_type) {
+  EXPECT_EQ(infer(Softmax{}, {f32({n, 10})}).type(), "f32[n, 10]");
+  EXPECT_EQ(infer(Softmax{.axis = 3}, {f32({2, 2})}).error,
+            "softmax \"node\": axis 3 is outside rank 2");
+  EXPECT_EQ(infer(Softmax{.axis = -3}, {f32({2, 2})}).error,
+            "softmax \"node\": axis -3 is outside rank 2");
+  EXPECT_EQ(infer(Softmax{}, {typed(DType::i32, {2})}).error,
+            "softmax \"node\": operand 0 is i32, and must be floating");
+}
+
+TEST(InferReduce, axes_vanish_or_stay_as_one) {
+  EXPECT_EQ(infer(Reduce{.axes = {-1, 0}}, {f32({n, 3, 4})}).type(), "f32[1, 3, 1]");
+  EXPECT_EQ(infer(Reduce{.axes = {1}, .keep_dims = false}, {f32({n, 3, 4})}).type(), "f32[n, 4]");
+  EXPECT_EQ(infer(Reduce{}, {f32({n, 3})}).type(), "f32[n, 3]");
+  EXPECT_EQ(infer(Reduce{.axes = {0, -2}}, {f32({2, 3})}).error,
+            "reduce \"node\": axis 0 is named twice");
+  EXPECT_EQ(infer(Reduce{.kind = ReduceKind::max, .axes = {0}}, {typed(DType::bool_, {3})}).type(),
+            "bool[1]");
+  EXPECT_EQ(infer(Reduce{.kind = ReduceKind::sum, .axes = {0}}, {typed(DType::u8, {3})}).error,
+            "reduce \"node\": it is not defined for u8; cast the operand");
+}
+
+TEST(InferReduce, known_vectors_fold) {
+  const auto fold = [](ReduceKind kind, const Value& x) {
+    return infer(Reduce{.kind = kind, .axes = {0}, .keep_dims = false}, {x}).known();
+  };
+  EXPECT_EQ(fold(ReduceKind::prod, i64s({n, 3, 4})), "12*n");
+  EXPECT_EQ(fold(ReduceKind::sum, i64s({n, 3, n})), "2*n + 3");
+  EXPECT_EQ(fold(ReduceKind::max, i64s({2, 9, 4})), "9");
+  EXPECT_EQ(fold(ReduceKind::min, i64s({n, 0})), "0");
+  EXPECT_EQ(fold(ReduceKind::prod, i64s({})), "1");
+  EXPECT_EQ(fold(ReduceKind::max, i64s({})), "unknown");
+  EXPECT_EQ(fold(ReduceKind::mean, i64s({2, 4})), "unknown");
+  EXPECT_EQ(fold(ReduceKind::sum, i64s({INT64_MAX, 1})), "unknown");
+  EXPECT_EQ(fold(ReduceKind::sum, ints(DType::i32, {2}, {INT32_MAX, 1})), "unknown");
+}
+
+// ---- shapes ----
+
+TEST(InferReshape, elements_are_conserved) {
+  EXPECT_EQ(infer(Reshape{.dims = {n, 12}}, {f32({n, 3, 4})}).type(), "f32[n, 12]");
+  EXPECT_TRUE(infer(Reshape{.dims = {n, 12}}, {f32({n, 3, 4})}).constraints.empty());
+  EXPECT_EQ(infer(Reshape{.dims = {5, 5}}, {f32({2, 3, 4})}).error,
+            "reshape \"node\": 24 elements of [2, 3, 4] cannot be viewed as [5, 5]");
+  EXPECT_EQ(infer(Reshape{.dims = {-2, -12}}, {f32({24})}).error,
+            "reshape \"node\": extent 0 of the new shape is -2, and must be at least 0");
+  const Result unsure = infer(Reshape{.dims = {m, 4}}, {f32({n, 4})});
+  ASSERT_EQ(unsure.constraints.size(), 1u);
+  EXPECT_EQ(unsure.constraints[0].left, Dim(4) * n);
+  EXPECT_EQ(infer(Reshape{.dims = {2, 1}}, {i64s({n, 5})}).known(), "n, 5");
+}
+
+TEST(InferTranspose, extents_move) {
+  EXPECT_EQ(infer(Transpose{{2, 0, 1}}, {f32({n, 3, 4})}).type(), "f32[4, n, 3]");
+  EXPECT_EQ(infer(Transpose{{0}}, {i64s({n, 5})}).known(), "n, 5");
+  EXPECT_EQ(infer(Transpose{{0, 0}}, {f32({2, 3})}).error,
+            "transpose \"node\": axis 0 occurs twice in the permutation");
+  EXPECT_EQ(infer(Transpose{{0, 2}}, {f32({2, 3})}).error,
+            "transpose \"node\": axis 2 is outside rank 2");
+  EXPECT_EQ(infer(Transpose{{0}}, {f32({2, 3})}).error,
+            "transpose \"node\": the permutation has 1 axes, the input has 2");
+}
+
+TEST(InferShape, extents_are_known) {
+  const Value x = f32({n, 3, h});
+  EXPECT_EQ(infer(ShapeOf{}, {x}).type(), "i64[3]");
+  EXPECT_EQ(infer(ShapeOf{}, {x}).known(), "n, 3, h");
+  EXPECT_EQ(infer(ShapeOf{.start = -2, .end = -1}, {x}).known(), "3");
+  EXPECT_EQ(infer(ShapeOf{.start = 2, .end = 1}, {x}).type(), "i64[0]");
+  EXPECT_EQ(infer(ShapeOf{.start = none, .end = none}, {x}).type(), "i64[0]");
+}
+
+TEST(InferConcat, extents_add_up) {
+  EXPECT_EQ(infer(Concat{.axis = 1}, {f32({n, 3}), f32({n, m})}).type(), "f32[n, m + 3]");
+  EXPECT_EQ(infer(Concat{}, {i64s({n}), i64s({3, 4})}).known(), "n, 3, 4");
+  EXPECT_EQ(infer(Concat{}, {i64s({n}), typed(DType::i64, {2})}).known(), "unknown");
+  EXPECT_EQ(infer(Concat{}, {f32({1, 3}), f32({1, 4})}).error,
+            "concat \"node\": extents of axis 1 of operands 0 and 1 must be equal, not 3 and 4");
+  EXPECT_EQ(infer(Concat{}, {f32({1, 3}), f32({3})}).error,
+            "concat \"node\": operand 1 has rank 1, operand 0 has 2");
+  EXPECT_EQ(infer(Concat{}, {f32({1}), i64s({3})}).error,
+            "concat \"node\": operand 1 is i64, and must be f32");
+  EXPECT_EQ(infer(Concat{}, {f32({})}).error,
+            "concat \"node\": scalars cannot be joined; give them an axis");
+}
+
+TEST(InferReorder, sets_the_layout) {
+  EXPECT_EQ(infer(Reorder{Layout::parse("NCHW16c", 4)}, {f32({n, 3, 4, 4})}).type(),
+            "f32[n, 3, 4, 4]{NCHW16c}");
+  EXPECT_EQ(infer(Reorder{Layout::parse("NHWC", 4)}, {f32({3, 4})}).error,
+            "reorder \"node\": the layout does not fit rank 2");
+}
+
+// ---- cast and pointwise ----
+
+TEST(InferCast, known_values_follow_where_they_can_be_held) {
+  EXPECT_EQ(infer(Cast{DType::f16}, {f32({n, 3})}).type(), "f16[n, 3]");
+  EXPECT_EQ(infer(Cast{DType::i32}, {i64s({n, 7})}).known(), "n, 7");
+  EXPECT_EQ(infer(Cast{DType::i32}, {i64s({int64_t{1} << 40})}).known(), "unknown");
+  EXPECT_EQ(infer(Cast{DType::u8}, {i64s({n})}).known(), "unknown");
+  EXPECT_EQ(infer(Cast{DType::bool_}, {i64s({0, 5, n + 1})}).known(), "0, 1, 1");
+  EXPECT_EQ(infer(Cast{DType::bool_}, {i64s({n})}).known(), "unknown");
+  EXPECT_EQ(infer(Cast{DType::i64}, {floats(DType::f32, {3}, {2.9, -2.9, NAN})}).known(),
+            "2, -2, 0");
+  EXPECT_EQ(infer(Cast{DType::f32}, {i64s({16777217})}).values[0].known->floats[0], 16777216.0);
+  EXPECT_EQ(infer(Cast{DType::f32}, {i64s({n})}).known(), "unknown");
+  EXPECT_EQ(
+      infer(Cast{DType::bf16}, {floats(DType::f32, {1}, {1.00390625})}).values[0].known->floats[0],
+      1.0);
+}
+
+Result compute(std::string_view expression, const std::vector<Value>& inputs) {
+  return infer(Pointwise{Expression::parse(expression)}, inputs);
+}
+
+TEST(InferPointwise, operands_broadcast) {
+  EXPECT_EQ(compute("add(a, b)", {f32({n, 1, 4}), f32({3, 1})}).type(), "f32[n, 3, 4]");
+  EXPECT_EQ(compute("less(a, b)", {f32({}), f32({3, 1})}).type(), "bool[3, 1]");
+  EXPECT_EQ(compute("add(a, b)", {f32({2}), f32({3})}).error,
+            "pointwise \"node\": extents 2 and 3 do not broadcast");
+  EXPECT_EQ(compute("add(a, b)", {f32({2})}).error,
+            "pointwise \"node\": the expression has 2 inputs, the node 1");
+  EXPECT_EQ(compute("add(a, b)", {f32({2}), i64s({1, 2})}).error,
+            "pointwise \"node\": expression: add of f32 and i64");
+}
+
+TEST(InferPointwise, unsure_broadcasts_are_constraints) {
+  const Result fixed = compute("add(a, b)", {f32({n}), f32({3})});
+  EXPECT_EQ(fixed.type(), "f32[3]");
+  ASSERT_EQ(fixed.constraints.size(), 1u);
+  EXPECT_EQ(fixed.constraints[0].kind, Constraint::Kind::broadcast);
+  const Result open = compute("add(a, b)", {f32({n}), f32({m})});
+  EXPECT_EQ(open.type(), "f32[max(m, n)]");
+  ASSERT_EQ(open.constraints.size(), 2u);
+  // The second refuses what only an empty operand beside extent 1 does.
+  const auto holds = [&](int64_t left, int64_t right) {
+    const std::map<std::string, int64_t> bindings{{"n", left}, {"m", right}};
+    return open.constraints[1].left.evaluate(bindings) ==
+           open.constraints[1].right.evaluate(bindings);
+  };
+  EXPECT_TRUE(holds(0, 0));
+  EXPECT_TRUE(holds(1, 5));
+  EXPECT_TRUE(holds(4, 4));
+  EXPECT_FALSE(holds(0, 1));
+}
+
+TEST(InferPointwise, integer_arithmetic_stays_known) {
+  const Value x = i64s({n, 7, -7});
+  EXPECT_EQ(compute("add(a, 1)", {x}).known(), "n + 1, 8, -6");
+  EXPECT_EQ(compute("mul(sub(a, b), 2)", {x, i64s({1})}).known(), "2*n - 2, 12, -16");
+  EXPECT_EQ(compute("div(a, 2)", {x}).known(), "floor_div(n, 2), 3, -3");
+  EXPECT_EQ(compute("mod(a, 4)", {x}).known(), "mod(n, 4), 3, 1");
+  EXPECT_EQ(compute("neg(a)", {x}).known(), "-n, -7, 7");
+  EXPECT_EQ(compute("max(a, 0)", {x}).known(), "n, 7, 0");
+  EXPECT_EQ(compute("abs(a)", {x}).known(), "n, 7, 7");
+  EXPECT_EQ(compute("equal(a, -1)", {x}).known(), "0, 0, 0");
+  EXPECT_EQ(compute("where(equal(a, -7), 5, a)", {x}).known(), "n, 7, 5");
+  EXPECT_EQ(compute("less(a, 0)", {x}).known(), "0, 0, 1");
+  EXPECT_EQ(compute("less_equal(a, 7)", {i64s({7, 8})}).known(), "1, 0");
+  EXPECT_EQ(compute("add(a, b)", {ints(DType::i64, {2, 1}, {1, 2}), i64s({10, 20})}).known(),
+            "11, 21, 12, 22");
+}
+
+TEST(InferPointwise, what_cannot_be_told_is_unknown) {
+  EXPECT_EQ(compute("less(a, 5)", {i64s({n})}).known(), "unknown");
+  EXPECT_EQ(compute("div(sub(a, 3), 2)", {i64s({n})}).known(), "unknown");
+  EXPECT_EQ(compute("div(a, 0)", {i64s({4})}).known(), "unknown");
+  EXPECT_EQ(compute("mod(a, b)", {i64s({4}), i64s({0})}).known(), "unknown");
+  EXPECT_EQ(compute("add(a, 1)", {i64s({INT64_MAX})}).known(), "unknown");
+  EXPECT_EQ(compute("add(a, 1)", {ints(DType::i8, {1}, {127})}).known(), "unknown");
+  EXPECT_EQ(compute("add(a, b)", {i64s({4}), typed(DType::i64, {1})}).known(), "unknown");
+  EXPECT_EQ(compute("add(a, b)", {i64s({4}), typed(DType::i64, {65})}).known(), "unknown");
+  EXPECT_EQ(compute("exp(a)", {floats(DType::f32, {1}, {0})}).known(), "unknown");
+}
+
+TEST(InferPointwise, float_arithmetic_rounds_as_the_dtype) {
+  const auto value = [](std::string_view expression, DType dtype, double x) {
+    return compute(expression, {floats(dtype, {1}, {x})}).values[0].known->floats.at(0);
+  };
+  EXPECT_EQ(value("add(a, 0.1)", DType::f32, 1), static_cast<double>(1.0f + 0.1f));
+  EXPECT_EQ(value("add(a, 0.1)", DType::f64, 1), 1.0 + 0.1);
+  EXPECT_EQ(value("mul(a, 1.5)", DType::bf16, 1.0078125),
+            1.515625);  // 1.51171875 is a tie, to even
+  EXPECT_EQ(value("round(a)", DType::f32, 2.5), 2);
+  EXPECT_EQ(value("div(a, 3)", DType::f32, 1), static_cast<double>(1.0f / 3.0f));
+  EXPECT_EQ(compute("less(a, 2)", {floats(DType::f32, {2}, {1, 3})}).known(), "1, 0");
+}
+
+}  // namespace
+}  // namespace tenon::ir
