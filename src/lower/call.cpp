@@ -1,0 +1,91 @@
+// Dims evaluated, constraints checked.
+#include "lower/call.h"
+
+#include "base/error.h"
+
+namespace tenon::lower {
+namespace {
+
+std::vector<int64_t> extents(const ir::ValueType& type, const Bindings& bindings) {
+  if (!type.dims) base::fail(ErrorCode::invalid_input, "a tensor's rank is not known; give shapes");
+  std::vector<int64_t> result;
+  for (const ir::Dim& dim : *type.dims) {
+    result.push_back(dim.evaluate(bindings));
+    if (result.back() < 0) {
+      base::fail(ErrorCode::invalid_input, "extent {} is {} here; the inputs are too small",
+                 dim.text(), result.back());
+    }
+  }
+  return result;
+}
+
+ir::Op op_at(const ir::Op& op, const Bindings& bindings) {
+  if (bindings.empty()) return op;
+  std::map<std::string, ir::Dim> dims;
+  for (const auto& [symbol, value] : bindings) dims.emplace(symbol, value);
+  return op.substitute(dims);
+}
+
+std::string_view relation(ir::Constraint::Kind kind) {
+  switch (kind) {
+    case ir::Constraint::Kind::equal: return "is not equal to";
+    case ir::Constraint::Kind::broadcast: return "does not broadcast with";
+    case ir::Constraint::Kind::at_least: break;
+  }
+  return "is less than";
+}
+
+bool holds(ir::Constraint::Kind kind, int64_t left, int64_t right) {
+  if (kind == ir::Constraint::Kind::at_least) return left >= right;
+  return left == right || (kind == ir::Constraint::Kind::broadcast && (left == 1 || right == 1));
+}
+
+}  // namespace
+
+kernel::Operand operand_at(const ir::ValueType& type, const Bindings& bindings, bool weight) {
+  return {type.dtype, extents(type, bindings), type.layout, true, weight};
+}
+
+kernel::Call call_at(const ir::Graph& graph, const ir::Node& node, const Bindings& bindings,
+                     const kernel::Target& target) {
+  kernel::Call call{op_at(node.op, bindings), {}, {}, 0, &target, {}};
+  for (const ir::ValueId id : node.inputs) {
+    if (id == ir::absent) {
+      call.inputs.push_back({.present = false});
+    } else {
+      const bool weight = graph.value(id).origin == ir::Origin::slot;
+      call.inputs.push_back(operand_at(graph.type(id), bindings, weight));
+    }
+  }
+  for (const ir::ValueId id : node.outputs) {
+    call.outputs.push_back(operand_at(graph.type(id), bindings));
+  }
+  return call;
+}
+
+kernel::Call call_of_step(const Executable& executable, const Step& step, const Bindings& bindings,
+                          const kernel::Target& target) {
+  const auto index = static_cast<size_t>(step.node);
+  kernel::Call call = call_at(executable.graph, executable.graph.nodes()[index], bindings, target);
+  call.tactic = step.tactic;
+  if (index >= executable.plain_types.size()) return call;
+  const std::vector<ir::ValueType>& plain = executable.plain_types[index];
+  for (size_t i = 0; i < plain.size(); ++i) {
+    const kernel::Operand& operand = call.inputs[i];
+    call.plain_inputs.push_back(operand.present ? operand_at(plain[i], bindings, operand.weight)
+                                                : operand);
+  }
+  return call;
+}
+
+void check_constraints(const ir::Graph& graph, const Bindings& bindings) {
+  for (const ir::Constraint& constraint : graph.constraints()) {
+    const int64_t left = constraint.left.evaluate(bindings);
+    const int64_t right = constraint.right.evaluate(bindings);
+    if (holds(constraint.kind, left, right)) continue;
+    base::fail(ErrorCode::invalid_input, "{}: {} {} {}", constraint.reason, left,
+               relation(constraint.kind), right);
+  }
+}
+
+}  // namespace tenon::lower

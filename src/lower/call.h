@@ -1,0 +1,23 @@
+// Nodes of a graph as calls at concrete extents.
+#pragma once
+
+#include "lower/executable.h"
+
+namespace tenon::lower {
+
+/// A type under bindings; throws invalid_input for extents that are negative or overflow.
+kernel::Operand operand_at(const ir::ValueType& type, const Bindings& bindings,
+                           bool weight = false);
+
+/// A node under bindings, with operands in the layouts of the graph's types; slots are weights.
+kernel::Call call_at(const ir::Graph& graph, const ir::Node& node, const Bindings& bindings,
+                     const kernel::Target& target);
+
+/// A step of a lowered graph: with its tactic, and the plain types of packed operands.
+kernel::Call call_of_step(const Executable& executable, const Step& step, const Bindings& bindings,
+                          const kernel::Target& target);
+
+/// Throws InputError with the constraint's reason for the first that does not hold.
+void check_constraints(const ir::Graph& graph, const Bindings& bindings);
+
+}  // namespace tenon::lower

@@ -1,0 +1,133 @@
+// Asking kernels about nodes.
+#include "lower/candidate.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "ir/ops/reshape.h"
+#include "lower/call.h"
+
+namespace tenon::lower {
+namespace {
+
+/// The reason why a kernel does not serve all probes with this tactic, or nullptr.
+const char* refusal_at_all(const kernel::Kernel& kernel, const std::vector<kernel::Call>& calls,
+                           int tactic) {
+  for (kernel::Call call : calls) {
+    call.tactic = tactic;
+    if (const char* reason = kernel::refusal(kernel, call)) return reason;
+  }
+  return nullptr;
+}
+
+void ask_kernel(const kernel::Kernel& kernel, Question& question) {
+  if (const char* reason = refusal_at_all(kernel, question.calls, 0)) {
+    question.refusals.push_back({std::string(kernel.name), reason});
+    return;
+  }
+  for (kernel::Tactic& tactic : kernel::tactics_of(kernel, question.calls[0])) {
+    if (!refusal_at_all(kernel, question.calls, tactic.id)) {
+      question.candidates.push_back({&kernel, std::move(tactic)});
+    }
+  }
+}
+
+void check_form(const Candidate& candidate, const Form& form, const kernel::Call& call) {
+  const auto bad = [&](std::string_view fact) {
+    base::fail(ErrorCode::build, "internal: {} {}", candidate.kernel->name, fact);
+  };
+  const size_t operands = call.inputs.size() + call.outputs.size();
+  if (operands > kernel::Launch::most_operands)
+    bad("is asked for more operands than a launch holds");
+  if (!form.pack.leaves().empty()) bad("packs with leaves of its own");
+  for (const ir::Output& output : form.pack.outputs()) {
+    const bool known =
+        std::any_of(form.pack.inputs().begin(), form.pack.inputs().end(),
+                    [&](ir::ValueId id) { return form.pack.value(id).name == output.name; });
+    if (!known) bad("packs an operand that its pack does not read");
+  }
+  for (const ir::ValueId id : form.pack.inputs()) {
+    const std::string& name = form.pack.value(id).name;
+    size_t i = 0;
+    while (i < call.inputs.size() && std::to_string(i) != name) ++i;
+    if (i == call.inputs.size() || !call.inputs[i].weight)
+      bad("packs an operand that is no weight");
+  }
+}
+
+}  // namespace
+
+const ir::ValueType* Form::packed(size_t operand) const {
+  const std::string name = std::to_string(operand);
+  for (const ir::Output& output : pack.outputs()) {
+    if (output.name == name) return &pack.type(output.value);
+  }
+  return nullptr;
+}
+
+bool Form::plain(const kernel::Call& call) const {
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (!call.inputs[i].weight && !inputs[i].plain()) return false;
+  }
+  return std::all_of(outputs.begin(), outputs.end(), [](const ir::Layout& l) { return l.plain(); });
+}
+
+Question ask(const ir::Graph& graph, const ir::Node& node, const Probes& probes,
+             const kernel::Backend& backend) {
+  Question question;
+  for (const Bindings& point : probes.points) {
+    question.calls.push_back(call_at(graph, node, point, backend.target()));
+  }
+  if (node.as<ir::Reshape>()) return question;
+  for (const kernel::Kernel& kernel : backend.kernels(node.op)) ask_kernel(kernel, question);
+  if (!question.candidates.empty()) return question;
+  std::string reasons;
+  for (const kernel::Refusal& refusal : question.refusals) {
+    reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", refusal.kernel, refusal.reason);
+  }
+  base::fail(ErrorCode::build, "{}: no kernel of the {} backend takes it ({})", describe(node),
+             backend.name(), reasons.empty() ? "it has none" : reasons);
+}
+
+Form form_of(const Candidate& candidate, const kernel::Call& plain) {
+  kernel::Call call = plain;
+  call.tactic = candidate.tactic.id;
+  kernel::Layouts wish;
+  if (candidate.kernel->layouts) wish = candidate.kernel->layouts(call);
+  Form form{std::move(wish.inputs), std::move(wish.outputs), wish.follow, {}};
+  form.inputs.resize(call.inputs.size());
+  form.outputs.resize(call.outputs.size());
+  if (candidate.kernel->pack) form.pack = candidate.kernel->pack(call);
+  check_form(candidate, form, call);
+  return form;
+}
+
+kernel::Call in_form(const Candidate& candidate, const Form& form, const kernel::Call& plain) {
+  kernel::Call call = plain;
+  call.tactic = candidate.tactic.id;
+  for (size_t i = 0; i < call.inputs.size(); ++i) {
+    if (!call.inputs[i].present) continue;
+    call.inputs[i].layout = form.inputs[i];
+    if (const ir::ValueType* packed = form.packed(i)) {
+      if (call.plain_inputs.empty()) call.plain_inputs = plain.inputs;
+      call.inputs[i] = operand_at(*packed, {}, true);
+    }
+  }
+  for (size_t i = 0; i < call.outputs.size(); ++i) call.outputs[i].layout = form.outputs[i];
+  return call;
+}
+
+size_t refit_bytes(const Form& form) {
+  size_t bytes = 0;
+  for (const ir::Output& output : form.pack.outputs())
+    bytes += form.pack.type(output.value).bytes();
+  return bytes;
+}
+
+std::string describe(const ir::Node& node) {
+  if (node.name.empty()) return std::string(node.op.info().name);
+  return fmt::format("{} {}", node.op.info().name, base::quoted(node.name));
+}
+
+}  // namespace tenon::lower

@@ -1,0 +1,54 @@
+// The kernels and tactics that take one node, and the form in which each wants its operands.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "kernel/select.h"
+#include "lower/probe.h"
+
+namespace tenon::lower {
+
+/// One kernel with one of its tactics.
+struct Candidate {
+  const kernel::Kernel* kernel = nullptr;
+  kernel::Tactic tactic;
+};
+
+/// A node of the portable main graph: how it looks at the probes, and who takes it.
+struct Question {
+  std::vector<kernel::Call> calls;    ///< by probe, plain operands; the first is typical
+  std::vector<Candidate> candidates;  ///< best first, as the kernels' lists say
+  std::vector<kernel::Refusal> refusals;
+};
+
+/// How a candidate wants the operands of a call.
+struct Form {
+  std::vector<ir::Layout> inputs, outputs;  ///< by operand
+  bool follow = false;
+  ir::Graph pack;  ///< outputs named by operand; empty: nothing is packed
+
+  /// The packed type of an operand, or nullptr when it is not packed.
+  const ir::ValueType* packed(size_t operand) const;
+  /// All operands from and to the main graph are plain (weights are made in any form).
+  bool plain(const kernel::Call& call) const;
+};
+
+/// Asks the backend's kernels. Throws build when none takes the node at all probes. Reshape has no
+/// candidates: it only renames bytes.
+Question ask(const ir::Graph& graph, const ir::Node& node, const Probes& probes,
+             const kernel::Backend& backend);
+
+/// Asks for layouts and packs at plain operands.
+Form form_of(const Candidate& candidate, const kernel::Call& plain);
+
+/// The call as the candidate would run it: layouts, packed operands and tactic filled in.
+kernel::Call in_form(const Candidate& candidate, const Form& form, const kernel::Call& plain);
+
+/// Bytes of packed weights that the candidate reads: what a refit has to write.
+size_t refit_bytes(const Form& form);
+
+/// What an explanation or error calls a node: `conv "conv1"`.
+std::string describe(const ir::Node& node);
+
+}  // namespace tenon::lower

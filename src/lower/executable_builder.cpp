@@ -1,0 +1,147 @@
+// Nodes with kernels, and who lies in whose memory.
+#include "lower/executable_builder.h"
+
+#include "base/error.h"
+#include "ir/ops/reorder.h"
+#include "ir/ops/reshape.h"
+#include "lower/call.h"
+
+namespace tenon::lower {
+namespace {
+
+/// By value: Reshapes lie in their operand's memory, and an output's memory is its own under its
+/// own name.
+std::vector<ir::ValueId> storage_of(const ir::Graph& graph) {
+  std::vector<ir::ValueId> storage(graph.values().size());
+  for (size_t i = 0; i < storage.size(); ++i) storage[i] = static_cast<ir::ValueId>(i);
+  for (const ir::Node& node : graph.nodes()) {
+    if (!node.as<ir::Reshape>()) continue;
+    storage[static_cast<size_t>(node.outputs[0])] = storage[static_cast<size_t>(node.inputs[0])];
+  }
+  for (const ir::Output& output : graph.outputs()) {
+    const ir::ValueId root = storage[static_cast<size_t>(output.value)];
+    for (ir::ValueId& other : storage) {
+      if (other == root) other = output.value;
+    }
+  }
+  return storage;
+}
+
+const kernel::Kernel& first_at_all(const kernel::Backend& backend,
+                                   const std::vector<kernel::Call>& calls) {
+  for (const kernel::Kernel& kernel : backend.kernels(calls[0].op)) {
+    bool accepts = true;
+    for (const kernel::Call& call : calls) accepts = accepts && !kernel::refusal(kernel, call);
+    if (accepts) return kernel;
+  }
+  return kernel::first_kernel(backend, calls[0]);  // throws, with the reasons
+}
+
+int first_tactic(const kernel::Kernel& kernel, const kernel::Call& call) {
+  const std::vector<kernel::Tactic> tactics = kernel::tactics_of(kernel, call);
+  return tactics.empty() ? 0 : tactics[0].id;
+}
+
+}  // namespace
+
+void ExecutableBuilder::add_step(const kernel::Kernel* kernel, int tactic,
+                                 std::vector<ir::ValueType> plain_types) {
+  steps_.push_back({static_cast<int>(steps_.size()), kernel, tactic});
+  plain_types_.push_back(std::move(plain_types));
+}
+
+std::vector<ir::ValueId> ExecutableBuilder::add(const ir::Node& node,
+                                                std::vector<ir::ValueId> inputs,
+                                                const Candidate& candidate,
+                                                std::span<const ir::Layout> layouts,
+                                                std::vector<ir::ValueType> plain_types) {
+  const auto outputs =
+      graph_.add_node(node.op, std::move(inputs), static_cast<int>(node.outputs.size()), node.name);
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    ir::ValueType type = graph_.type(outputs[i]);
+    type.layout = i < layouts.size() ? layouts[i] : ir::Layout{};
+    graph_.set_type(outputs[i], std::move(type));
+  }
+  add_step(candidate.kernel, candidate.tactic.id, std::move(plain_types));
+  return outputs;
+}
+
+std::vector<ir::ValueId> ExecutableBuilder::add_first(const ir::Op& op,
+                                                      std::vector<ir::ValueId> inputs,
+                                                      size_t outputs) {
+  if (op.as<ir::Reshape>()) return {add_alias({op, {}, {}, {}}, inputs[0])};
+  kernel::Call call{op, {}, {}, 0, &backend_.target(), {}};
+  for (const ir::ValueId id : inputs) {
+    call.inputs.push_back(id == ir::absent ? kernel::Operand{.present = false}
+                                           : operand_at(graph_.type(id), {}));
+  }
+  const auto ids = graph_.add_node(op, std::move(inputs), static_cast<int>(outputs));
+  for (const ir::ValueId id : ids) call.outputs.push_back(operand_at(graph_.type(id), {}));
+  const kernel::Kernel& kernel = kernel::first_kernel(backend_, call);
+  add_step(&kernel, first_tactic(kernel, call), {});
+  return ids;
+}
+
+ir::ValueId ExecutableBuilder::add_alias(const ir::Node& reshape, ir::ValueId input) {
+  if (!graph_.type(input).layout.plain()) {
+    base::fail(ErrorCode::build, "internal: {} of a value that is not plain", describe(reshape));
+  }
+  const ir::ValueId id = graph_.add(reshape.op, {input}, reshape.name);
+  add_step(nullptr, 0, {});
+  return id;
+}
+
+ir::ValueId ExecutableBuilder::add_reorder(ir::ValueId value, const ir::Layout& layout,
+                                           const Probes& probes) {
+  const ir::Op op = ir::Reorder{layout};
+  const ir::ValueId id = graph_.add(op, {value});
+  ir::ValueType type = graph_.type(id);
+  type.layout = layout;
+  graph_.set_type(id, type);
+  std::vector<kernel::Call> calls;
+  for (const Bindings& point : probes.points) {
+    calls.push_back({op,
+                     {operand_at(graph_.type(value), point)},
+                     {operand_at(type, point)},
+                     0,
+                     &backend_.target(),
+                     {}});
+  }
+  const kernel::Kernel& kernel = first_at_all(backend_, calls);
+  add_step(&kernel, first_tactic(kernel, calls[0]), {});
+  return id;
+}
+
+ir::ValueId ExecutableBuilder::root(ir::ValueId value) const {
+  for (const ir::Node* node = graph_.producer(value); node && node->as<ir::Reshape>();
+       node = graph_.producer(value)) {
+    value = node->inputs[0];
+  }
+  return value;
+}
+
+void ExecutableBuilder::output(const std::string& name, ir::ValueId value, const Probes& probes) {
+  const bool computed = graph_.producer(root(value)) != nullptr;
+  if (!computed || claimed_.contains(root(value))) {
+    value = add_reorder(value, graph_.type(value).layout, probes);
+  }
+  claimed_.insert(root(value));
+  graph_.output(name, value);
+}
+
+Executable ExecutableBuilder::finish() && {
+  Executable executable;
+  executable.graph = graph_.finish();
+  if (executable.graph.nodes().size() != steps_.size()) {
+    base::fail(ErrorCode::build, "internal: lowering made {} nodes and {} are needed",
+               steps_.size(), executable.graph.nodes().size());
+  }
+  for (const Step& step : steps_) {
+    if (step.kernel) executable.steps.push_back(step);
+  }
+  executable.storage = storage_of(executable.graph);
+  executable.plain_types = std::move(plain_types_);
+  return executable;
+}
+
+}  // namespace tenon::lower

@@ -1,0 +1,52 @@
+// Building an executable: nodes with their kernels, layouts in the types, copies where outputs
+// would share storage.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "lower/candidate.h"
+
+namespace tenon::lower {
+
+/// Appends nodes to a graph, each with the kernel that runs it.
+class ExecutableBuilder {
+ public:
+  explicit ExecutableBuilder(const kernel::Backend& backend) : backend_(backend) {}
+
+  /// The graph being built, for inputs, slots and types; nodes are added through the functions
+  /// below.
+  ir::GraphBuilder& graph() { return graph_; }
+
+  /// A node run by a kernel, its outputs in `layouts` (empty: plain). `plain_types`: see
+  /// Executable.
+  std::vector<ir::ValueId> add(const ir::Node& node, std::vector<ir::ValueId> inputs,
+                               const Candidate& candidate, std::span<const ir::Layout> layouts,
+                               std::vector<ir::ValueType> plain_types);
+  /// A node run by the first kernel that accepts its operands; static types only. Reshape takes no
+  /// kernel.
+  std::vector<ir::ValueId> add_first(const ir::Op& op, std::vector<ir::ValueId> inputs,
+                                     size_t outputs);
+  /// A Reshape of a plain value: the same bytes.
+  ir::ValueId add_alias(const ir::Node& reshape, ir::ValueId input);
+  /// The value in another layout (or copied, in the same one), by the first kernel that accepts at
+  /// all probes.
+  ir::ValueId add_reorder(ir::ValueId value, const ir::Layout& layout, const Probes& probes);
+  /// Declares an output; one whose bytes are somebody else's is copied.
+  void output(const std::string& name, ir::ValueId value, const Probes& probes = {{{}}});
+
+  Executable finish() &&;
+
+ private:
+  ir::ValueId root(ir::ValueId value) const;
+  void add_step(const kernel::Kernel* kernel, int tactic, std::vector<ir::ValueType> plain_types);
+
+  const kernel::Backend& backend_;
+  ir::GraphBuilder graph_;
+  std::vector<Step> steps_;  // by node; no kernel: an alias
+  std::vector<std::vector<ir::ValueType>> plain_types_;
+  std::set<ir::ValueId> claimed_;  // storage of outputs
+};
+
+}  // namespace tenon::lower

@@ -1,0 +1,83 @@
+// Signatures: constraints, extents, memory; and running steps.
+#include "lower/executable.h"
+
+#include <gtest/gtest.h>
+
+#include "lower/run_test.h"
+
+namespace tenon::lower {
+namespace {
+
+std::string signature_error(const Executable& executable, const Bindings& bindings,
+                            FakeBackend& backend) {
+  try {
+    make_signature(executable, bindings, backend);
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(signature, a_broken_constraint_is_an_input_error_with_its_reason) {
+  FakeBackend backend;
+  const ir::Program program =
+      program_of("graph (x: f32[n, k], w: f32[m, 5]) {\n  %1 = matmul(%x, %w)\n} -> (y = %1)",
+                 "graph () {\n} -> ()");
+  const Lowered lowered = lower_first(program, backend);
+  ASSERT_EQ(lowered.main.graph.constraints().size(), 1u);
+  const std::string reason = lowered.main.graph.constraints()[0].reason;
+  const std::string message =
+      signature_error(lowered.main, {{"n", 2}, {"k", 3}, {"m", 4}}, backend);
+  EXPECT_EQ(message, reason + ": 3 is not equal to 4");
+  EXPECT_EQ(signature_error(lowered.main, {{"n", 2}, {"k", 4}, {"m", 4}}, backend), "");
+}
+
+TEST(signature, a_missing_symbol_is_an_input_error) {
+  FakeBackend backend;
+  const Lowered lowered =
+      lower_first(program_of("graph (x: f32[n]) {\n  %1 = pointwise(%x) {relu(a)}\n} -> (y = %1)",
+                             "graph () {\n} -> ()"),
+                  backend);
+  EXPECT_NE(signature_error(lowered.main, {}, backend), "");
+}
+
+TEST(signature, a_chain_reuses_two_blocks_and_outputs_take_none) {
+  FakeBackend backend;
+  std::string text = "graph (x: f32[1024]) {\n  %1 = pointwise(%x) {relu(a)}\n";
+  for (int i = 2; i <= 9; ++i)
+    text += fmt::format("  %{} = pointwise(%{}) {{relu(a)}}\n", i, i - 1);
+  const Lowered lowered =
+      lower_first(program_of(text + "} -> (y = %9)", "graph () {\n} -> ()"), backend);
+  const auto signature = make_signature(lowered.main, {}, backend);
+  EXPECT_EQ(signature->arena_bytes, 2u * 4096);
+  const auto output = static_cast<size_t>(lowered.main.graph.outputs()[0].value);
+  EXPECT_EQ(signature->offsets[output], Signature::external);
+}
+
+TEST(signature, scratch_lies_behind_the_values) {
+  FakeBackend backend;
+  const Lowered lowered = lower_first(
+      program_of(
+          "graph (x: f32[2, 3]) {\n"
+          "  %1 = matmul(%x, @\"w\": f32[3, 5])\n  %2 = pointwise(%1) {relu(a)}\n} -> (y = %2)",
+          "graph () {\n} -> (w = \"w\": f32[3, 5])"),
+      backend);
+  const auto signature = make_signature(lowered.main, {}, backend);
+  EXPECT_EQ(signature->scratch_offset, 64u);
+  EXPECT_EQ(signature->arena_bytes, 164u);
+}
+
+TEST(signature, shapes_are_logical_extents_of_all_values) {
+  FakeBackend backend;
+  const Lowered lowered =
+      lower_first(program_of("graph (x: f32[n, 2]) {\n  %1 = reshape(%x) {dims = [2*n]}\n"
+                             "  %2 = pointwise(%1) {relu(a)}\n} -> (y = %2)",
+                             "graph () {\n} -> ()"),
+                  backend);
+  const auto signature = make_signature(lowered.main, {{"n", 5}}, backend);
+  const auto output = static_cast<size_t>(lowered.main.graph.outputs()[0].value);
+  EXPECT_EQ(signature->shapes[output], std::vector<int64_t>{10});
+}
+
+}  // namespace
+}  // namespace tenon::lower

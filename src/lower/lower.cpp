@@ -1,0 +1,228 @@
+// Choosing kernels for the main graph, and putting the lowered program together.
+#include "lower/lower.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "lower/call.h"
+#include "lower/main_builder.h"
+#include "lower/timing.h"
+
+namespace tenon::lower {
+namespace {
+
+/// Stands in a record for a Reshape, which no kernel runs.
+const plan::Choice kAlias{"alias", 1, 0};
+
+bool matches(const Candidate& candidate, const plan::Choice& choice) {
+  return candidate.kernel->name == choice.kernel && candidate.kernel->version == choice.version &&
+         candidate.tactic.id == choice.tactic;
+}
+
+class Lowering {
+ public:
+  Lowering(const ir::Program& program, kernel::Backend& backend, const Options& options)
+      : program_(program),
+        backend_(backend),
+        options_(options),
+        probes_(probe_points(program.main, options.ranges)),
+        cache_(options.tactics == Tactics::time ? cache_folder() : std::filesystem::path()) {
+    for (const ir::Node& node : program.main.nodes()) {
+      questions_.push_back(ask(program.main, node, probes_, backend));
+    }
+    seconds_.resize(questions_.size());
+  }
+
+  Lowered run() && {
+    Built built = build(choose());
+    if (options_.tactics == Tactics::time) {
+      cache_.save();
+      report(1);
+    }
+    if (options_.explain) explain();
+    Lowered lowered;
+    lowered.main = std::move(built.main);
+    for (const ir::ValueId id : lowered.main.graph.leaves()) {
+      base::throw_if_stopped(options_.stop);
+      const std::string& name = lowered.main.graph.value(id).name;
+      lowered.slots.push_back(slot_program(built.weights, name, backend_));
+    }
+    lowered.record = record();
+    return lowered;
+  }
+
+ private:
+  Built build(const Assignment& assignment) {
+    assignment_ = assignment;
+    return build_main(program_, backend_, probes_, questions_, assignment);
+  }
+
+  Assignment choose() {
+    if (options_.tactics == Tactics::time) return fastest();
+    if (options_.tactics == Tactics::first) return first();
+    if (const auto recorded = from_record()) return *recorded;
+    base::log(base::LogLevel::warn,
+              "no fitting record of choices for {}: kernels are the first that accept; load with "
+              "tactics=\"time\" to choose by timing",
+              backend_.target().key());
+    return first();
+  }
+
+  Assignment first() const {
+    Assignment assignment;
+    for (const Question& question : questions_) {
+      assignment.push_back(question.candidates.empty() ? -1 : 0);
+    }
+    return assignment;
+  }
+
+  std::optional<Assignment> from_record() const {
+    if (!options_.record || options_.record->choices.size() != questions_.size()) return {};
+    Assignment assignment;
+    for (size_t i = 0; i < questions_.size(); ++i) {
+      const plan::Choice& choice = options_.record->choices[i];
+      const std::vector<Candidate>& candidates = questions_[i].candidates;
+      const auto found = std::find_if(candidates.begin(), candidates.end(),
+                                      [&](const Candidate& c) { return matches(c, choice); });
+      const bool alias = candidates.empty() && choice == kAlias;
+      if (found == candidates.end() && !alias) return {};
+      assignment.push_back(alias ? -1 : static_cast<int>(found - candidates.begin()));
+    }
+    return assignment;
+  }
+
+  /// Two whole-graph assignments: the fastest kernels whatever their layouts, and the fastest plain
+  /// ones; the least sum of kernels and reorders wins.
+  Assignment fastest() {
+    Timer timer(backend_, cache_, options_.stop);
+    for (size_t i = 0; i < questions_.size(); ++i) {
+      report(static_cast<double>(i) / static_cast<double>(questions_.size()));
+      seconds_[i] = timer.measure(trials(questions_[i]));
+    }
+    const Assignment any = pick([](const Question&, const Candidate&) { return true; });
+    const Assignment plain = pick([](const Question& question, const Candidate& candidate) {
+      return form_of(candidate, question.calls[0]).plain(question.calls[0]);
+    });
+    if (any == plain) return any;
+    return total(timer, plain) < total(timer, any) ? plain : any;
+  }
+
+  static std::vector<Trial> trials(const Question& question) {
+    std::vector<Trial> trials;
+    for (const Candidate& candidate : question.candidates) {
+      const Form form = form_of(candidate, question.calls[0]);
+      trials.push_back({candidate.kernel, in_form(candidate, form, question.calls[0])});
+    }
+    // A single one needs no stopwatch; what follows reads the lists by index only.
+    return trials.size() > 1 ? trials : std::vector<Trial>();
+  }
+
+  template <class F>
+  Assignment pick(F&& allowed) const {
+    Assignment assignment;
+    for (size_t i = 0; i < questions_.size(); ++i) {
+      assignment.push_back(pick_one(questions_[i], seconds_[i], allowed));
+    }
+    return assignment;
+  }
+
+  /// The fastest of the allowed candidates, or of all when none is allowed; -1 when there are none.
+  template <class F>
+  static int pick_one(const Question& question, const std::vector<double>& seconds, F&& allowed) {
+    if (question.candidates.empty()) return -1;
+    if (seconds.empty()) return 0;
+    std::vector<size_t> indices;
+    for (size_t i = 0; i < question.candidates.size(); ++i) {
+      if (allowed(question, question.candidates[i])) indices.push_back(i);
+    }
+    if (indices.empty()) {
+      indices.resize(question.candidates.size());
+      std::iota(indices.begin(), indices.end(), size_t{0});
+    }
+    std::vector<double> allowed_seconds;
+    for (const size_t i : indices) allowed_seconds.push_back(seconds[i]);
+    return static_cast<int>(indices[pick_fastest(allowed_seconds)]);
+  }
+
+  double total(Timer& timer, const Assignment& assignment) {
+    const Built built = build(assignment);
+    double sum = 0;
+    for (const Step& step : built.main.steps) {
+      const Trial trial{step.kernel,
+                        call_of_step(built.main, step, probes_.points[0], backend_.target())};
+      sum += timer.measure({&trial, 1})[0];
+    }
+    return sum;
+  }
+
+  void report(double fraction) const {
+    base::throw_if_stopped(options_.stop);
+    if (options_.progress) options_.progress("timing kernels", fraction);
+  }
+
+  plan::Record record() const {
+    plan::Record record{backend_.target().key(), backend_.target().threads, {}};
+    for (size_t i = 0; i < questions_.size(); ++i) {
+      if (assignment_[i] < 0) {
+        record.choices.push_back(kAlias);
+        continue;
+      }
+      const Candidate& chosen = questions_[i].candidates[static_cast<size_t>(assignment_[i])];
+      record.choices.push_back(
+          {std::string(chosen.kernel->name), chosen.kernel->version, chosen.tactic.id});
+    }
+    return record;
+  }
+
+  void explain() const {
+    options_.explain->clear();
+    for (size_t i = 0; i < questions_.size(); ++i) {
+      Explanation explanation{describe(program_.main.nodes()[i]), {}, assignment_[i]};
+      const Question& question = questions_[i];
+      for (size_t c = 0; c < question.candidates.size(); ++c) {
+        const Candidate& candidate = question.candidates[c];
+        explanation.candidates.push_back({std::string(candidate.kernel->name),
+                                          candidate.tactic.name,
+                                          c < seconds_[i].size() ? seconds_[i][c] : 0, "",
+                                          refit_bytes(form_of(candidate, question.calls[0]))});
+      }
+      for (const kernel::Refusal& refusal : question.refusals) {
+        explanation.candidates.push_back({refusal.kernel, "", 0, refusal.reason, 0});
+      }
+      options_.explain->push_back(std::move(explanation));
+    }
+  }
+
+  const ir::Program& program_;
+  kernel::Backend& backend_;
+  const Options& options_;
+  Probes probes_;
+  TacticCache cache_;
+  std::vector<Question> questions_;
+  std::vector<std::vector<double>>
+      seconds_;  // by node and candidate; empty where nothing was timed
+  Assignment assignment_;
+};
+
+}  // namespace
+
+std::vector<std::string> Lowered::kernels_of_slot(size_t slot) const {
+  std::vector<std::string> names;
+  for (const Step& step : main.steps) {
+    const ir::Node& node = main.graph.nodes()[static_cast<size_t>(step.node)];
+    const bool reads = std::any_of(node.inputs.begin(), node.inputs.end(), [&](ir::ValueId id) {
+      return id != ir::absent && main.graph.value(id).origin == ir::Origin::slot &&
+             main.graph.value(id).name == slots[slot].name;
+    });
+    if (reads) names.emplace_back(step.kernel->name);
+  }
+  return names;
+}
+
+Lowered lower(const ir::Program& program, kernel::Backend& backend, const Options& options) {
+  return Lowering(program, backend, options).run();
+}
+
+}  // namespace tenon::lower

@@ -1,0 +1,66 @@
+// From a portable program to steps for one target: layouts, tactics, packs, memory.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "lower/executable.h"
+#include "plan/plan.h"
+
+namespace tenon::lower {
+
+/// How one slot of the main graph is made from leaves.
+struct SlotProgram {
+  std::string name;                 ///< the slot's name in `main`
+  ir::ValueType type;               ///< as the main graph reads it, packed
+  std::vector<std::string> leaves;  ///< the leaves it needs, in the order of the executable's graph
+  Executable executable;  ///< leaves -> one output; no nodes when the slot is the leaf itself
+  std::shared_ptr<const Signature> signature;
+
+  /// The slot's bytes are the leaf's own: they may be shared.
+  bool is_source() const { return executable.graph.nodes().empty(); }
+};
+
+/// A program lowered for one backend. Never saved.
+struct Lowered {
+  Executable main;
+  std::vector<SlotProgram> slots;  ///< in order of main's slot values
+  plan::Record record;             ///< the choices made: the same record makes the same Lowered
+  std::vector<std::string> kernels_of_slot(
+      size_t slot) const;  ///< names of the main kernels that read it
+};
+
+/// What inspect --explain prints for a node.
+struct Explanation {
+  struct Candidate {
+    std::string kernel, tactic;
+    double seconds = 0;      ///< 0 when it was not timed
+    std::string refusal;     ///< "" when it accepts
+    size_t refit_bytes = 0;  ///< bytes of packed weights it would read
+  };
+  std::string node;  ///< op and name
+  std::vector<Candidate> candidates;
+  int chosen = -1;
+};
+
+enum class Tactics { time, first, recorded };
+
+struct Options {
+  Tactics tactics = Tactics::time;
+  /// For `recorded`: a record that fits the target, or nullptr, in which case the choices are those
+  /// of `first` (and a line is logged).
+  const plan::Record* record = nullptr;
+  std::map<std::string, plan::SymbolRange> ranges;
+  std::vector<Explanation>* explain = nullptr;
+  std::stop_token stop;
+  base::Progress progress;
+};
+
+/// Lowers; throws BuildError when no kernel takes a node. Timings go through the tactic cache (see
+/// tactic_cache.h).
+Lowered lower(const ir::Program& program, kernel::Backend& backend, const Options& options);
+
+}  // namespace tenon::lower

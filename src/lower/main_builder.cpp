@@ -1,0 +1,155 @@
+// Node by node: operands in the wished layouts, slots packed, outputs plain.
+#include "lower/main_builder.h"
+
+#include "ir/ops/reshape.h"
+#include "lower/call.h"
+
+namespace tenon::lower {
+namespace {
+
+/// A value of the portable graph in the lowered one, in every layout that it has so far; the first
+/// is the producer's.
+using Versions = std::vector<std::pair<ir::Layout, ir::ValueId>>;
+
+class MainBuilder {
+ public:
+  MainBuilder(const ir::Program& program, const kernel::Backend& backend, const Probes& probes)
+      : main_(program.main),
+        backend_(backend),
+        probes_(probes),
+        slots_(program.weights),
+        builder_(backend),
+        versions_(program.main.values().size()) {
+    for (const ir::ValueId id : main_.inputs()) {
+      const ir::GraphValue& input = main_.value(id);
+      at(id) = {{{}, builder_.graph().input(input.name, input.value.type)}};
+    }
+  }
+
+  void add(const ir::Node& node, const Question& question, const Candidate& candidate) {
+    Form form = form_of(candidate, question.calls[0]);
+    if (form.follow) follow(node, question, candidate, form);
+    std::vector<ir::ValueId> inputs;
+    std::vector<ir::ValueType> plain_types;
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      inputs.push_back(operand(node, i, form));
+      const ir::ValueId id = node.inputs[i];
+      plain_types.push_back(id == ir::absent ? ir::ValueType() : main_.type(id));
+    }
+    if (form.pack.outputs().empty()) plain_types.clear();
+    publish(node, form.outputs,
+            builder_.add(node, std::move(inputs), candidate, form.outputs, std::move(plain_types)));
+  }
+
+  void add_alias(const ir::Node& node) {
+    publish(node, {}, {builder_.add_alias(node, in_layout(node.inputs[0], {}))});
+  }
+
+  Built finish() && {
+    for (const ir::Output& output : main_.outputs()) {
+      builder_.output(output.name, in_layout(output.value, {}), probes_);
+    }
+    // Nodes were inferred with plain slots; from here on types say what lies in memory.
+    for (const auto& [id, type] : slot_types_) builder_.graph().set_type(id, type);
+    return {std::move(builder_).finish(), slots_.finish()};
+  }
+
+ private:
+  Versions& at(ir::ValueId id) { return versions_[static_cast<size_t>(id)]; }
+  bool is_slot(ir::ValueId id) const { return main_.value(id).origin == ir::Origin::slot; }
+
+  ir::ValueId slot(const SlotForm& form) {
+    const ir::ValueId id = builder_.graph().slot(form.name, form.plain);
+    slot_types_[id] = form.type;
+    return id;
+  }
+
+  ir::ValueId in_layout(ir::ValueId id, const ir::Layout& layout) {
+    if (is_slot(id)) return slot(slots_.in_layout(main_.value(id).name, layout));
+    for (const auto& [known, version] : at(id)) {
+      if (known == layout) return version;
+    }
+    const ir::ValueId version = builder_.add_reorder(at(id)[0].second, layout, probes_);
+    at(id).emplace_back(layout, version);
+    return version;
+  }
+
+  ir::ValueId operand(const ir::Node& node, size_t i, const Form& form) {
+    const ir::ValueId id = node.inputs[i];
+    if (id == ir::absent) return id;
+    if (!form.packed(i)) return in_layout(id, form.inputs[i]);
+    std::vector<std::string> slots;
+    for (const ir::ValueId input : form.pack.inputs()) {
+      const size_t packed = std::stoul(form.pack.value(input).name);  // form_of() has checked it
+      slots.push_back(main_.value(node.inputs[packed]).name);
+    }
+    return slot(slots_.packed(main_.value(id).name, form.pack, slots, std::to_string(i)));
+  }
+
+  /// The layout of the first operand from the main graph with the outputs' rank; slots are made in
+  /// any.
+  ir::Layout layout_to_follow(const ir::Node& node) {
+    const size_t rank = main_.type(node.outputs[0]).rank();
+    for (const ir::ValueId id : node.inputs) {
+      if (id == ir::absent || is_slot(id) || main_.type(id).rank() != rank) continue;
+      return at(id)[0].first;
+    }
+    return {};
+  }
+
+  /// Takes the layout over, unless the kernel refuses its operands in it.
+  void follow(const ir::Node& node, const Question& question, const Candidate& candidate,
+              Form& form) {
+    const ir::Layout layout = layout_to_follow(node);
+    if (layout.plain()) return;
+    Form laid_out = form;
+    const size_t rank = main_.type(node.outputs[0]).rank();
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      const ir::ValueId id = node.inputs[i];
+      if (id != ir::absent && main_.type(id).rank() == rank) laid_out.inputs[i] = layout;
+    }
+    for (size_t i = 0; i < node.outputs.size(); ++i) {
+      if (main_.type(node.outputs[i]).rank() == rank) laid_out.outputs[i] = layout;
+    }
+    for (const kernel::Call& call : question.calls) {
+      if (kernel::refusal(*candidate.kernel, in_form(candidate, laid_out, call))) return;
+    }
+    form = std::move(laid_out);
+  }
+
+  void publish(const ir::Node& node, const std::vector<ir::Layout>& layouts,
+               const std::vector<ir::ValueId>& ids) {
+    for (size_t i = 0; i < ids.size(); ++i) {
+      at(node.outputs[i]) = {{i < layouts.size() ? layouts[i] : ir::Layout{}, ids[i]}};
+      const std::string& name = main_.value(node.outputs[i]).name;
+      if (!name.empty()) builder_.graph().name_value(ids[i], name);
+    }
+  }
+
+  const ir::Graph& main_;
+  const kernel::Backend& backend_;
+  const Probes& probes_;
+  SlotTable slots_;
+  ExecutableBuilder builder_;
+  std::vector<Versions> versions_;
+  std::map<ir::ValueId, ir::ValueType> slot_types_;
+};
+
+}  // namespace
+
+Built build_main(const ir::Program& program, const kernel::Backend& backend, const Probes& probes,
+                 const std::vector<Question>& questions, const Assignment& assignment) {
+  MainBuilder builder(program, backend, probes);
+  for (size_t i = 0; i < questions.size(); ++i) {
+    const ir::Node& node = program.main.nodes()[i];
+    if (assignment[i] < 0) {
+      builder.add_alias(node);
+    } else {
+      const auto chosen = static_cast<size_t>(assignment[i]);
+      builder.add(node, questions[i], questions[i].candidates[chosen]);
+    }
+  }
+  return std::move(builder).finish();
+}
+
+}  // namespace tenon::lower

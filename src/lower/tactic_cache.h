@@ -1,0 +1,36 @@
+// Timings of kernels, kept between builds in the user's cache folder.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+
+namespace tenon::lower {
+
+/// Where caches go: TENON_CACHE_DIR, else XDG_CACHE_HOME/tenon, else ~/.cache/tenon; empty when
+/// there is no home.
+std::filesystem::path cache_folder();
+
+/// Seconds by content key. A file that is missing or damaged is as good as none, line by line; one
+/// that cannot be written costs one log line a process. Not thread-safe; processes may share a
+/// folder.
+class TacticCache {
+ public:
+  /// Reads `folder`/tactics.txt; an empty folder keeps timings in memory only.
+  explicit TacticCache(std::filesystem::path folder);
+
+  std::optional<double> find(uint64_t key) const;
+  void store(uint64_t key, double seconds);
+  /// Writes new timings beside those that others have written meanwhile.
+  void save();
+
+ private:
+  std::filesystem::path file() const { return folder_ / "tactics.txt"; }
+
+  std::filesystem::path folder_;
+  std::map<uint64_t, double> seconds_;
+  std::map<uint64_t, double> fresh_;
+};
+
+}  // namespace tenon::lower

@@ -1,0 +1,52 @@
+// Reads of converted bytes: the elements that a range touches are converted, and the range is cut
+// out.
+#include "plan/converted_source.h"
+
+#include "base/error.h"
+
+namespace tenon::plan {
+namespace {
+
+class ConvertedSource final : public base::ByteSource {
+ public:
+  ConvertedSource(weights::TensorSource source, DType dtype)
+      : source_(std::move(source)), dtype_(dtype) {}
+
+  uint64_t size() const override {
+    return static_cast<uint64_t>(element_count(source_.shape)) * size_of(dtype_);
+  }
+
+  void read(uint64_t offset, std::span<std::byte> out) const override {
+    if (offset > size() || out.size() > size() - offset) {
+      base::fail(ErrorCode::bad_file, "{}: a read past the end", name());
+    }
+    if (out.empty()) return;
+    const uint64_t width = size_of(dtype_);
+    const uint64_t first = offset / width;
+    const uint64_t end = (offset + out.size() + width - 1) / width;
+    const auto count = static_cast<int64_t>(end - first);
+    if (offset % width == 0 && out.size() % width == 0) {
+      return weights::read_elements(source_, static_cast<int64_t>(first), count, dtype_,
+                                    out.data());
+    }
+    std::vector<std::byte> whole((end - first) * width);
+    weights::read_elements(source_, static_cast<int64_t>(first), count, dtype_, whole.data());
+    std::memcpy(out.data(), whole.data() + offset % width, out.size());
+  }
+
+  void check_unchanged() const override { source_.bytes->check_unchanged(); }
+  std::string name() const override { return source_.bytes->name(); }
+
+ private:
+  weights::TensorSource source_;
+  DType dtype_;
+};
+
+}  // namespace
+
+weights::TensorSource converted(const weights::TensorSource& source, DType dtype) {
+  if (source.dtype == dtype) return source;
+  return {dtype, source.shape, std::make_shared<ConvertedSource>(source, dtype), 0};
+}
+
+}  // namespace tenon::plan
