@@ -1,0 +1,48 @@
+// Batches of a matrix product, folded where they can be.
+#include "cpu/matmul_plan.h"
+
+#include <algorithm>
+
+#include "ir/ops/matmul.h"
+
+namespace tenon::cpu {
+
+namespace {
+
+std::vector<int64_t> batch_dims(const std::vector<int64_t>& dims) {
+  return {dims.begin(), dims.end() - 2};
+}
+
+int64_t count(const std::vector<int64_t>& dims) {
+  int64_t product = 1;
+  for (const int64_t extent : dims) product *= extent;
+  return product;
+}
+
+}  // namespace
+
+MatMulPlan make_matmul_plan(const Call& call) {
+  const auto& op = call.as<ir::MatMul>();
+  const auto& a = call.inputs[0].dims;
+  const auto& y = call.outputs[0].dims;
+  const auto a_batch = batch_dims(a), b_batch = batch_dims(call.inputs[1].dims);
+  auto batch = batch_dims(y);
+  MatMulPlan plan;
+  plan.m = y[y.size() - 2];
+  plan.n = y[y.size() - 1];
+  plan.k = a[a.size() - (op.transpose_a ? 2 : 1)];
+  plan.a_row = op.transpose_a ? 1 : plan.k;
+  plan.a_column = op.transpose_a ? plan.m : 1;
+  plan.b_row = op.transpose_b ? 1 : plan.n;
+  plan.b_column = op.transpose_b ? plan.k : 1;
+  if (!op.transpose_a && count(b_batch) == 1 && count(a_batch) == count(batch)) {
+    plan.m *= count(batch);
+    plan.batches = Walk({}, {{}, {}, {}});
+  } else {
+    plan.batches = Walk(batch, {dense_strides(batch), broadcast_strides(a_batch, batch),
+                                broadcast_strides(b_batch, batch)});
+  }
+  return plan;
+}
+
+}  // namespace tenon::cpu

@@ -1,0 +1,47 @@
+// Lists of the Highway kernels, one entry for each vector unit compiled in, best first.
+#pragma once
+
+#include <vector>
+
+#include "cpu/kernels.h"
+
+namespace tenon::cpu {
+
+std::vector<Kernel> vector_matmul_kernels();
+std::vector<Kernel> vector_conv_kernels();
+std::vector<Kernel> vector_max_pool_kernels();
+std::vector<Kernel> vector_average_pool_kernels();
+std::vector<Kernel> vector_reorder_kernels();
+
+/// The vector kernels, then the reference.
+inline std::vector<Kernel> with_reference(std::vector<Kernel> list, const Kernel& reference) {
+  list.push_back(reference);
+  return list;
+}
+
+/// What code outside the vector files knows of a vector unit. That code is compiled for the
+/// baseline: it runs on every machine, and only Kernel::run enters a function that was compiled for
+/// the unit.
+struct Avx2 {
+  static constexpr const char* feature = "avx2";
+  static constexpr const char* missing = "this machine has no AVX2, or it is switched off";
+  static constexpr int lanes = 8;  ///< of f32
+};
+
+struct Avx3 {
+  static constexpr const char* feature = "avx3";
+  static constexpr const char* missing = "this machine has no AVX-512, or it is switched off";
+  static constexpr int lanes = 16;
+};
+
+/// Refuses machines without the unit and operands that are not f32.
+template <class Unit>
+const char* refuse_unit_and_dtype(const Call& call) {
+  if (!call.target || !call.target->has(Unit::feature)) return Unit::missing;
+  for (const kernel::Operand& operand : call.inputs) {
+    if (operand.present && operand.dtype != DType::f32) return "it computes f32 only";
+  }
+  return nullptr;
+}
+
+}  // namespace tenon::cpu
