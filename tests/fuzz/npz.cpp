@@ -1,0 +1,11 @@
+// Fuzzes the reader of zip directories, deflate and .npy headers: only tenon::Error may escape, and
+// every source that it makes can be read.
+#include "weights/npz.h"
+
+#include "fuzz_weights.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  tenon::fuzz::run(data, size,
+                   [](const auto& source) { return tenon::weights::read_npz(source).tensors; });
+  return 0;
+}
