@@ -238,7 +238,7 @@ TEST(verify, names_the_broken_rule) {
   said("infer() says", [](Graph& g) { values_of(g)[3].value.type.dtype = DType::f16; });
   said("infer() says", [](Graph& g) { (*values_of(g)[4].value.type.dims)[1] = 5; });
   said("names another producer", [](Graph& g) { values_of(g)[3].node = 1; });
-  said("two leaves are named", [](Graph& g) { values_of(g)[2].name = "w"; });
+  said("two leaves are named", [](Graph& g) { values_of(g)[2].name = std::string("w"); });
   said("has 4 bytes", [](Graph& g) { values_of(g)[2].value.type.dims = Dims{2}; });
   said("is no constant", [](Graph& g) { values_of(g)[2].origin = Origin::weight; });
   said("not static", [](Graph& g) { (*values_of(g)[1].value.type.dims)[0] = Dim::symbol("n"); });
@@ -293,7 +293,7 @@ TEST(verify, names_what_does_not_fit_in_a_program) {
   said("guard of \"v\"", [](Program& p) { p.guards[0].weight = "v"; });
   said("guard of \"w\" has 47 bytes", [](Program& p) { p.guards[0].bytes.pop_back(); });
   said("main graph has leaf \"w\"", [](Program& p) { p.main = p.weights; });
-  said("is slot \"s\"", [](Program& p) { outputs_of(p.weights)[0].name = "t"; });
+  said("is slot \"s\"", [](Program& p) { outputs_of(p.weights)[0].name = std::string("t"); });
   said("has no slot \"s\"", [](Program& p) { p.main = parse("graph () {} -> ()"); });
   said("weights graph has inputs",
        [](Program& p) { p.weights = parse("graph (x: f32[3]) {} -> ()"); });
