@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
 #include <numeric>
 #include <set>
 
@@ -131,7 +132,7 @@ TEST_F(lowering, slots_are_computed_from_their_own_leaves_only) {
                              "  %2 = pointwise(%1, @\"q\": f32[2, 5]) {add(a, b)}\n"
                              "} -> (y = %2)",
                              "graph () {\n"
-                             "  %1 = transpose(\"w\": f32[5, 3]) {perm = [1, 0]}\n"
+                             "  %1 = transpose(\"w\": f32[5, 3]) {permutation = [1, 0]}\n"
                              "  %2 = pointwise(\"b\": f32[2, 5], \"c\": f32[2, 5]) {add(a, b)}\n"
                              "} -> (p = %1, q = %2)"),
                   backend_);
@@ -251,7 +252,7 @@ TEST_F(lowering, a_reshape_costs_no_step) {
   const Lowered lowered = lower_first(program_of("graph (x: f32[1, 6, 2, 2]) {\n"
                                                  "  %1 = cast(%x)\n"
                                                  "  %2 = reshape(%1) {dims = [6, 4]}\n"
-                                                 "  %3 = transpose(%2) {perm = [1, 0]}\n"
+                                                 "  %3 = transpose(%2) {permutation = [1, 0]}\n"
                                                  "  %4 = reshape(%3) {dims = [24]}\n"
                                                  "} -> (y = %4)",
                                                  kNoWeights),

@@ -55,12 +55,11 @@ TEST_F(tactic_cache, keeps_timings_and_those_of_others) {
 TEST_F(tactic_cache, a_damaged_byte_never_gives_another_timing) {
   write(7, 0.5);
   const std::string good = text();
-  for (size_t i = 0; i < good.size(); ++i) {
+  for (size_t i = 0; i + 1 < good.size(); ++i) {  // the last byte is the newline
     std::string bad = good;
     bad[i] = static_cast<char>(bad[i] ^ 1);
     set_text(bad);
-    const auto found = read(7);
-    if (i + 1 < good.size()) EXPECT_EQ(found, std::nullopt) << i;  // the last byte is the newline
+    EXPECT_EQ(read(7), std::nullopt) << i;
   }
   for (size_t length = 0; length + 1 < good.size(); ++length) {
     set_text(good.substr(0, length));

@@ -118,14 +118,18 @@ class TensorTable {
   std::vector<weights::OutTensor> tensors_;
 };
 
-/// The file with every digest that can be computed.
-PlanFile with_digests(PlanFile file) {
+/// The file with the digests of all weights and tensors that can be told. What stands in the
+/// weights graph's text needs none: the metadata's own digest covers it.
+PlanFile with_digests(PlanFile file, const TensorNames& tensors) {
   for (const ir::Leaf& leaf : file.plan.program.leaves) {
     const auto source = file.sources.find(leaf.name);
-    if (source == file.sources.end() || file.digests.contains(leaf.name)) continue;
-    source->second.bytes->check_unchanged();
-    file.digests[leaf.name] = weights::digest(source->second, leaf.type.dtype);
-    source->second.bytes->check_unchanged();
+    if (!leaf.refittable && !tensors.contains(leaf.name)) {
+      file.digests.erase(leaf.name);
+    } else if (source != file.sources.end() && !file.digests.contains(leaf.name)) {
+      source->second.bytes->check_unchanged();
+      file.digests[leaf.name] = weights::digest(source->second, leaf.type.dtype);
+      source->second.bytes->check_unchanged();
+    }
   }
   return file;
 }
@@ -243,7 +247,7 @@ void check_all_digests_there(const PlanFile& file, const TensorNames& names) {
 
 void write_plan(base::FileWriter& writer, const PlanFile& file) {
   const TensorTable table(file);
-  const PlanFile complete = with_digests(file);
+  const PlanFile complete = with_digests(file, table.names());
   check_identical(complete);
   const std::string text = to_json(complete, table.names());
   weights::write_safetensors(writer, table.tensors(),
