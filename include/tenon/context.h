@@ -38,6 +38,10 @@ class TENON_API Context {
   uint64_t run(const std::map<std::string, TensorView>& inputs,
                const std::map<std::string, TensorView>& out, const WeightSet& weights = {});
 
+  /// Median seconds of each of Engine::layers() over `runs` runs (at least 1) after one that is not
+  /// counted. Each step is waited for. Throws as run().
+  std::vector<double> profile(const std::map<std::string, TensorView>& inputs, int runs);
+
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tenon/error.h"
+#include "tenon/layers.h"
 #include "tenon/tensor.h"
 
 namespace tenon {
@@ -133,6 +134,8 @@ class TENON_API Engine {
   /// Back to the weights that the engine was built or loaded with.
   RefitReport reset();
 
+  /// The steps of a run, in order.
+  std::vector<LayerInfo> layers() const;
   /// Kernels, timings and refusals for each node, as text.
   std::string explain() const;
 

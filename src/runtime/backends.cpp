@@ -20,4 +20,12 @@ std::shared_ptr<kernel::Backend> make_backend(const std::string& device, int thr
              device);
 }
 
+std::vector<std::string> device_names() {
+  std::vector<std::string> names = {"cpu"};
+#ifdef TENON_FAR
+  names.emplace_back("far");
+#endif
+  return names;
+}
+
 }  // namespace tenon::runtime

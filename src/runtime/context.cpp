@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/thread_pool.h"
 #include "runtime/engine_impl.h"
+#include "runtime/timed_backend.h"
 
 namespace tenon {
 
@@ -65,12 +66,14 @@ struct Context::Impl {
   void place_inputs(Prepared& at);
   void place_weights(Prepared& at, const WeightSet::Data& set) const;
   uint64_t run(const std::map<std::string, TensorView>& given, const WeightSet& weights,
-               Outputs* fresh, const std::map<std::string, TensorView>* out);
+               Outputs* fresh, const std::map<std::string, TensorView>* out,
+               kernel::Backend& through);
   void place_outputs(Prepared& at, Outputs* fresh, const std::map<std::string, TensorView>* out,
                      std::vector<void*>& host);
   void* output_target(const Prepared& at, size_t i, Outputs* fresh,
                       const std::map<std::string, TensorView>* out) const;
-  void execute(Prepared& at, const WeightSet::Data& set, const std::vector<void*>& host);
+  void execute(Prepared& at, const WeightSet::Data& set, const std::vector<void*>& host,
+               kernel::Backend& backend);
   std::shared_ptr<WeightSet::Data> choose(const WeightSet& weights) const;
 
   std::vector<void*> host_outputs;
@@ -292,8 +295,7 @@ void Context::Impl::place_outputs(Prepared& at, Outputs* fresh,
 }
 
 void Context::Impl::execute(Prepared& at, const WeightSet::Data& set,
-                            const std::vector<void*>& host) {
-  kernel::Backend& backend = *engine->backend;
+                            const std::vector<void*>& host, kernel::Backend& backend) {
   state.failure.store(nullptr);
   place_weights(at, set);
   {
@@ -329,7 +331,8 @@ std::shared_ptr<WeightSet::Data> Context::Impl::choose(const WeightSet& weights)
 
 uint64_t Context::Impl::run(const std::map<std::string, TensorView>& given,
                             const WeightSet& weights, Outputs* fresh,
-                            const std::map<std::string, TensorView>* out) {
+                            const std::map<std::string, TensorView>* out,
+                            kernel::Backend& through) {
   take_inputs(given);
   const bool in_place = engine->options.memory == Memory::in_place;
   std::unique_ptr<RunGate, void (*)(RunGate*)> entered(
@@ -342,7 +345,7 @@ uint64_t Context::Impl::run(const std::map<std::string, TensorView>& given,
   Prepared& at = prepared();
   place_outputs(at, fresh, out, host_outputs);
   place_inputs(at);
-  execute(at, *set, host_outputs);
+  execute(at, *set, host_outputs, through);
   return set->version;
 }
 
@@ -353,13 +356,32 @@ Context& Context::operator=(Context&&) noexcept = default;
 
 Outputs Context::run(const std::map<std::string, TensorView>& inputs, const WeightSet& weights) {
   Outputs outputs;
-  outputs.version = impl_->run(inputs, weights, &outputs, nullptr);
+  outputs.version = impl_->run(inputs, weights, &outputs, nullptr, *impl_->engine->backend);
   return outputs;
 }
 
 uint64_t Context::run(const std::map<std::string, TensorView>& inputs,
                       const std::map<std::string, TensorView>& out, const WeightSet& weights) {
-  return impl_->run(inputs, weights, nullptr, &out);
+  return impl_->run(inputs, weights, nullptr, &out, *impl_->engine->backend);
+}
+
+std::vector<double> Context::profile(const std::map<std::string, TensorView>& inputs, int runs) {
+  if (runs < 1) base::fail(ErrorCode::invalid_input, "profile: {} runs; give 1 or more", runs);
+  TimedBackend timed(*impl_->engine->backend);
+  std::vector<std::vector<double>> by_layer(impl_->engine->lowered.main.steps.size());
+  const std::map<std::string, TensorView> no_outputs;
+  for (int run = 0; run <= runs; ++run) {
+    impl_->run(inputs, {}, nullptr, &no_outputs, timed);
+    const std::vector<double> seconds = timed.take_seconds();
+    for (size_t i = 0; run > 0 && i < seconds.size(); ++i) by_layer[i].push_back(seconds[i]);
+  }
+  std::vector<double> medians;
+  for (std::vector<double>& seconds : by_layer) {
+    const auto middle = seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2);
+    std::nth_element(seconds.begin(), middle, seconds.end());
+    medians.push_back(*middle);
+  }
+  return medians;
 }
 
 ContextPool::ContextPool(const Engine& engine) : engine_(engine) {}

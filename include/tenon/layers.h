@@ -1,0 +1,17 @@
+// What an engine runs, step by step.
+#pragma once
+
+#include <string>
+
+namespace tenon {
+
+/// One step of a run: a node of the lowered network, and the kernel that was chosen for it.
+struct LayerInfo {
+  std::string op;      ///< "conv", "reorder", …
+  std::string name;    ///< the model's name of the node or of its output; "" where it has none
+  std::string kernel;  ///< "cpu.conv.reference"
+  std::string tactic;  ///< "" where the kernel has one way only
+  std::string output;  ///< type of the first output: "f32[n, 64, 112, 112]{NCHW16c}"
+};
+
+}  // namespace tenon

@@ -1,0 +1,68 @@
+// Named arrays in files, for callers.
+#include "tenon/arrays.h"
+
+#include <algorithm>
+#include <array>
+
+#include "plan/plan_file.h"
+#include "weights/npz.h"
+#include "weights/source.h"
+
+namespace tenon {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+bool begins_as_arrays(std::string_view start) {
+  const bool safetensors = start.size() > 8 && start[8] == '{';
+  return safetensors || start.starts_with("PK\x03\x04") || start.starts_with("PK\x05\x06") ||
+         start.starts_with("\x93NUMPY") || start.starts_with("{");
+}
+
+Tensor read(const weights::TensorSource& source) {
+  Tensor tensor(source.dtype, source.shape);
+  source.bytes->check_unchanged();
+  weights::read_elements(source, 0, element_count(source.shape), source.dtype, tensor.data());
+  source.bytes->check_unchanged();
+  return tensor;
+}
+
+}  // namespace
+
+FileKind file_kind(const fs::path& path) {
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) return FileKind::arrays;
+  const auto source = base::open_file(path);
+  const std::string& name = path.native();
+  // A damaged plan is still one: loading it says what is wrong.
+  if (name.ends_with(".plan") || plan::is_plan(*source)) return FileKind::plan;
+  if (name.ends_with(".onnx")) return FileKind::onnx;
+  if (name.ends_with(".safetensors") || name.ends_with(".npz")) return FileKind::arrays;
+  std::array<char, 16> buffer{};
+  const size_t count = std::min<uint64_t>(buffer.size(), source->size());
+  source->read(0, std::as_writable_bytes(std::span(buffer).first(count)));
+  return begins_as_arrays({buffer.data(), count}) ? FileKind::arrays : FileKind::onnx;
+}
+
+std::map<std::string, Tensor> read_arrays(const fs::path& path) {
+  std::map<std::string, Tensor> arrays;
+  for (const auto& [name, source] : weights::open_weights(path).tensors) {
+    arrays.emplace(name, read(source));
+  }
+  return arrays;
+}
+
+std::vector<ArrayInfo> list_arrays(const fs::path& path) {
+  std::vector<ArrayInfo> infos;
+  for (const auto& [name, source] : weights::open_weights(path).tensors) {
+    infos.push_back({name, source.dtype, source.shape});
+  }
+  return infos;
+}
+
+void write_npz(const fs::path& path, const std::map<std::string, Tensor>& arrays) {
+  weights::write_npz(path, {arrays.begin(), arrays.end()});
+}
+
+}  // namespace tenon
