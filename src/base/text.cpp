@@ -141,7 +141,7 @@ std::string nearest(std::string_view name, std::span<const std::string> candidat
   size_t most = name.size() / 3;
   const std::string* best = nullptr;
   for (const std::string& candidate : candidates) {
-    const auto [shorter, longer] = std::minmax(name.size(), candidate.size());
+    const auto [shorter, longer] = std::minmax({name.size(), candidate.size()});
     if (longer - shorter > most) continue;
     const size_t edits = distance(name, candidate, most);
     if (edits > most || (best && edits == most)) continue;
