@@ -58,8 +58,6 @@ Tensor random(Shape shape, uint64_t seed) {
   return random_tensor(DType::f32, std::move(shape), seed);
 }
 
-Tensor absent() { return Tensor(); }
-
 // ---- matmul ----
 
 TestCall matmul(ir::MatMul op, Shape a, Shape b, bool bias, bool weight) {
@@ -124,6 +122,91 @@ TEST(VectorMatMul, transposed_weights_need_no_pack_for_rows) {
       EXPECT_EQ(kernel.pack(call).nodes().empty(), tactic.name == "rows") << kernel.name;
     }
   }
+}
+
+// ---- conv ----
+
+struct Image {
+  int64_t n, c, h, w;
+};
+
+TestCall conv(const ir::Conv& op, Image x, int64_t o, int64_t kernel_h, int64_t kernel_w,
+              bool bias = true) {
+  std::vector<Tensor> inputs{random({x.n, x.c, x.h, x.w}, 1),
+                             random({o, x.c, kernel_h, kernel_w}, 2)};
+  if (bias) inputs.push_back(random({o}, 3));
+  return make_test_call(op, std::move(inputs), 6);
+}
+
+TEST(VectorConv, equals_the_reference_at_awkward_extents) {
+  if (!has_vectors()) GTEST_SKIP() << "no vector unit";
+  for (const int64_t c : {1, 3, 5, 16, 19, 40}) {
+    for (const int64_t o : {1, 6, 16, 20, 50}) {
+      EXPECT_GE(check_all(conv({.pads = {1, 1, 1, 1}, .act = ir::Activation::relu}, {1, c, 9, 11},
+                               o, 3, 3)),
+                1);
+      EXPECT_GE(check_all(conv({}, {2, c, 5, 7}, o, 1, 1, false)), 1);
+    }
+  }
+}
+
+TEST(VectorConv, covers_every_width_of_tile) {
+  if (!has_vectors()) GTEST_SKIP() << "no vector unit";
+  for (int64_t width = 1; width <= 31; ++width) {
+    EXPECT_GE(check_all(conv({}, {1, 6, 2, width + 1}, 33, 1, 2)), 2) << width;
+  }
+}
+
+TEST(VectorConv, strides_dilates_and_pads_unevenly) {
+  if (!has_vectors()) GTEST_SKIP() << "no vector unit";
+  const Image x{2, 7, 13, 17};
+  EXPECT_GE(check_all(conv({.strides = {2, 2}, .pads = {3, 3, 3, 3}}, x, 20, 7, 7)), 2);
+  EXPECT_GE(check_all(conv({.strides = {2, 3}, .pads = {0, 2, 1, 0}}, x, 20, 3, 2)), 2);
+  EXPECT_GE(check_all(conv({.pads = {2, 4, 2, 4}, .dilations = {2, 4}}, x, 20, 3, 3)), 2);
+  EXPECT_GE(check_all(conv({.strides = {2, 2}}, x, 20, 1, 1)), 2);
+  EXPECT_GE(check_all(conv({.pads = {2, 2, 2, 2}}, x, 20, 1, 1)), 2);
+  EXPECT_GE(check_all(conv({.strides = {5, 5}, .auto_pad = ir::AutoPad::same_upper}, x, 20, 3, 3)),
+            2);
+  EXPECT_GE(check_all(conv({.auto_pad = ir::AutoPad::same_lower}, x, 20, 4, 4)), 2);
+  EXPECT_GE(check_all(conv({.pads = {4, 4, 4, 4}}, {1, 5, 1, 1}, 20, 5, 5)), 2);
+}
+
+TEST(VectorConv, padding_lanes_are_zero_though_the_bounds_are_not) {
+  if (!has_vectors()) GTEST_SKIP() << "no vector unit";
+  auto test =
+      conv({.act = ir::Activation::clip, .act_min = 0.25, .act_max = 0.5}, {1, 5, 4, 4}, 5, 3, 3);
+  test.inputs[0].as<float>()[0] = std::nanf("");
+  EXPECT_GE(check_all(test), 1);
+  test.call.target = &backend()->target();
+  const auto& kernel = backend()->kernels(test.call.op)[0];
+  const auto queue = backend()->queue();
+  auto inputs = test_call::upload(*backend(), *queue, test);
+  test_call::pack(*backend(), *queue, kernel, test.call, inputs);
+  test_call::arrange(*backend(), *queue, kernel, test.call, inputs, {});
+  kernel::RunState state;
+  const auto out = test_call::launch(*backend(), *queue, kernel, test.call, inputs, state)[0];
+  const int64_t lanes = out.operand.layout.splits[0].block;
+  const auto* values = static_cast<const float*>(out.memory.get());
+  for (int64_t pixel = 0; pixel < 4; ++pixel) {
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      const float value = values[pixel * lanes + lane];
+      EXPECT_EQ(value != 0, lane < 5) << pixel << " " << lane;
+    }
+  }
+}
+
+TEST(VectorConv, refuses_by_sentences_what_it_cannot_do) {
+  if (!has_vectors()) GTEST_SKIP() << "no vector unit";
+  const auto refusal = [](TestCall test) {
+    test.call.target = &backend()->target();
+    return std::string(kernel::refusal(backend()->kernels(test.call.op)[0], test.call));
+  };
+  const auto x = random({1, 4, 5, 5}, 1), w = random({4, 2, 3, 3}, 2);
+  EXPECT_EQ(refusal(make_test_call(ir::Conv{.groups = 2}, {x, w}, 2)), "it does not take groups");
+  EXPECT_EQ(refusal(make_test_call(ir::Conv{}, {random({1, 1, 9}, 1), random({1, 1, 3}, 2)}, 2)),
+            "it runs over two spatial axes only");
+  EXPECT_EQ(refusal(make_test_call(ir::Conv{}, {x, random({4, 4, 3, 3}, 2)})),
+            "the filter is not a weight, so it cannot be packed");
 }
 
 }  // namespace

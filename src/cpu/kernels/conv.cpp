@@ -1,6 +1,7 @@
 // Convolution: the definition, for any number of spatial axes.
 #include "cpu/activation.h"
 #include "cpu/kernel_parts.h"
+#include "cpu/vector/vector_kernels.h"
 #include "cpu/window.h"
 
 namespace tenon::cpu {
@@ -69,12 +70,11 @@ void conv_reference(const Launch& launch) noexcept {
 
 template <>
 Kernels kernels<ir::Conv>() {
-  static constexpr Kernel list[] = {
-      {.name = "cpu.conv.reference",
-       .reject = plain_only,
-       .prepare = prepare_conv,
-       .run = conv_reference},
-  };
+  static const std::vector<Kernel> list =
+      with_reference(vector_conv_kernels(), {.name = "cpu.conv.reference",
+                                             .reject = plain_only,
+                                             .prepare = prepare_conv,
+                                             .run = conv_reference});
   return list;
 }
 

@@ -1,0 +1,271 @@
+// f32 convolution, direct: tiles of output pixels by blocks of output channels stay in registers.
+#include "cpu/vector/targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cpu/vector/conv.cpp"
+#include "cpu/activation.h"
+#include "cpu/kernel_parts.h"
+#include "cpu/vector/conv_plan.h"
+#include "cpu/vector/vector_kernels.h"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+
+#if TENON_VECTOR_PASS
+HWY_BEFORE_NAMESPACE();
+namespace tenon::cpu::HWY_NAMESPACE {
+namespace {  // other files have other things of the same name
+
+namespace hn = hwy::HWY_NAMESPACE;
+using Tag = hn::ScalableTag<float>;
+using Vector = hn::Vec<Tag>;
+constexpr int64_t kLanes = hn::MaxLanes(Tag());
+constexpr bool kManyRegisters = HWY_TARGET != HWY_AVX2;
+
+/// Where one tile reads and writes.
+struct Tile {
+  const ConvDirectPlan* plan;
+  const float* x;       // the first pixel's first tap
+  const float* weight;  // of the first block of output channels
+  float* y;
+  const float* bias;  // or null
+  int64_t lanes;      // of the last block that are channels
+  float least, greatest;
+};
+
+template <int kPixels, int kVectors>
+HWY_INLINE void accumulate(const float* x, const float* weight, int64_t pixel_step,
+                           int64_t weight_step, Vector (&sums)[kPixels][kVectors]) {
+  const Tag tag;
+  Vector filter[kVectors];
+  HWY_UNROLL(2)
+  for (int v = 0; v < kVectors; ++v) filter[v] = hn::LoadU(tag, weight + v * weight_step);
+  HWY_UNROLL(16)
+  for (int i = 0; i < kPixels; ++i) {
+    const Vector value = hn::Set(tag, x[i * pixel_step]);
+    HWY_UNROLL(2)
+    for (int v = 0; v < kVectors; ++v) sums[i][v] = hn::MulAdd(value, filter[v], sums[i][v]);
+  }
+}
+
+// Padding lanes stay zero whatever x, the bounds and a NaN make of them.
+template <int kPixels, int kVectors>
+HWY_INLINE void store(const Tile& t, const Vector (&sums)[kPixels][kVectors]) {
+  const Tag tag;
+  const int64_t plane = t.plan->out_h * t.plan->out_w * kLanes;
+  const Vector least = hn::Set(tag, t.least), greatest = hn::Set(tag, t.greatest);
+  HWY_UNROLL(2)
+  for (int v = 0; v < kVectors; ++v) {
+    const int64_t lanes = v == kVectors - 1 ? t.lanes : kLanes;
+    const auto mask = hn::FirstN(tag, static_cast<size_t>(lanes));
+    const Vector bias = t.bias ? hn::MaskedLoad(mask, tag, t.bias + v * kLanes) : hn::Zero(tag);
+    HWY_UNROLL(16)
+    for (int i = 0; i < kPixels; ++i) {
+      // Operands in this order let a NaN in the sum pass on x86.
+      const Vector value = hn::Min(greatest, hn::Max(least, hn::Add(sums[i][v], bias)));
+      hn::StoreU(hn::IfThenElseZero(mask, value), tag, t.y + v * plane + i * kLanes);
+    }
+  }
+}
+
+template <int kPixels, int kVectors>
+HWY_NOINLINE void conv_tile(const Tile& t) {
+  const Tag tag;
+  const ConvDirectPlan& plan = *t.plan;
+  Vector sums[kPixels][kVectors];
+  HWY_UNROLL(16)
+  for (int i = 0; i < kPixels; ++i) {
+    HWY_UNROLL(2)
+    for (int v = 0; v < kVectors; ++v) sums[i][v] = hn::Zero(tag);
+  }
+  const int64_t pixel_step = plan.pixel_step, tap = plan.tap, tap_row = plan.tap_row;
+  const int64_t kernel_h = plan.kernel_h, kernel_w = plan.kernel_w;
+  const int64_t weight_step = plan.c * kernel_h * kernel_w * kLanes;
+  const float* weight = t.weight;
+  const float* x_block = t.x;
+  for (int64_t first = 0; first < plan.c; first += plan.block) {
+    const int64_t channels = HWY_MIN(plan.block, plan.c - first);
+    for (int64_t c = 0; c < channels; ++c) {
+      const float* x_row = x_block + c;
+      for (int64_t kh = 0; kh < kernel_h; ++kh) {
+        const float* x = x_row;
+        for (int64_t kw = 0; kw < kernel_w; ++kw) {
+          accumulate<kPixels, kVectors>(x, weight, pixel_step, weight_step, sums);
+          weight += kLanes;
+          x += tap;
+        }
+        x_row += tap_row;
+      }
+    }
+    x_block += plan.x_block;
+  }
+  store<kPixels, kVectors>(t, sums);
+}
+
+using TileFunction = void (*)(const Tile&);
+
+template <int kVectors>
+TileFunction tile_of(int64_t pixels) {
+  // With AVX2 two blocks of channels leave registers for six pixels.
+  if constexpr (kVectors == 1 || kManyRegisters) {
+    if (pixels == 14) return conv_tile<14, kVectors>;
+    if (pixels == 12) return conv_tile<12, kVectors>;
+    if (pixels == 8) return conv_tile<8, kVectors>;
+    if (pixels == 7) return conv_tile<7, kVectors>;
+  }
+  if (pixels == 6) return conv_tile<6, kVectors>;
+  if (pixels == 4) return conv_tile<4, kVectors>;
+  return pixels == 2 ? conv_tile<2, kVectors> : conv_tile<1, kVectors>;
+}
+
+// Copies x into the scratch, plane by plane, with zeros around it; what no window reaches is left
+// out.
+void pad_input(const Launch& launch, const ConvDirectPlan& plan, int threads) {
+  const int64_t row = plan.w * plan.block, padded_row = plan.x_row;
+  const int64_t left = plan.pad_left * plan.block;
+  const auto width = static_cast<size_t>(HWY_MIN(row, padded_row - left)) * sizeof(float);
+  base::parallel_for(threads, plan.n * plan.c_blocks, [&](int64_t plane) {
+    const float* from = launch.input<float>(0) + plane * plan.h * row;
+    float* to = static_cast<float*>(launch.scratch) + plane * plan.x_block;
+    std::memset(to, 0, static_cast<size_t>(plan.x_block) * sizeof(float));
+    const int64_t rows = HWY_MIN(plan.h, plan.padded_h - plan.pad_top);
+    for (int64_t y = 0; y < rows; ++y) {
+      std::memcpy(to + (y + plan.pad_top) * padded_row + left, from + y * row, width);
+    }
+  });
+}
+
+/// Tiles [first, last) of a plane for one group of blocks of channels.
+void run_tiles(const Launch& launch, const ConvDirectPlan& plan, int64_t image_group, int64_t first,
+               int64_t last) {
+  const int64_t groups = (plan.o_blocks + plan.vectors - 1) / plan.vectors;
+  const int64_t n = image_group / groups;
+  const int64_t block = image_group % groups * plan.vectors;
+  const int64_t vectors = HWY_MIN(plan.vectors, plan.o_blocks - block);
+  const TileFunction function = vectors == 2 ? tile_of<2>(plan.tile) : tile_of<1>(plan.tile);
+  const float* x =
+      (plan.padded ? static_cast<const float*>(launch.scratch) : launch.input<float>(0)) +
+      n * plan.x_image;
+  float* y =
+      launch.output<float>(0) + (n * plan.o_blocks + block) * plan.out_h * plan.out_w * kLanes;
+  const Bounds<float> bounds(launch.call->as<ir::Conv>());
+  constexpr float infinity = __builtin_inff();
+  Tile tile{
+      .plan = &plan,
+      .weight = launch.input<float>(1) + block * plan.c * plan.kernel_h * plan.kernel_w * kLanes,
+      .bias = has_input(*launch.call, 2) ? launch.input<float>(2) + block * kLanes : nullptr,
+      .lanes = HWY_MIN(kLanes, plan.o - (block + vectors - 1) * kLanes),
+      .least = bounds.lower ? bounds.least : -infinity,
+      .greatest = bounds.upper ? bounds.greatest : infinity};
+  for (int64_t i = first; i < last; ++i) {
+    const int64_t row = i / plan.tiles_per_row;
+    const int64_t column = HWY_MIN(i % plan.tiles_per_row * plan.tile, plan.out_w - plan.tile);
+    tile.x = x + row * plan.row_step + column * plan.pixel_step;
+    tile.y = y + (row * plan.out_w + column) * kLanes;
+    function(tile);
+  }
+}
+
+void run_conv(const Launch& launch) noexcept {
+  const auto& plan = prepared<ConvDirectPlan>(launch);
+  const int64_t groups = (plan.o_blocks + plan.vectors - 1) / plan.vectors;
+  const int64_t tiles = plan.out_h * plan.tiles_per_row;
+  const int64_t pieces = (tiles + plan.tiles_per_unit - 1) / plan.tiles_per_unit;
+  const int64_t units = plan.n * groups * pieces;
+  const int threads =
+      units <= 2 ? 1 : launch.state->threads;  // so little is done before a thread has woken
+  if (plan.padded) pad_input(launch, plan, threads);
+  base::parallel_for(threads, units, [&](int64_t unit) {
+    const int64_t first = unit % pieces * plan.tiles_per_unit;
+    run_tiles(launch, plan, unit / pieces, first, HWY_MIN(tiles, first + plan.tiles_per_unit));
+  });
+}
+
+}  // namespace
+}  // namespace tenon::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif  // TENON_VECTOR_PASS
+
+#if HWY_ONCE
+namespace tenon::cpu {
+
+namespace {
+
+template <class Unit>
+constexpr ConvTiling tiling() {
+  return {.lanes = Unit::lanes, .most_pixels = {0, 14, Unit::lanes == 16 ? 14 : 6}};
+}
+
+template <class Unit>
+const char* reject_conv(const Call& call) {
+  if (const char* reason = refuse_unit_and_dtype<Unit>(call)) return reason;
+  if (call.inputs[0].dims.size() != 4) return "it runs over two spatial axes only";
+  if (call.as<ir::Conv>().groups != 1) return "it does not take groups";
+  if (!call.inputs[1].weight) return "the filter is not a weight, so it cannot be packed";
+  return nullptr;
+}
+
+template <class Unit>
+ir::Layout blocked_channels() {
+  return {.splits = {{1, Unit::lanes}}};
+}
+
+// Images of a few channels would be mostly padding.
+template <class Unit>
+kernel::Layouts conv_layouts(const Call& call) {
+  const bool plain = call.inputs[0].dims[1] <= 4;
+  return {.inputs = {plain ? ir::Layout{} : blocked_channels<Unit>()},
+          .outputs = {blocked_channels<Unit>()}};
+}
+
+// Two blocks of channels read x once for both; one leaves room for more pixels.
+std::vector<kernel::Tactic> conv_tactics(const Call& call) {
+  const kernel::Tactic two{0, "two blocks"}, one{1, "one block"};
+  return call.outputs[0].dims[1] <= 8 ? std::vector{one} : std::vector{two, one};
+}
+
+template <class Unit>
+ir::Graph pack_conv(const Call& call) {
+  const auto& dims = call.inputs[1].dims;
+  ir::GraphBuilder graph;
+  const auto w = graph.input("1", ir::ValueType(DType::f32, ir::Dims(dims.begin(), dims.end())));
+  graph.output("1", graph.add(ir::Reorder{{.splits = {{0, Unit::lanes}}}}, {w}));
+  return graph.finish();
+}
+
+template <class Unit>
+std::shared_ptr<const void> prepare_conv(const Call& call, kernel::Backend&) {
+  return std::make_shared<const ConvDirectPlan>(make_conv_plan(call, tiling<Unit>()));
+}
+
+template <class Unit>
+size_t conv_scratch_of(const Call& call) {
+  return conv_scratch(make_conv_plan(call, tiling<Unit>()));
+}
+
+template <class Unit>
+Kernel direct(std::string_view name, void (*run)(const Launch&) noexcept) {
+  return {.name = name,
+          .reject = reject_conv<Unit>,
+          .layouts = conv_layouts<Unit>,
+          .tactics = conv_tactics,
+          .pack = pack_conv<Unit>,
+          .scratch = conv_scratch_of<Unit>,
+          .prepare = prepare_conv<Unit>,
+          .run = run};
+}
+
+}  // namespace
+
+std::vector<Kernel> vector_conv_kernels() {
+  return {
+#if HWY_TARGETS & HWY_AVX3
+    direct<Avx3>("cpu.conv.direct.avx3", N_AVX3::run_conv),
+#endif
+#if HWY_TARGETS & HWY_AVX2
+        direct<Avx2>("cpu.conv.direct.avx2", N_AVX2::run_conv),
+#endif
+  };
+}
+
+}  // namespace tenon::cpu
+#endif  // HWY_ONCE

@@ -1,0 +1,37 @@
+// Extents and strides of a direct convolution over two spatial axes.
+#pragma once
+
+#include "cpu/kernels.h"
+
+namespace tenon::cpu {
+
+/// x is [n, c / block, h, w, block], in the scratch with its padding where it has any; the weight
+/// [o / lanes, c, taps, lanes]; the result [n, o / lanes, out_h, out_w, lanes]. Strides are in
+/// elements.
+struct ConvDirectPlan {
+  int64_t n = 0, c = 0, o = 0;
+  int64_t block = 1, c_blocks = 0, o_blocks = 0;
+  int64_t h = 0, w = 0, out_h = 0, out_w = 0, kernel_h = 1, kernel_w = 1;
+  bool padded = false;  ///< the scratch holds x with zeros around it
+  int64_t padded_h = 0, padded_w = 0, pad_top = 0, pad_left = 0;
+  int64_t x_row = 0, x_block = 0, x_image = 0;  ///< of what the tiles read
+  int64_t row_step = 0, pixel_step = 0;         ///< from one output row, output pixel to the next
+  int64_t tap_row = 0, tap = 0;                 ///< from one tap to the next
+  int64_t tile = 1;                             ///< output pixels that a tile computes at once
+  int64_t vectors = 1;  ///< blocks of output channels that it computes at once
+  int64_t tiles_per_row = 0, tiles_per_unit = 1;
+};
+
+/// How a vector unit cuts its work: the register tile's greatest extent in pixels, by blocks of
+/// channels.
+struct ConvTiling {
+  int lanes = 8;
+  int64_t most_pixels[3] = {0, 14, 14};  ///< by `vectors`
+};
+
+ConvDirectPlan make_conv_plan(const Call& call, const ConvTiling& tiling);
+
+/// Bytes for x with its padding; none where there is no padding.
+size_t conv_scratch(const ConvDirectPlan& plan);
+
+}  // namespace tenon::cpu
