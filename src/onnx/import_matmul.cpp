@@ -1,5 +1,6 @@
 // Imports of matrix products.
 #include <array>
+#include <cmath>
 
 #include "ir/ops/matmul.h"
 #include "onnx/imports.h"
@@ -13,9 +14,10 @@ bool is_row_bias(NodeContext& node, const ir::Dim& columns) {
   return bias.size() == 1 && bias[0] == columns && node.dtype(2) == node.dtype(0);
 }
 
+// An integer's factor must be one itself; f32 holds those up to 2^24.
 void check_factor(NodeContext& node, float factor, std::string_view name) {
-  if (!is_floating(node.dtype(0)) && factor != static_cast<float>(static_cast<int32_t>(factor)))
-    node.unsupported("{}={} with integers", name, factor);
+  const bool whole = std::trunc(factor) == factor && std::abs(factor) <= 0x1p24f;
+  if (!is_floating(node.dtype(0)) && !whole) node.unsupported("{}={} with integers", name, factor);
 }
 
 // alpha * product + beta * c, without the factors that are 1.

@@ -228,8 +228,9 @@ Outputs import_cast(NodeContext& node) {
   const int64_t to = node.integer("to");
   node.ignore_attribute("saturate");    // concerns 8-bit floats only
   node.ignore_attribute("round_mode");  // concerns float8e8m0 only
-  const auto dtype = wire::dtype_of(static_cast<int>(to));
-  if (!dtype) node.unsupported("cast to {}", wire::data_type_name(static_cast<int>(to)));
+  const int type = to == static_cast<int>(to) ? static_cast<int>(to) : 0;
+  const auto dtype = wire::dtype_of(type);
+  if (!dtype) node.unsupported("cast to {}", wire::data_type_name(type));
   return {node.cast(node.input(0), *dtype)};
 }
 

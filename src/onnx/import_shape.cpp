@@ -69,6 +69,8 @@ Outputs import_reshape(NodeContext& node) {
       inferred = i;
       continue;
     }
+    if (dims[i].try_constant().value_or(0) < 0)
+      node.fail("the new shape has an extent of {}", dims[i].text());
     if (dims[i] == ir::Dim(0) && !allow_zero) {
       if (i >= node.rank(0))
         node.fail("extent {} is copied from an input of rank {}", i, node.rank(0));

@@ -432,6 +432,7 @@ TEST(onnx_reshape, zeros_copy_and_minus_one_takes_the_rest) {
 
 TEST(onnx_reshape, shapes_that_do_not_fit_are_refused) {
   EXPECT_EQ(reshaped({2, 3}, {-1, -1}), "Reshape \"r\": the new shape has two extents of -1");
+  EXPECT_EQ(reshaped({2, 3}, {-2, -3}), "Reshape \"r\": the new shape has an extent of -2");
   EXPECT_EQ(reshaped({2, 3}, {-1, 4}), "Reshape \"r\": 6 elements cannot be divided by 4");
   EXPECT_EQ(reshaped({2, 3}, {1, 6, 0}),
             "Reshape \"r\": extent 2 is copied from an input of rank 2");

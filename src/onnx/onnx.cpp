@@ -69,7 +69,8 @@ class Importer {
 
   ir::Dim import_dim(const wire::ValueInfo& input, size_t axis) {
     const auto& value = (*input.shape)[axis].value;
-    if (const auto* parameter = std::get_if<std::string>(&value)) return symbols_.named(*parameter);
+    const auto* parameter = std::get_if<std::string>(&value);
+    if (parameter && !parameter->empty()) return symbols_.named(*parameter);
     const auto* extent = std::get_if<int64_t>(&value);
     if (!extent || *extent == -1) return symbols_.fresh(input.name, axis);  // -1: old exporters
     if (*extent < 0)

@@ -10,13 +10,13 @@
 namespace tenon::onnx {
 namespace {
 
-// More of a kind are counted, not listed.
-constexpr size_t most_listed = 20;
+// Nodes of one op beyond these are counted, not listed.
+constexpr size_t most_nodes = 5;
 
-std::string listing(std::span<const std::string> parts) {
-  if (parts.size() <= most_listed) return base::join(parts, ", ");
-  return fmt::format("{} and {} more", base::join(parts.first(most_listed), ", "),
-                     parts.size() - most_listed);
+std::string listing(std::span<const std::string> nodes) {
+  if (nodes.size() <= most_nodes) return base::join(nodes, ", ");
+  return fmt::format("{} and {} more", base::join(nodes.first(most_nodes), ", "),
+                     nodes.size() - most_nodes);
 }
 
 std::string heading(size_t count, std::string_view what) {
@@ -39,9 +39,9 @@ void Problems::report() const {
     ops.push_back(
         fmt::format("{} ({} {})", type, nodes.size() == 1 ? "node" : "nodes", listing(nodes)));
   std::string message;
-  if (!ops.empty()) message = heading(ops.size(), "op") + listing(ops);
+  if (!ops.empty()) message = heading(ops.size(), "op") + base::join(ops, ", ");
   if (!ops.empty() && !others_.empty()) message += "; ";
-  if (!others_.empty()) message += heading(others_.size(), "feature") + listing(others_);
+  if (!others_.empty()) message += heading(others_.size(), "feature") + base::join(others_, ", ");
   throw BuildError(ErrorCode::unsupported, message);
 }
 

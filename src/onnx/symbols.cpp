@@ -23,7 +23,7 @@ Symbols::Symbols(const wire::Graph& graph) {
     if (!input.shape) continue;
     for (const wire::Dim& dim : *input.shape) {
       const auto* parameter = std::get_if<std::string>(&dim.value);
-      if (parameter && !symbols_.count(*parameter))
+      if (parameter && !parameter->empty() && !symbols_.count(*parameter))
         symbols_.emplace(*parameter, unique(identifier(*parameter)));
     }
   }
