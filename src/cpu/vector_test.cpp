@@ -209,6 +209,49 @@ TEST(VectorConv, refuses_by_sentences_what_it_cannot_do) {
             "the filter is not a weight, so it cannot be packed");
 }
 
+// ---- pools ----
+
+std::vector<ir::Layout> channel_layouts() {
+  std::vector<ir::Layout> layouts{{}};
+  for (const int block : {4, 8, 16, 32}) layouts.push_back({.splits = {{1, block}}});
+  return layouts;
+}
+
+template <class Pool>
+void check_pool(const Pool& pool, int64_t c) {
+  EXPECT_GE(check_all(make_test_call(pool, {random({2, c, 9, 12}, 1)}), channel_layouts()), 2);
+}
+
+TEST(VectorPool, equals_the_reference_in_every_layout) {
+  if (!has_vectors()) GTEST_SKIP() << "no vector unit";
+  for (const int64_t c : {1, 7, 16, 35}) {
+    check_pool(ir::MaxPool{.kernel = {2, 2}, .strides = {2, 2}}, c);
+    check_pool(ir::MaxPool{.kernel = {3, 3}, .strides = {2, 2}, .pads = {1, 1, 1, 1}}, c);
+    check_pool(
+        ir::MaxPool{.kernel = {3, 2}, .strides = {2, 3}, .dilations = {2, 3}, .ceil_mode = true},
+        c);
+    check_pool(ir::AveragePool{.kernel = {3, 3}, .pads = {1, 0, 2, 1}}, c);
+    check_pool(ir::AveragePool{.kernel = {3, 3}, .pads = {1, 0, 2, 1}, .count_include_pad = true},
+               c);
+    check_pool(ir::AveragePool{.kernel = {2, 2},
+                               .strides = {2, 2},
+                               .pads = {0, 1, 0, 1},
+                               .ceil_mode = true,
+                               .count_include_pad = true},
+               c);
+    check_pool(ir::AveragePool{.kernel = {2, 2}, .auto_pad = ir::AutoPad::same_lower}, c);
+  }
+}
+
+TEST(VectorPool, a_nan_wins_wherever_it_stands) {
+  if (!has_vectors()) GTEST_SKIP() << "no vector unit";
+  for (size_t at = 0; at < 4; ++at) {
+    auto test = make_test_call(ir::MaxPool{.kernel = {2, 2}}, {random({1, 1, 2, 2}, 1)});
+    test.inputs[0].as<float>()[at] = std::nanf("");
+    EXPECT_GE(check_all(test, channel_layouts()), 2);
+  }
+}
+
 }  // namespace
 
 }  // namespace tenon::cpu

@@ -1,5 +1,6 @@
 // Average pooling: the definition.
 #include "cpu/kernel_parts.h"
+#include "cpu/vector/vector_kernels.h"
 #include "cpu/window.h"
 
 namespace tenon::cpu {
@@ -50,12 +51,11 @@ void average_pool_reference(const Launch& launch) noexcept {
 
 template <>
 Kernels kernels<ir::AveragePool>() {
-  static constexpr Kernel list[] = {
-      {.name = "cpu.average_pool.reference",
-       .reject = plain_only,
-       .prepare = prepare_average_pool,
-       .run = average_pool_reference},
-  };
+  static const std::vector<Kernel> list =
+      with_reference(vector_average_pool_kernels(), {.name = "cpu.average_pool.reference",
+                                                     .reject = plain_only,
+                                                     .prepare = prepare_average_pool,
+                                                     .run = average_pool_reference});
   return list;
 }
 

@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "cpu/kernel_parts.h"
+#include "cpu/vector/vector_kernels.h"
 #include "cpu/window.h"
 
 namespace tenon::cpu {
@@ -87,12 +88,11 @@ void max_pool_reference(const Launch& launch) noexcept {
 
 template <>
 Kernels kernels<ir::MaxPool>() {
-  static constexpr Kernel list[] = {
-      {.name = "cpu.max_pool.reference",
-       .reject = plain_only,
-       .prepare = prepare_max_pool,
-       .run = max_pool_reference},
-  };
+  static const std::vector<Kernel> list =
+      with_reference(vector_max_pool_kernels(), {.name = "cpu.max_pool.reference",
+                                                 .reject = plain_only,
+                                                 .prepare = prepare_max_pool,
+                                                 .run = max_pool_reference});
   return list;
 }
 
