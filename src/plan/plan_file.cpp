@@ -121,6 +121,7 @@ class TensorTable {
 /// The file with the digests of all weights and tensors that can be told. What stands in the
 /// weights graph's text needs none: the metadata's own digest covers it.
 PlanFile with_digests(PlanFile file, const TensorNames& tensors) {
+  std::erase_if(file.digests, [](const auto& entry) { return entry.second.empty(); });
   for (const ir::Leaf& leaf : file.plan.program.leaves) {
     const auto source = file.sources.find(leaf.name);
     if (!leaf.refittable && !tensors.contains(leaf.name)) {

@@ -2,6 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -214,6 +217,7 @@ TEST(plan_file, a_weight_without_bytes_is_not_saved) {
 /// A program that reads weights as outputs only.
 PlanFile plan_of_weights(const std::vector<std::string>& names) {
   PlanFile file;
+  file.library_version = "0.1.0";
   std::string main = "graph () {\n} -> (", weights = main;
   for (size_t i = 0; i < names.size(); ++i) {
     const std::string comma = i ? ", " : "", slot = "s" + std::to_string(i);
@@ -382,6 +386,35 @@ TEST(plan_file, a_changed_tensor_is_named) {
   } catch (const PlanError& error) {
     EXPECT_NE(std::string(error.what()).find("\"fc.weight\" is damaged"), std::string::npos)
         << error.what();
+  }
+}
+
+/// The seeds of tests/fuzz/plan.cpp: whole plans, and the JSON of their metadata.
+std::map<std::string, std::vector<std::byte>> seeds() {
+  PlanFile stripped = small_plan();
+  stripped.stripped = stripped.identical = true;
+  PlanFile tied = plan_of_weights({"__metadata__", "b"});
+  tied.sources["b"] = tied.sources["__metadata__"] =
+      tensor(DType::f32, {2}, std::vector<float>{1, 2});
+  const std::string json = to_json(small_plan(), {{"bias", "bias"}});
+  const auto text = std::as_bytes(std::span(json));
+  return {{"small.plan", written(small_plan())},
+          {"stripped.plan", written(stripped)},
+          {"tied.plan", written(tied)},
+          {"metadata.json", {text.begin(), text.end()}}};
+}
+
+TEST(plan_file, seeds_of_the_fuzz_corpus_are_up_to_date) {
+  const std::filesystem::path folder = "tests/fuzz/corpus/plan";
+  for (const auto& [name, bytes] : seeds()) {
+    if (std::getenv("TENON_WRITE_SEEDS")) {
+      std::ofstream(folder / name, std::ios::binary)
+          .write(reinterpret_cast<const char*>(bytes.data()),
+                 static_cast<std::streamsize>(bytes.size()));
+    }
+    const auto file = base::open_file(folder / name);
+    EXPECT_EQ(base::read_range(*file, 0, file->size()), bytes)
+        << name << ": TENON_WRITE_SEEDS=1 plan_test writes the seeds again";
   }
 }
 
