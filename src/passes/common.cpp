@@ -1,0 +1,45 @@
+// Nodes of equal op and equal inputs are one. Leaves are never merged by value: a refit may part
+// them.
+#include <unordered_map>
+
+#include "ir/rewrite.h"
+#include "passes/rewrites.h"
+
+namespace tenon::passes {
+namespace {
+
+using ir::Node;
+using ir::ValueId;
+
+// Finds the first of equal nodes by their hash.
+class CommonNodes {
+ public:
+  std::optional<ValueId> operator()(ir::GraphBuilder& out, const Node& node) {
+    if (!node.op.info().pure || node.outputs.size() != 1) return std::nullopt;
+    const uint64_t key = hash(node);
+    for (auto [at, end] = known_.equal_range(key); at != end; ++at) {
+      const Node& other = *out.producer(at->second);
+      if (other.inputs == node.inputs && other.op == node.op) return at->second;
+    }
+    const ValueId id = out.add(node.op, node.inputs, node.name);
+    known_.emplace(key, id);
+    return id;
+  }
+
+ private:
+  static uint64_t hash(const Node& node) {
+    uint64_t hash = node.op.hash();
+    for (const ValueId id : node.inputs) {
+      hash = (hash ^ static_cast<uint64_t>(static_cast<uint32_t>(id))) * 0x9e3779b97f4a7c15u;
+    }
+    return hash;
+  }
+
+  std::unordered_multimap<uint64_t, ValueId> known_;
+};
+
+}  // namespace
+
+ir::Graph merge_common(const ir::Graph& graph, Door&) { return ir::rewrite(graph, CommonNodes()); }
+
+}  // namespace tenon::passes

@@ -1,0 +1,84 @@
+// Shape arithmetic vanishes: known results become constants, and nodes that change nothing go.
+#include <algorithm>
+#include <cmath>
+
+#include "base/dtype.h"
+#include "ir/ops.h"
+#include "ir/rewrite.h"
+#include "passes/rewrites.h"
+
+namespace tenon::passes {
+namespace {
+
+using ir::GraphBuilder;
+using ir::Known;
+using ir::Node;
+using ir::ValueId;
+
+// What a reshape, and the reshapes before it, take their elements from.
+std::optional<ValueId> shorter_reshape(GraphBuilder& out, const Node& node) {
+  const auto* reshape = node.as<ir::Reshape>();
+  if (!reshape) return std::nullopt;
+  ValueId source = node.inputs[0];
+  while (out.producer(source) && out.producer(source)->as<ir::Reshape>()) {
+    source = out.producer(source)->inputs[0];
+  }
+  if (out.type(source).dims == reshape->dims) return source;
+  if (source == node.inputs[0]) return std::nullopt;
+  return out.add(*reshape, {source}, node.name);
+}
+
+bool is_identity(const std::vector<int64_t>& permutation) {
+  for (size_t i = 0; i < permutation.size(); ++i) {
+    if (permutation[i] != static_cast<int64_t>(i)) return false;
+  }
+  return true;
+}
+
+bool changes_nothing(const GraphBuilder& out, const Node& node) {
+  if (const auto* transpose = node.as<ir::Transpose>()) return is_identity(transpose->permutation);
+  const auto* cast = node.as<ir::Cast>();
+  return cast && cast->to == out.type(node.inputs[0]).dtype;
+}
+
+bool fully_known(const ir::Value& value) {
+  if (!value.known || !value.type.is_static()) return false;
+  const Known& known = *value.known;
+  // A NaN's payload is not a known value.
+  return std::ranges::all_of(known.integers, &ir::Dim::is_constant) &&
+         std::ranges::none_of(known.floats, [](double value) { return std::isnan(value); });
+}
+
+std::vector<std::byte> bytes_of(DType dtype, const Known& known) {
+  base::ByteWriter writer;
+  base::dispatch(dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    for (const ir::Dim& value : known.integers) {
+      writer.write_scalar(static_cast<T>(value.constant()));
+    }
+    for (const double value : known.floats) writer.write_scalar(static_cast<T>(value));
+  });
+  return {writer.bytes().begin(), writer.bytes().end()};
+}
+
+// A node whose result is known becomes that constant.
+std::optional<ValueId> constant_for(GraphBuilder& out, const Node& node) {
+  if (node.outputs.size() != 1 || !node.op.info().pure) return std::nullopt;
+  const ValueId id = out.add(node.op, node.inputs, node.name);
+  const ir::Value& value = out.value(id).value;
+  if (!fully_known(value)) return std::nullopt;
+  const ir::ValueType type = value.type;
+  return out.constant(type.dtype, type.shape(), bytes_of(type.dtype, *value.known));
+}
+
+std::optional<ValueId> simplify(GraphBuilder& out, const Node& node) {
+  if (changes_nothing(out, node)) return node.inputs[0];
+  if (const auto id = shorter_reshape(out, node)) return id;
+  return constant_for(out, node);
+}
+
+}  // namespace
+
+ir::Graph simplify_shapes(const ir::Graph& graph, Door&) { return ir::rewrite(graph, simplify); }
+
+}  // namespace tenon::passes
