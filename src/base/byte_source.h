@@ -1,4 +1,5 @@
-// A random-access sequence of bytes that may be gone or changed by the time it is read: memory or a file.
+// A random-access sequence of bytes that may be gone or changed by the time it is read: memory or a
+// file.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +20,8 @@ class ByteSource {
   virtual uint64_t size() const = 0;
   /// Fills `out` from `offset`; throws io when the bytes cannot be read, bad_file past the end.
   virtual void read(uint64_t offset, std::span<std::byte> out) const = 0;
-  /// Throws bad_file, naming the source, when its bytes may differ from those seen when it was opened. Called before
-  /// and after a series of reads.
+  /// Throws bad_file, naming the source, when its bytes may differ from those seen when it was
+  /// opened. Called before and after a series of reads.
   virtual void check_unchanged() const = 0;
   /// The bytes in place, when the source is memory; nullptr for a file.
   virtual const std::byte* memory() const noexcept { return nullptr; }
@@ -28,8 +29,9 @@ class ByteSource {
   virtual std::string name() const = 0;
 };
 
-/// A file behind a descriptor: one that is renamed, replaced or unlinked reads on; one rewritten in place is found out
-/// by inode, size and mtime. Never maps the file. Throws io when it cannot be opened or is not a regular file.
+/// A file behind a descriptor: one that is renamed, replaced or unlinked reads on; one rewritten in
+/// place is found out by inode, size and mtime. Never maps the file. Throws io when it cannot be
+/// opened or is not a regular file.
 std::shared_ptr<const ByteSource> open_file(const std::filesystem::path& path);
 
 /// Takes the bytes over.

@@ -13,7 +13,8 @@ namespace tenon::base {
 
 using Bytes = std::span<const std::byte>;
 
-/// An unaligned little-endian scalar; the host is little-endian (checked at compile time in bytes.cpp).
+/// An unaligned little-endian scalar; the host is little-endian (checked at compile time in
+/// bytes.cpp).
 template <class T>
 T load(const void* at) noexcept {
   static_assert(std::is_trivially_copyable_v<T>);
@@ -22,7 +23,8 @@ T load(const void* at) noexcept {
   return value;
 }
 
-/// Reads forward through bytes; every step is checked, a step past the end throws bad_file naming `what`.
+/// Reads forward through bytes; every step is checked, a step past the end throws bad_file naming
+/// `what`.
 class ByteReader {
  public:
   ByteReader(Bytes bytes, std::string_view what) : bytes_(bytes), what_(what) {}

@@ -7,11 +7,12 @@
 
 namespace tenon::base {
 
-/// True where convert() may be used on a user's weight: both floating (64 to 16 bits), or the same dtype.
+/// True where convert() may be used on a user's weight: both floating (64 to 16 bits), or the same
+/// dtype.
 bool converts(DType from, DType to) noexcept;
 
-/// Converts `count` dense elements, floats to nearest even; source and target need no alignment and may not overlap.
-/// Returns how many finite values became infinite.
+/// Converts `count` dense elements, floats to nearest even; source and target need no alignment and
+/// may not overlap. Returns how many finite values became infinite.
 int64_t convert(DType from, const void* source, DType to, void* target, int64_t count) noexcept;
 
 /// Copies a strided view to dense row-major bytes of the same dtype.

@@ -17,7 +17,8 @@ struct TypeTag {
   using type = T;
 };
 
-/// Calls `f(TypeTag<T>{})` with the C++ type of `dtype`; f16 and bf16 are Half and BFloat16, bool_ is bool.
+/// Calls `f(TypeTag<T>{})` with the C++ type of `dtype`; f16 and bf16 are Half and BFloat16, bool_
+/// is bool.
 template <class F>
 decltype(auto) dispatch(DType dtype, F&& f) {
   switch (dtype) {

@@ -19,26 +19,16 @@ std::string describe(std::span<const std::string> problems) {
 
 std::string_view to_string(ErrorCode code) noexcept {
   switch (code) {
-    case ErrorCode::invalid_input:
-      return "invalid_input";
-    case ErrorCode::unsupported:
-      return "unsupported";
-    case ErrorCode::bad_file:
-      return "bad_file";
-    case ErrorCode::build:
-      return "build";
-    case ErrorCode::plan:
-      return "plan";
-    case ErrorCode::refit:
-      return "refit";
-    case ErrorCode::not_ready:
-      return "not_ready";
-    case ErrorCode::io:
-      return "io";
-    case ErrorCode::cancelled:
-      return "cancelled";
-    case ErrorCode::unavailable:
-      return "unavailable";
+    case ErrorCode::invalid_input: return "invalid_input";
+    case ErrorCode::unsupported: return "unsupported";
+    case ErrorCode::bad_file: return "bad_file";
+    case ErrorCode::build: return "build";
+    case ErrorCode::plan: return "plan";
+    case ErrorCode::refit: return "refit";
+    case ErrorCode::not_ready: return "not_ready";
+    case ErrorCode::io: return "io";
+    case ErrorCode::cancelled: return "cancelled";
+    case ErrorCode::unavailable: return "unavailable";
   }
   return "unknown";
 }
@@ -60,18 +50,12 @@ namespace tenon::base {
 
 void throw_error(ErrorCode code, const std::string& message) {
   switch (code) {
-    case ErrorCode::invalid_input:
-      throw InputError(message);
-    case ErrorCode::build:
-      throw BuildError(code, message);
-    case ErrorCode::plan:
-      throw PlanError(message);
-    case ErrorCode::refit:
-      throw RefitError({message});
-    case ErrorCode::not_ready:
-      throw NotReadyError(message);
-    default:
-      throw Error(code, message);
+    case ErrorCode::invalid_input: throw InputError(message);
+    case ErrorCode::build: throw BuildError(code, message);
+    case ErrorCode::plan: throw PlanError(message);
+    case ErrorCode::refit: throw RefitError({message});
+    case ErrorCode::not_ready: throw NotReadyError(message);
+    default: throw Error(code, message);
   }
 }
 

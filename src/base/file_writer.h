@@ -22,7 +22,8 @@ class FileWriter {
 /// Makes a writer for a path; tests pass one that fails.
 using FileWriterFactory = std::function<std::unique_ptr<FileWriter>(const std::filesystem::path&)>;
 
-/// Writes beside the target, fsyncs, renames over it, fsyncs the folder. A crash or error leaves the old file.
+/// Writes beside the target, fsyncs, renames over it, fsyncs the folder. A crash or error leaves
+/// the old file.
 std::unique_ptr<FileWriter> atomic_file_writer(const std::filesystem::path& path);
 
 }  // namespace tenon::base

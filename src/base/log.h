@@ -1,4 +1,5 @@
-// The log: lines to stderr from `warn` on, or to a sink of the caller's; the level is TENON_LOG=debug|info|warn|error|off.
+// The log: lines to stderr from `warn` on, or to a sink of the caller's; the level is
+// TENON_LOG=debug|info|warn|error|off.
 #pragma once
 
 #include <fmt/core.h>

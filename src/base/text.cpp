@@ -36,16 +36,11 @@ size_t utf8_length(std::string_view text) noexcept {
 
 std::string escaped(char c) {
   switch (c) {
-    case '"':
-      return "\\\"";
-    case '\\':
-      return "\\\\";
-    case '\n':
-      return "\\n";
-    case '\t':
-      return "\\t";
-    default:
-      return fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    case '"': return "\\\"";
+    case '\\': return "\\\\";
+    case '\n': return "\\n";
+    case '\t': return "\\t";
+    default: return fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
   }
 }
 
