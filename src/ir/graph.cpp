@@ -18,16 +18,11 @@ using base::quoted;
 
 std::string_view origin_name(Origin origin) {
   switch (origin) {
-    case Origin::input:
-      return "an input";
-    case Origin::weight:
-      return "a weight";
-    case Origin::constant:
-      return "a constant";
-    case Origin::slot:
-      return "a slot";
-    case Origin::node:
-      break;
+    case Origin::input: return "an input";
+    case Origin::weight: return "a weight";
+    case Origin::constant: return "a constant";
+    case Origin::slot: return "a slot";
+    case Origin::node: break;
   }
   return "a node's output";
 }

@@ -290,7 +290,7 @@ TEST(verify, names_what_does_not_fit_in_a_program) {
   said("has a reason", [](Program& p) { p.leaves[0].reason = "it is an index"; });
   said("f32[4, 3] in the table", [](Program& p) { p.leaves[0].type.dims = Dims{4, 3}; });
   said("two leaves are named", [](Program& p) { p.leaves.push_back(p.leaves[0]); });
-  said("guard of \"v\"", [](Program& p) { p.guards[0].weight = "v"; });
+  said("guard of \"v\"", [](Program& p) { p.guards[0].weight = std::string("v"); });
   said("guard of \"w\" has 47 bytes", [](Program& p) { p.guards[0].bytes.pop_back(); });
   said("main graph has leaf \"w\"", [](Program& p) { p.main = p.weights; });
   said("is slot \"s\"", [](Program& p) { outputs_of(p.weights)[0].name = std::string("t"); });

@@ -19,16 +19,11 @@ std::vector<ValueId> remap(const std::vector<ValueId>& ids, Map& map) {
 
 ValueId copy_leaf(GraphBuilder& out, const GraphValue& value, ValueType type) {
   switch (value.origin) {
-    case Origin::input:
-      return out.input(value.name, std::move(type));
-    case Origin::weight:
-      return out.weight(value.name, std::move(type));
-    case Origin::constant:
-      return out.constant(value.name, std::move(type), value.bytes);
-    case Origin::slot:
-      return out.slot(value.name, std::move(type));
-    case Origin::node:
-      break;
+    case Origin::input: return out.input(value.name, std::move(type));
+    case Origin::weight: return out.weight(value.name, std::move(type));
+    case Origin::constant: return out.constant(value.name, std::move(type), value.bytes);
+    case Origin::slot: return out.slot(value.name, std::move(type));
+    case Origin::node: break;
   }
   base::fail(ErrorCode::build, "internal: a node's output is copied as a leaf");
 }
