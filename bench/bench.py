@@ -1,0 +1,164 @@
+"""Measures Tenon beside ONNX Runtime, memcpy and pread: `./run bench [--json FILE]`.
+
+Every comparison is interleaved within one run; ratios are medians of pairs, times are medians.
+"""
+
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import numpy_helper
+from safetensors.numpy import save_file
+
+import tenon
+
+ROOT = pathlib.Path(__file__).parent.parent
+DATA = ROOT / "tests" / "data" / "mnist"
+RELEASE = ROOT / "build" / "release"
+
+
+def pair(ours, peer, times=300):
+    """Seconds of both (medians), and the median ratio of the pairs."""
+    taken = []
+    for i in range(-5, times):
+        row = []
+        for work in (ours, peer):
+            start = time.perf_counter()
+            work()
+            row.append(time.perf_counter() - start)
+        if i >= 0:
+            taken.append(row)
+    taken = np.array(taken)
+    seconds = np.median(taken, axis=0)
+    ratio = float(np.median(taken[:, 0] / taken[:, 1]))
+    return {"seconds": float(seconds[0]), "peer_seconds": float(seconds[1]), "ratio": ratio}
+
+
+def onnxruntime_session(model, threads):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+
+
+def latency(model, batch, threads):
+    """One run through each Python API, inputs and outputs in NumPy."""
+    engine = tenon.build(model, threads=threads)
+    session = onnxruntime_session(model, threads)
+    port = engine.inputs[0]
+    shape = [batch if isinstance(extent, str) else extent for extent in port.shape]
+    x = np.random.default_rng(0).random(shape, dtype=np.float32)
+    want = session.run(None, {port.name: x})[0]
+    got = engine(x)
+    assert np.linalg.norm(got - want) <= 1e-5 * np.linalg.norm(want), model
+    return pair(lambda: engine(x), lambda: session.run(None, {port.name: x}))
+
+
+def checkpoints(model, folder):
+    """Two seeded sets of weights for a model, as files."""
+    graph = onnx.load(model).graph
+    files = []
+    for seed in (1, 2):
+        rng = np.random.default_rng(seed)
+        arrays = {
+            tensor.name: rng.standard_normal(tuple(tensor.dims)).astype(np.float32) * 0.1
+            for tensor in graph.initializer
+            if numpy_helper.to_array(tensor).dtype == np.float32
+        }
+        files.append(folder / f"{seed}.safetensors")
+        save_file(arrays, files[-1])
+    return files
+
+
+def refits(model, file_a, file_b):
+    command = [RELEASE / "bench" / "refit", model, file_a, file_b]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    result = json.loads(done.stdout)
+    del result["end"]
+    return result
+
+
+def once(work):
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def build_and_load(model, folder):
+    plan = folder / "bench.plan"
+    build = float(np.median([once(lambda: tenon.build(model, tactics="first")) for _ in range(7)]))
+    timed = once(lambda: tenon.build(model))
+    tenon.build(model).save(plan)
+    load = float(np.median([once(lambda: tenon.load(plan)) for _ in range(7)]))
+    return {"build_first_seconds": build, "build_timed_seconds": timed, "load_seconds": load}
+
+
+def runtime_size():
+    library = next(RELEASE.glob("libtenon_runtime.so.*.*.*"))
+    with tempfile.TemporaryDirectory() as folder:
+        stripped = pathlib.Path(folder) / "runtime.so"
+        subprocess.run(["strip", "-o", stripped, library], check=True)
+        return stripped.stat().st_size
+
+
+def measure():
+    lenet, mnist8 = DATA / "lenet.onnx", DATA / "mnist-8-simplified.onnx"
+    result = {"latency": {}}
+    for threads in (1, 2):
+        for name, model, batch in (("lenet", lenet, 1), ("lenet", lenet, 64), ("mnist-8", mnist8, 1)):
+            key = f"{name}, batch {batch}, threads {threads}"
+            result["latency"][key] = latency(model, batch, threads)
+    result["lenet refit"] = refits(lenet, DATA / "lenet_a.safetensors", DATA / "lenet_b.safetensors")
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        result["mnist-8 refit"] = refits(mnist8, *checkpoints(mnist8, folder))
+        result["lenet build and load"] = build_and_load(lenet, folder)
+        result["mnist-8 build and load"] = build_and_load(mnist8, folder)
+    result["libtenon_runtime.so, stripped, bytes"] = runtime_size()
+    return result
+
+
+def row(name, entry, peer):
+    print(f"{name:<52} {1e6 * entry['seconds']:>11.1f} {1e6 * entry['peer_seconds']:>11.1f} {entry['ratio']:>7.2f}  {peer}")
+
+
+def show(result):
+    print(f"{'':<52} {'Tenon, us':>11} {'peer, us':>11} {'ratio':>7}")
+    for name, entry in result["latency"].items():
+        row(f"run {name}", entry, "ONNX Runtime")
+    for model in ("lenet", "mnist-8"):
+        refit = result[f"{model} refit"]
+        print(f"{model}: {refit['bytes']:,} bytes of weights")
+        for name, peer in (
+            ("first_from_arrays", "memcpy"),
+            ("steady_from_arrays", "memcpy"),
+            ("steady_from_file", "open and pread"),
+            ("refittable_beside_none_batch_1", "refit=none, 20 runs"),
+            ("refittable_beside_none_batch_64", "refit=none, 20 runs"),
+        ):
+            row(f"  {name}", refit[name], peer)
+        for name, seconds in result[f"{model} build and load"].items():
+            print(f"  {name:<50} {1e6 * seconds:>11.1f}")
+    size = result["libtenon_runtime.so, stripped, bytes"]
+    print(f"libtenon_runtime.so, stripped: {size / 1e6:.2f} MB")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=pathlib.Path, default=RELEASE / "bench.json", help="where the figures go")
+    options = parser.parse_args()
+    result = measure()
+    show(result)
+    options.json.write_text(json.dumps(result, indent=2) + "\n")
+    print(f"wrote {options.json}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
