@@ -92,10 +92,15 @@ void run_pool(const Launch& launch) noexcept {
       const float* plane = launch.input<float>(0) + i / out_h * plan.h * plan.w * plan.block;
       const PoolPlan::Taps& row = plan.rows.data()[i % out_h];
       float* y = launch.output<float>(0) + i * out_row;
-      if (plan.block == 1)
-        pool_row<Reduction>(hn::CappedTag<float, 1>(), plan, row, plane, y);
-      else
+      // A follower takes the blocks that others chose, be they smaller than its vectors.
+      constexpr int64_t kLanes = hn::MaxLanes(hn::ScalableTag<float>());
+      if (plan.block % kLanes == 0) {
         pool_row<Reduction>(hn::ScalableTag<float>(), plan, row, plane, y);
+      } else if (plan.block % 8 == 0) {
+        pool_row<Reduction>(hn::CappedTag<float, 8>(), plan, row, plane, y);
+      } else {
+        pool_row<Reduction>(hn::CappedTag<float, 1>(), plan, row, plane, y);
+      }
     }
   });
 }
