@@ -9,6 +9,7 @@ from pathlib import Path
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?P<open>["<])(?P<path>[^">]+)[">]', re.MULTILINE)
 PUBLIC_TO_ALL = {"tenon/tensor.h", "tenon/error.h", "tenon/export.h"}
 PUBLIC_FOLDERS = {"api", "build", "runtime"}  # they hold the bodies of the public headers
+THIRD_PARTY = {"hwy"}  # Highway's own convention is quotes: it includes files again and again
 MAX_LINES, MAX_PUBLIC_LINES = 800, 150
 
 
@@ -41,6 +42,8 @@ def refuse_internal(file: Path, folder: str, path: str, table: dict[str, set[str
     other, slash, _ = path.partition("/")
     if not slash:
         return f'name the folder: "{folder}/{path}"'
+    if other in THIRD_PARTY:
+        return None
     if other == "tenon":
         is_test = file.stem.endswith("_test")
         if path in PUBLIC_TO_ALL or folder in PUBLIC_FOLDERS or is_test:
