@@ -23,7 +23,7 @@ struct Axis {
   Axis(std::string name) : name(std::move(name)) {}          // NOLINT: and so is a name
   Axis(const char* name) : name(name) {}                     // NOLINT
   /// Between `least` and `greatest`; kernels are timed at `typical`.
-  static Axis range(int64_t least, int64_t typical, int64_t greatest);
+  TENON_API static Axis range(int64_t least, int64_t typical, int64_t greatest);
 };
 
 /// How to choose between kernels: by timing them here, or the first of each list that accepts
