@@ -1,0 +1,88 @@
+// tenon refit: a plan with other weights.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "print.h"
+#include "tenon/refitter.h"
+
+namespace tenon::cli {
+namespace {
+
+struct Options {
+  Path plan, weights, output;
+  std::string device;
+  int threads = 0;
+  bool dry_run = false, time = false, strict = false;
+};
+
+constexpr int timed_refits = 20;
+
+// All refits commit to the engine only; what is not saved changes no file.
+RefitReport refit(const Engine& engine, const Options& options, const Session& session) {
+  Refitter refitter(engine, options.strict);
+  refitter.set_stop_token(session.stop);
+  refitter.load(options.weights);
+  return refitter.commit();
+}
+
+// Median seconds of refits after the first, whose memory is new.
+double steady_seconds(const Engine& engine, const Options& options, const Session& session) {
+  std::vector<double> seconds;
+  for (int i = 0; i < timed_refits; ++i) {
+    session.progress("refitting", static_cast<double>(i) / timed_refits);
+    seconds.push_back(refit(engine, options, session).seconds);
+  }
+  std::nth_element(seconds.begin(), seconds.begin() + timed_refits / 2, seconds.end());
+  return seconds[timed_refits / 2];
+}
+
+void perform(const Options& options, Session& session) {
+  const bool saves = !options.dry_run;
+  if (saves && options.output.empty()) {
+    throw UsageError("refit: give -o OUT.plan, or --dry-run to change nothing");
+  }
+  if (saves) check_output(options.output);
+  LoadOptions loading{.device = options.device, .threads = options.threads};
+  loading.stop = session.stop;
+  loading.progress = session.progress;
+  const Engine engine = Engine::load(options.plan, loading);
+  const RefitReport report = refit(engine, options, session);
+  Json result = to_json(report);
+  std::string text = to_text(report);
+  if (options.time) {
+    const double steady = steady_seconds(engine, options, session);
+    result["steady_seconds"] = steady;
+    text += fmt::format("a refit after the first takes {} (median of {})\n", seconds_text(steady),
+                        timed_refits);
+  }
+  session.check_stop();
+  if (saves) engine.save(options.output);
+  result["plan"] = saves ? Json(options.output.native()) : Json(nullptr);
+  text += saves ? fmt::format("wrote {}\n", options.output.native()) : "nothing is written\n";
+  session.print(result, text);
+}
+
+}  // namespace
+
+Action add_refit(CLI::App& command) {
+  auto options = std::make_shared<Options>();
+  command.add_option("plan", options->plan, "The plan; it stays as it is")
+      ->required()
+      ->type_name("PLAN");
+  command
+      .add_option("weights", options->weights,
+                  "New weights by name: .safetensors, .onnx, .npz, a folder of shards, a plan")
+      ->required()
+      ->type_name("WEIGHTS");
+  CLI::Option* output = add_output(command, options->output);
+  command.add_flag("--dry-run", options->dry_run, "Check and refit, but write nothing")
+      ->excludes(output);
+  command.add_flag("--time", options->time, "Measure refits too");
+  command.add_flag("--strict", options->strict, "Refuse names that the plan does not use");
+  command.add_option("--device", options->device, "Where to refit (where it was built for)");
+  add_threads(command, options->threads);
+  return [options](Session& session) { perform(*options, session); };
+}
+
+}  // namespace tenon::cli

@@ -1,0 +1,161 @@
+// Answers as text and as JSON.
+#include "print.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+namespace tenon::cli {
+namespace {
+
+template <class T>
+double number_at(const void* data, size_t i) {
+  T value;
+  std::memcpy(&value, static_cast<const std::byte*>(data) + i * sizeof(T), sizeof(T));
+  return static_cast<double>(value);
+}
+
+double half_at(const void* data, size_t i) {
+  uint16_t bits = 0;
+  std::memcpy(&bits, static_cast<const std::byte*>(data) + i * 2, 2);
+  const int exponent = bits >> 10 & 31;
+  const int fraction = bits & 1023;
+  const double sign = bits >> 15 ? -1 : 1;
+  if (exponent == 31) return fraction ? NAN : sign * INFINITY;
+  return exponent ? sign * std::ldexp(1024 + fraction, exponent - 25)
+                  : sign * std::ldexp(fraction, -24);
+}
+
+double bfloat_at(const void* data, size_t i) {
+  uint16_t bits = 0;
+  std::memcpy(&bits, static_cast<const std::byte*>(data) + i * 2, 2);
+  return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
+}
+
+double element(const Tensor& tensor, size_t i) {
+  switch (tensor.dtype()) {
+    case DType::f64: return number_at<double>(tensor.data(), i);
+    case DType::f32: return number_at<float>(tensor.data(), i);
+    case DType::f16: return half_at(tensor.data(), i);
+    case DType::bf16: return bfloat_at(tensor.data(), i);
+    case DType::i64: return number_at<int64_t>(tensor.data(), i);
+    case DType::i32: return number_at<int32_t>(tensor.data(), i);
+    case DType::i16: return number_at<int16_t>(tensor.data(), i);
+    case DType::i8: return number_at<int8_t>(tensor.data(), i);
+    case DType::u64: return number_at<uint64_t>(tensor.data(), i);
+    case DType::u32: return number_at<uint32_t>(tensor.data(), i);
+    case DType::u16: return number_at<uint16_t>(tensor.data(), i);
+    case DType::u8: return number_at<uint8_t>(tensor.data(), i);
+    case DType::bool_: break;
+  }
+  return number_at<uint8_t>(tensor.data(), i);
+}
+
+Json json_element(const Tensor& tensor, size_t i) {
+  if (tensor.dtype() == DType::bool_) return element(tensor, i) != 0;
+  if (tensor.dtype() == DType::i64) return tensor.as<int64_t>()[i];
+  if (tensor.dtype() == DType::u64) return tensor.as<uint64_t>()[i];
+  if (is_integer(tensor.dtype())) return static_cast<int64_t>(element(tensor, i));
+  return element(tensor, i);
+}
+
+}  // namespace
+
+std::string table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i) line += fmt::format("  {:<{}}", row[i], widths[i]);
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  return text;
+}
+
+std::string bytes_text(uint64_t bytes) {
+  if (bytes < 1000) return fmt::format("{} B", bytes);
+  double value = static_cast<double>(bytes);
+  const char* const units[] = {"kB", "MB", "GB", "TB"};
+  size_t unit = 0;
+  for (value /= 1000; value >= 999.95 && unit < 3; ++unit) value /= 1000;
+  return fmt::format("{:.1f} {}", value, units[unit]);
+}
+
+std::string seconds_text(double seconds) {
+  if (seconds < 1e-3) return fmt::format("{:.1f} us", seconds * 1e6);
+  if (seconds < 1) return fmt::format("{:.3f} ms", seconds * 1e3);
+  return fmt::format("{:.2f} s", seconds);
+}
+
+std::string count_text(size_t count, std::string_view thing) {
+  return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
+}
+
+std::string type_text(DType dtype, const Shape& shape) {
+  return fmt::format("{}{}", to_string(dtype), to_string(shape));
+}
+
+std::string type_text(const Port& port) {
+  return fmt::format("{}[{}]", to_string(port.dtype), fmt::join(port.shape, ", "));
+}
+
+Json to_json(const std::vector<Port>& ports) {
+  Json list = Json::array();
+  for (const Port& port : ports) {
+    list.push_back({{"name", port.name}, {"dtype", to_string(port.dtype)}, {"shape", port.shape}});
+  }
+  return list;
+}
+
+Json to_json(const RefitReport& report) {
+  return {{"changed", report.changed},       {"ignored", report.ignored},
+          {"overflowed", report.overflowed}, {"seconds", report.seconds},
+          {"bytes", report.bytes},           {"version", report.version}};
+}
+
+std::string to_text(const RefitReport& report) {
+  std::string text =
+      fmt::format("{} changed, {} written in {}\n", count_text(report.changed.size(), "weight"),
+                  bytes_text(report.bytes), seconds_text(report.seconds));
+  for (const auto& [name, count] : report.overflowed) {
+    text += fmt::format("  \"{}\": {} became infinite\n", name,
+                        count_text(static_cast<size_t>(count), "value"));
+  }
+  for (const std::string& name : report.ignored) text += fmt::format("  ignored {}\n", name);
+  return text;
+}
+
+Json to_json(const Tensor& tensor, size_t most) {
+  Json json = {{"dtype", to_string(tensor.dtype())}, {"shape", tensor.shape()}};
+  const auto count = static_cast<size_t>(element_count(tensor.shape()));
+  if (count > most) return json;
+  Json values = Json::array();
+  for (size_t i = 0; i < count; ++i) values.push_back(json_element(tensor, i));
+  json["values"] = std::move(values);
+  return json;
+}
+
+std::string values_text(const Tensor& tensor, size_t most) {
+  const auto count = static_cast<size_t>(element_count(tensor.shape()));
+  std::string text;
+  for (size_t i = 0; i < std::min(count, most); ++i) {
+    text += fmt::format("{}{:.5g}", i ? " " : "", element(tensor, i));
+  }
+  return text + (count > most ? " ..." : "");
+}
+
+uint64_t file_bytes(const Path& file) {
+  std::error_code error;
+  const auto bytes = std::filesystem::file_size(file, error);
+  return error ? 0 : bytes;
+}
+
+}  // namespace tenon::cli

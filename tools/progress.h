@@ -1,0 +1,28 @@
+// A line on the terminal that says how far long work has come.
+#pragma once
+
+#include <chrono>
+#include <string_view>
+
+namespace tenon::cli {
+
+/// Silent for the first second, and where stderr is no terminal. Its line is gone when it is.
+class ProgressLine {
+ public:
+  ProgressLine();
+  ~ProgressLine() { clear(); }
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
+
+  void show(std::string_view stage, double fraction);
+  void clear();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  bool terminal_;
+  bool shown_ = false;
+  Clock::time_point next_;
+};
+
+}  // namespace tenon::cli
