@@ -188,6 +188,7 @@ inline void arrange(Backend& backend, kernel::Queue& queue, const kernel::Kernel
     call.inputs[i].layout = inputs[i].operand.layout;
   }
   for (size_t i = 0; i < call.outputs.size(); ++i) {
+    if (!call.outputs[i].layout.plain()) continue;  // a Reorder's own
     call.outputs[i].layout = wanted(call.outputs[i], layouts.outputs, i);
   }
 }

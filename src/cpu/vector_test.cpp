@@ -138,6 +138,12 @@ TestCall conv(const ir::Conv& op, Image x, int64_t o, int64_t kernel_h, int64_t 
   return make_test_call(op, std::move(inputs), 6);
 }
 
+/// The kernel of the best unit that this machine has.
+const kernel::Kernel& best_conv() {
+  const std::string name = "cpu.conv.direct." + backend()->target().features.at(0);
+  return *kernel::find_kernel(*backend(), ir::Conv{}, name, 1);
+}
+
 TEST(VectorConv, equals_the_reference_at_awkward_extents) {
   if (!has_vectors()) GTEST_SKIP() << "no vector unit";
   for (const int64_t c : {1, 3, 5, 16, 19, 40}) {
@@ -178,7 +184,7 @@ TEST(VectorConv, padding_lanes_are_zero_though_the_bounds_are_not) {
   test.inputs[0].as<float>()[0] = std::nanf("");
   EXPECT_GE(check_all(test), 1);
   test.call.target = &backend()->target();
-  const auto& kernel = backend()->kernels(test.call.op)[0];
+  const auto& kernel = best_conv();
   const auto queue = backend()->queue();
   auto inputs = test_call::upload(*backend(), *queue, test);
   test_call::pack(*backend(), *queue, kernel, test.call, inputs);
@@ -199,7 +205,7 @@ TEST(VectorConv, refuses_by_sentences_what_it_cannot_do) {
   if (!has_vectors()) GTEST_SKIP() << "no vector unit";
   const auto refusal = [](TestCall test) {
     test.call.target = &backend()->target();
-    return std::string(kernel::refusal(backend()->kernels(test.call.op)[0], test.call));
+    return std::string(kernel::refusal(best_conv(), test.call));
   };
   const auto x = random({1, 4, 5, 5}, 1), w = random({4, 2, 3, 3}, 2);
   EXPECT_EQ(refusal(make_test_call(ir::Conv{.groups = 2}, {x, w}, 2)), "it does not take groups");
@@ -250,6 +256,62 @@ TEST(VectorPool, a_nan_wins_wherever_it_stands) {
     test.inputs[0].as<float>()[at] = std::nanf("");
     EXPECT_GE(check_all(test, channel_layouts()), 2);
   }
+}
+
+// ---- reorder ----
+
+/// The bytes of a reorder from `from` to `to` by each kernel that accepts must be the reference's,
+/// padding included.
+int check_reorder(const Shape& shape, const ir::Layout& from, const ir::Layout& to) {
+  const auto queue = backend()->queue();
+  const auto test = make_test_call(ir::Reorder{ir::Layout{}}, {random(shape, 1)});
+  const auto x = test_call::in_layout(*backend(), *queue,
+                                      test_call::upload(*backend(), *queue, test)[0], from);
+  kernel::Call call{.op = ir::Reorder{to}, .inputs = {x.operand}, .target = &backend()->target()};
+  call.outputs = test_call::infer_outputs(call.op, call.inputs, 1);
+  const auto kernels = backend()->kernels(call.op);
+  const auto run = [&](const kernel::Kernel& kernel, int threads) {
+    kernel::RunState state{.threads = threads};
+    const auto out = test_call::launch(*backend(), *queue, kernel, call, {x}, state)[0];
+    const auto* bytes = static_cast<const std::byte*>(out.memory.get());
+    return std::vector(bytes, bytes + out.operand.bytes());
+  };
+  const auto want = run(kernels.back(), 1);
+  int runs = 0;
+  for (const auto& kernel : kernels.first(kernels.size() - 1)) {
+    if (kernel::refusal(kernel, call)) continue;
+    EXPECT_EQ(run(kernel, 1), want) << kernel.name << " " << to.text(shape.size());
+    EXPECT_EQ(run(kernel, 2), want) << kernel.name << " " << to.text(shape.size());
+    ++runs;
+  }
+  return runs;
+}
+
+TEST(VectorReorder, equals_the_reference_to_the_bit) {
+  if (!has_vectors()) GTEST_SKIP() << "no vector unit";
+  for (const char* text : {"NCHW8c", "NCHW16c", "NCHW8n", "NCHW16n", "NCHW4c", "NCHW6c"}) {
+    const auto layout = ir::Layout::parse(text, 4);
+    for (const Shape& shape : {Shape{1, 1, 1, 1}, Shape{3, 5, 7, 3}, Shape{33, 40, 5, 5},
+                               Shape{2, 16, 8, 8}, Shape{17, 3, 1, 1}}) {
+      EXPECT_GE(check_reorder(shape, {}, layout), 1) << text;
+      EXPECT_GE(check_reorder(shape, layout, {}), 1) << text;
+    }
+  }
+  for (const char* text : {"AB16a", "AB8a", "BA16b", "BA8b", "BA"}) {
+    const auto layout = ir::Layout::parse(text, 2);
+    for (const Shape& shape :
+         {Shape{1, 1}, Shape{3, 50}, Shape{50, 3}, Shape{100, 130}, Shape{64, 64}, Shape{257, 4}}) {
+      EXPECT_GE(check_reorder(shape, {}, layout), 1) << text;
+    }
+  }
+}
+
+TEST(VectorReorder, refuses_what_it_does_not_know) {
+  EXPECT_EQ(check_reorder({4, 4, 4, 4}, {}, ir::Layout::parse("NHWC", 4)), 0);
+  EXPECT_EQ(check_reorder({4, 8, 4, 4}, {}, ir::Layout::parse("NCHW4c2n", 4)), 0);
+  EXPECT_EQ(
+      check_reorder({4, 8, 4, 4}, ir::Layout::parse("NCHW4c", 4), ir::Layout::parse("NCHW8c", 4)),
+      0);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Any layout into any other: every place of the result, padding lanes included, is written once.
 #include "cpu/kernel_parts.h"
 #include "cpu/layout_map.h"
+#include "cpu/vector/vector_kernels.h"
 
 namespace tenon::cpu {
 
@@ -68,9 +69,9 @@ void reorder_reference(const Launch& launch) noexcept {
 
 template <>
 Kernels kernels<ir::Reorder>() {
-  static constexpr Kernel list[] = {
-      {.name = "cpu.reorder.reference", .prepare = prepare_reorder, .run = reorder_reference},
-  };
+  static const std::vector<Kernel> list = with_reference(
+      vector_reorder_kernels(),
+      {.name = "cpu.reorder.reference", .prepare = prepare_reorder, .run = reorder_reference});
   return list;
 }
 

@@ -1,0 +1,44 @@
+// Telling the form of a reorder by its two layouts.
+#include "cpu/vector/reorder_plan.h"
+
+namespace tenon::cpu {
+
+namespace {
+
+using Kind = ReorderBlocks::Kind;
+
+bool is_swapped(const ir::Layout& layout) { return layout.order == std::vector<int>{1, 0}; }
+
+// All axes in order, one of them cut once.
+ReorderBlocks one_blocked_axis(const std::vector<int64_t>& dims, const ir::Layout::Split& split,
+                               Kind kind) {
+  ReorderBlocks plan{.kind = kind, .columns = 1, .block = split.block};
+  const auto axis = static_cast<size_t>(split.axis);
+  plan.rows = dims[axis];
+  for (size_t a = 0; a < axis; ++a) plan.outer *= dims[a];
+  for (size_t a = axis + 1; a < dims.size(); ++a) plan.columns *= dims[a];
+  return plan;
+}
+
+}  // namespace
+
+std::optional<ReorderBlocks> reorder_blocks(const Call& call) {
+  const ir::Layout& from = call.inputs[0].layout;
+  const ir::Layout& to = call.outputs[0].layout;
+  const auto& dims = call.outputs[0].dims;
+  if (from.plain() && to.order.empty() && to.splits.size() == 1) {
+    return one_blocked_axis(dims, to.splits[0], Kind::interleave);
+  }
+  if (to.plain() && from.order.empty() && from.splits.size() == 1) {
+    return one_blocked_axis(dims, from.splits[0], Kind::deinterleave);
+  }
+  if (!from.plain() || !is_swapped(to)) return std::nullopt;
+  if (to.splits.empty()) {
+    return ReorderBlocks{.kind = Kind::transpose, .rows = dims[1], .columns = dims[0], .block = 64};
+  }
+  if (to.splits.size() > 1 || to.splits[0].axis != 1) return std::nullopt;
+  return ReorderBlocks{
+      .kind = Kind::gather_runs, .rows = dims[1], .columns = dims[0], .block = to.splits[0].block};
+}
+
+}  // namespace tenon::cpu
