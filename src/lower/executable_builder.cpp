@@ -91,7 +91,7 @@ ir::ValueId ExecutableBuilder::add_alias(const ir::Node& reshape, ir::ValueId in
   return id;
 }
 
-ir::ValueId ExecutableBuilder::add_reorder(ir::ValueId value, const ir::Layout& layout,
+ir::ValueId ExecutableBuilder::add_reorder(ir::ValueId value, ir::Layout layout,
                                            const Probes& probes) {
   const ir::Op op = ir::Reorder{layout};
   const ir::ValueId id = graph_.add(op, {value});

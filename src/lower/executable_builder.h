@@ -30,9 +30,9 @@ class ExecutableBuilder {
                                      size_t outputs);
   /// A Reshape of a plain value: the same bytes.
   ir::ValueId add_alias(const ir::Node& reshape, ir::ValueId input);
-  /// The value in another layout (or copied, in the same one), by the first kernel that accepts at
-  /// all probes.
-  ir::ValueId add_reorder(ir::ValueId value, const ir::Layout& layout, const Probes& probes);
+  /// The value in another layout (or copied, in the same one; by value, since the graph moves), by
+  /// the first kernel that accepts at all probes.
+  ir::ValueId add_reorder(ir::ValueId value, ir::Layout layout, const Probes& probes);
   /// Declares an output; one whose bytes are somebody else's is copied.
   void output(const std::string& name, ir::ValueId value, const Probes& probes = {{{}}});
 
