@@ -18,12 +18,34 @@ std::vector<DType> input_dtypes(const Call& call) {
   return dtypes;
 }
 
-Walk make_walk(const Call& call) {
-  const auto& dims = call.outputs[0].dims;
-  std::vector<Strides> strides{dense_strides(dims)};
-  for (const kernel::Operand& operand : call.inputs) {
-    strides.push_back(broadcast_strides(operand.dims, dims));
+// The logical axis of each physical dim: those in order, then those of the blocks.
+std::vector<size_t> physical_axes(size_t rank, const ir::Layout& layout) {
+  std::vector<size_t> axes;
+  for (size_t i = 0; i < rank; ++i)
+    axes.push_back(layout.order.empty() ? i : static_cast<size_t>(layout.order[i]));
+  for (const ir::Layout::Split& split : layout.splits)
+    axes.push_back(static_cast<size_t>(split.axis));
+  return axes;
+}
+
+// Strides of an operand along the physical dims of the result: 0 where it repeats.
+Strides operand_strides(const kernel::Operand& operand, const kernel::Operand& result) {
+  if (result.layout.plain()) return broadcast_strides(operand.dims, result.dims);
+  const auto axes = physical_axes(result.dims.size(), result.layout);
+  if (operand.dims.size() != result.dims.size()) return Strides(axes.size(), 0);  // one element
+  Strides strides = dense_strides(ir::physical_dims(operand.dims, result.layout));
+  for (size_t i = 0; i < axes.size(); ++i) {
+    if (operand.dims[axes[i]] != result.dims[axes[i]]) strides[i] = 0;
   }
+  return strides;
+}
+
+Walk make_walk(const Call& call) {
+  const kernel::Operand& result = call.outputs[0];
+  const auto dims = ir::physical_dims(result.dims, result.layout);
+  std::vector<Strides> strides{dense_strides(dims)};
+  for (const kernel::Operand& operand : call.inputs)
+    strides.push_back(operand_strides(operand, result));
   return Walk(dims, std::move(strides));
 }
 

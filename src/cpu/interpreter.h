@@ -9,7 +9,9 @@
 
 namespace tenon::cpu {
 
-/// An expression made ready for one call. Immutable.
+/// An expression made ready for one call. Immutable. The result's layout is that of all operands of
+/// its rank; others have one element where it is not plain. Padding lanes get what the expression
+/// makes of them.
 class Interpreter {
  public:
   explicit Interpreter(const kernel::Call& call);

@@ -314,6 +314,58 @@ TEST(VectorReorder, refuses_what_it_does_not_know) {
       0);
 }
 
+TEST(VectorTranspose, swaps_groups_of_axes) {
+  if (!has_vectors()) GTEST_SKIP() << "no vector unit";
+  const auto check = [](std::vector<int64_t> permutation, Shape shape) {
+    return check_all(
+        make_test_call(ir::Transpose{std::move(permutation)}, {random(std::move(shape), 1)}));
+  };
+  EXPECT_GE(check({1, 0}, {100, 130}), 1);
+  EXPECT_GE(check({0, 2, 1}, {3, 17, 5}), 1);
+  EXPECT_GE(check({0, 2, 3, 1}, {2, 19, 5, 6}), 1);
+  EXPECT_GE(check({0, 3, 1, 2}, {2, 5, 6, 19}), 1);
+  EXPECT_GE(check({2, 0, 1}, {1, 1, 9}), 1);
+  EXPECT_EQ(check({2, 1, 0}, {4, 5, 6}), 0);
+  EXPECT_EQ(check({0, 1}, {4, 5}), 0);
+}
+
+// ---- pointwise ----
+
+TEST(BlockedPointwise, follows_blocks_and_keeps_their_padding_zero) {
+  const auto check = [](std::string_view text, const std::vector<Shape>& shapes) {
+    std::vector<Tensor> inputs;
+    for (const Shape& shape : shapes) inputs.push_back(random(shape, inputs.size() + 1));
+    auto test = make_test_call(ir::Pointwise{ir::Expression::parse(text)}, inputs);
+    EXPECT_EQ(check_all(test, channel_layouts()), 5) << text;
+  };
+  check("add(a, b)", {{2, 19, 5, 3}, {2, 19, 5, 3}});
+  check("add(mul(a, b), 3)", {{2, 19, 5, 3}, {1, 19, 1, 1}});
+  check("sub(a, b)", {{2, 19, 5, 3}, {2, 1, 5, 3}});
+  check("max(a, b)", {{2, 16, 5, 3}, {}});
+}
+
+TEST(BlockedPointwise, padding_lanes_are_zero_where_the_expression_is_not) {
+  const auto queue = backend()->queue();
+  auto test =
+      make_test_call(ir::Pointwise{ir::Expression::parse("exp(a)")}, {random({1, 3, 2, 2}, 1)});
+  test.call.target = &backend()->target();
+  const auto& kernel = backend()->kernels(test.call.op)[0];
+  auto inputs = test_call::upload(*backend(), *queue, test);
+  test_call::arrange(*backend(), *queue, kernel, test.call, inputs, {.splits = {{1, 8}}});
+  kernel::RunState state;
+  const auto out = test_call::launch(*backend(), *queue, kernel, test.call, inputs, state)[0];
+  for (int i = 0; i < 32; ++i) {
+    EXPECT_EQ(static_cast<const float*>(out.memory.get())[i] != 0, i % 8 < 3) << i;
+  }
+}
+
+TEST(BlockedPointwise, refuses_operands_that_it_cannot_lay_out) {
+  auto test = make_test_call(ir::Pointwise{ir::Expression::parse("add(a, b)")},
+                             {random({2, 3}, 1), random({3}, 2)});
+  EXPECT_STREQ(kernel::refusal(backend()->kernels(test.call.op)[0], test.call),
+               "its operands have the result's rank or one element");
+}
+
 }  // namespace
 
 }  // namespace tenon::cpu

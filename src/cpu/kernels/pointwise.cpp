@@ -14,11 +14,76 @@ void pointwise_reference(const Launch& launch) noexcept {
   prepared<Interpreter>(launch).run(launch);
 }
 
+/// A result in blocks of one axis: [outer, rows / block, columns, block], with padding in the last
+/// row of blocks.
+struct BlockedPlan {
+  Interpreter interpreter;
+  int64_t outer = 1, rows = 0, columns = 1, block = 1;
+  int64_t padding = 0;  ///< lanes of the last row of blocks
+};
+
+bool one_blocked_axis(const ir::Layout& layout) {
+  return layout.order.empty() && layout.splits.size() == 1;
+}
+
+const char* reject_blocked(const Call& call) {
+  const kernel::Operand& result = call.outputs[0];
+  for (const kernel::Operand& operand : call.inputs) {
+    const bool same_rank = operand.dims.size() == result.dims.size();
+    if (!same_rank && operand.elements() != 1)
+      return "its operands have the result's rank or one element";
+    if (!operand.layout.plain() && !one_blocked_axis(operand.layout))
+      return "it knows one blocked axis only";
+  }
+  return nullptr;
+}
+
+kernel::Layouts follow(const Call&) { return {.follow = true}; }
+
+std::shared_ptr<const void> prepare_blocked(const Call& call, kernel::Backend&) {
+  const kernel::Operand& result = call.outputs[0];
+  BlockedPlan plan{.interpreter = Interpreter(call)};
+  if (!result.layout.plain()) {
+    const ir::Layout::Split split = result.layout.splits[0];
+    const auto axis = static_cast<size_t>(split.axis);
+    plan.block = split.block;
+    plan.rows = (result.dims[axis] + plan.block - 1) / plan.block;
+    plan.padding = plan.rows * plan.block - result.dims[axis];
+    for (size_t a = 0; a < axis; ++a) plan.outer *= result.dims[a];
+    for (size_t a = axis + 1; a < result.dims.size(); ++a) plan.columns *= result.dims[a];
+  }
+  return std::make_shared<const BlockedPlan>(std::move(plan));
+}
+
+// The expression need not give 0 for 0, and a repeated operand is not 0 there.
+void clear_padding(const Launch& launch, const BlockedPlan& plan) noexcept {
+  const auto size = static_cast<int64_t>(size_of(launch.call->outputs[0].dtype));
+  const auto bytes = static_cast<size_t>(plan.padding * size);
+  const int64_t row = plan.columns * plan.block * size;
+  for (int64_t n = 0; n < plan.outer; ++n) {
+    auto* block = launch.output<std::byte>(0) + ((n + 1) * plan.rows - 1) * row;
+    for (int64_t i = 1; i <= plan.columns; ++i) {
+      std::memset(block + (i * plan.block - plan.padding) * size, 0, bytes);
+    }
+  }
+}
+
+void pointwise_blocked(const Launch& launch) noexcept {
+  const auto& plan = prepared<BlockedPlan>(launch);
+  plan.interpreter.run(launch);
+  if (plan.padding > 0) clear_padding(launch, plan);
+}
+
 }  // namespace
 
 template <>
 Kernels kernels<ir::Pointwise>() {
   static constexpr Kernel list[] = {
+      {.name = "cpu.pointwise.blocked",
+       .reject = reject_blocked,
+       .layouts = follow,
+       .prepare = prepare_blocked,
+       .run = pointwise_blocked},
       {.name = "cpu.pointwise.reference",
        .reject = plain_only,
        .prepare = prepare_pointwise,

@@ -1,5 +1,6 @@
 // A permutation of axes: a strided copy.
 #include "cpu/kernel_parts.h"
+#include "cpu/vector/vector_kernels.h"
 #include "cpu/walk.h"
 
 namespace tenon::cpu {
@@ -43,12 +44,11 @@ void transpose_reference(const Launch& launch) noexcept {
 
 template <>
 Kernels kernels<ir::Transpose>() {
-  static constexpr Kernel list[] = {
-      {.name = "cpu.transpose.reference",
-       .reject = plain_only,
-       .prepare = prepare_transpose,
-       .run = transpose_reference},
-  };
+  static const std::vector<Kernel> list =
+      with_reference(vector_transpose_kernels(), {.name = "cpu.transpose.reference",
+                                                  .reject = plain_only,
+                                                  .prepare = prepare_transpose,
+                                                  .run = transpose_reference});
   return list;
 }
 

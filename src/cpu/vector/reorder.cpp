@@ -1,5 +1,5 @@
-// Reorders between plain and blocked f32 tensors, by transposes of small squares: what a refit
-// spends its time on.
+// Reorders between plain and blocked f32 tensors, and transposes, by transposes of small squares:
+// what a refit spends its time on.
 #include "cpu/vector/targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -48,25 +48,27 @@ HWY_INLINE void transpose_elements(From from, To to, int64_t rows, int64_t colum
   }
 }
 
-/// to[j][i] = from[i][j]. In stripes of four rows by sixteen columns: whole cache lines of few rows
-/// at a time, for rows that are a power of two apart share their place in the cache.
+/// to[j][i] = from[i][j], in squares of a cache line's length: each line of the target is filled
+/// before it can be evicted, for rows that are a power of two apart share their place in the cache.
 void transpose(From from, To to, int64_t rows, int64_t columns) {
   constexpr int64_t kLine = 16;
-  for (int64_t first = 0; first < columns; first += kLine) {
-    const int64_t width = HWY_MIN(kLine, columns - first);
-    int64_t i = 0;
-    for (; i + 4 <= rows; i += 4) {
-      const From stripe{from.at + i * from.stride + first, from.stride};
-      const To target{to.at + first * to.stride + i, to.stride};
-      int64_t j = 0;
-      for (; j + 4 <= width; j += 4) {
-        transpose_square({stripe.at + j, stripe.stride}, {target.at + j * to.stride, to.stride});
+  const int64_t whole_columns = columns / 4 * 4;
+  for (int64_t first = 0; first < rows; first += kLine) {
+    const int64_t height = HWY_MIN(kLine, rows - first);
+    const int64_t whole = height / 4 * 4;
+    for (int64_t j = 0; j < whole_columns; j += 4) {
+      const From source{from.at + first * from.stride + j, from.stride};
+      const To target{to.at + j * to.stride + first, to.stride};
+      for (int64_t i = 0; i < whole; i += 4) {
+        transpose_square({source.at + i * source.stride, source.stride},
+                         {target.at + i, target.stride});
       }
-      transpose_elements({stripe.at + j, stripe.stride}, {target.at + j * to.stride, to.stride}, 4,
-                         width - j);
+      transpose_elements({source.at + whole * source.stride, source.stride},
+                         {target.at + whole, target.stride}, height - whole, 4);
     }
-    transpose_elements({from.at + i * from.stride + first, from.stride},
-                       {to.at + first * to.stride + i, to.stride}, rows - i, width);
+    transpose_elements({from.at + first * from.stride + whole_columns, from.stride},
+                       {to.at + whole_columns * to.stride + first, to.stride}, height,
+                       columns - whole_columns);
   }
 }
 
@@ -170,7 +172,34 @@ Kernel blocks(std::string_view name, void (*run)(const Launch&) noexcept) {
   return {.name = name, .reject = reject_reorder<Unit>, .prepare = prepare_reorder, .run = run};
 }
 
+template <class Unit>
+const char* reject_transpose(const Call& call) {
+  if (const char* reason = refuse_unit_and_dtype<Unit>(call)) return reason;
+  if (!call.inputs[0].layout.plain()) return "it takes plain layout only";
+  return transpose_blocks(call) ? nullptr : "it swaps two neighbouring groups of axes only";
+}
+
+std::shared_ptr<const void> prepare_transpose(const Call& call, kernel::Backend&) {
+  return std::make_shared<const ReorderBlocks>(transpose_blocks(call).value());
+}
+
+template <class Unit>
+Kernel matrix(std::string_view name, void (*run)(const Launch&) noexcept) {
+  return {.name = name, .reject = reject_transpose<Unit>, .prepare = prepare_transpose, .run = run};
+}
+
 }  // namespace
+
+std::vector<Kernel> vector_transpose_kernels() {
+  return {
+#if HWY_TARGETS & HWY_AVX3
+    matrix<Avx3>("cpu.transpose.matrix.avx3", N_AVX3::run_reorder),
+#endif
+#if HWY_TARGETS & HWY_AVX2
+        matrix<Avx2>("cpu.transpose.matrix.avx2", N_AVX2::run_reorder),
+#endif
+  };
+}
 
 std::vector<Kernel> vector_reorder_kernels() {
   return {

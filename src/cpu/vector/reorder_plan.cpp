@@ -1,11 +1,15 @@
 // Telling the form of a reorder by its two layouts.
 #include "cpu/vector/reorder_plan.h"
 
+#include "ir/ops/transpose.h"
+
 namespace tenon::cpu {
 
 namespace {
 
 using Kind = ReorderBlocks::Kind;
+
+constexpr int64_t kStripe = 64;  // rows of a unit of work
 
 bool is_swapped(const ir::Layout& layout) { return layout.order == std::vector<int>{1, 0}; }
 
@@ -34,11 +38,33 @@ std::optional<ReorderBlocks> reorder_blocks(const Call& call) {
   }
   if (!from.plain() || !is_swapped(to)) return std::nullopt;
   if (to.splits.empty()) {
-    return ReorderBlocks{.kind = Kind::transpose, .rows = dims[1], .columns = dims[0], .block = 64};
+    return ReorderBlocks{
+        .kind = Kind::transpose, .rows = dims[1], .columns = dims[0], .block = kStripe};
   }
   if (to.splits.size() > 1 || to.splits[0].axis != 1) return std::nullopt;
   return ReorderBlocks{
       .kind = Kind::gather_runs, .rows = dims[1], .columns = dims[0], .block = to.splits[0].block};
+}
+
+std::optional<ReorderBlocks> transpose_blocks(const Call& call) {
+  const auto& permutation = call.as<ir::Transpose>().permutation;
+  const auto& dims = call.inputs[0].dims;
+  const size_t rank = dims.size();
+  size_t kept = 0;
+  while (kept < rank && permutation[kept] == static_cast<int64_t>(kept)) ++kept;
+  if (kept == rank) return std::nullopt;
+  const auto second =
+      static_cast<size_t>(permutation[kept]);  // the group that comes first in the result
+  const size_t moved = rank - kept;
+  for (size_t i = 0; i < moved; ++i) {
+    const size_t source = kept + (second - kept + i) % moved;
+    if (permutation[kept + i] != static_cast<int64_t>(source)) return std::nullopt;
+  }
+  ReorderBlocks plan{.kind = Kind::transpose, .rows = 1, .columns = 1, .block = kStripe};
+  for (size_t a = 0; a < rank; ++a) {
+    (a < kept ? plan.outer : a < second ? plan.columns : plan.rows) *= dims[a];
+  }
+  return plan;
 }
 
 }  // namespace tenon::cpu

@@ -1,4 +1,4 @@
-// Reorders that are transposes of matrices in some disguise.
+// Reorders and transposes that are transposes of matrices in some disguise.
 #pragma once
 
 #include <optional>
@@ -33,5 +33,8 @@ struct ReorderBlocks {
 
 /// Nothing for reorders of another form.
 std::optional<ReorderBlocks> reorder_blocks(const Call& call);
+
+/// A transpose that swaps two neighbouring groups of axes and leaves those before them.
+std::optional<ReorderBlocks> transpose_blocks(const Call& call);
 
 }  // namespace tenon::cpu

@@ -12,6 +12,7 @@ std::vector<Kernel> vector_conv_kernels();
 std::vector<Kernel> vector_max_pool_kernels();
 std::vector<Kernel> vector_average_pool_kernels();
 std::vector<Kernel> vector_reorder_kernels();
+std::vector<Kernel> vector_transpose_kernels();
 
 /// The vector kernels, then the reference.
 inline std::vector<Kernel> with_reference(std::vector<Kernel> list, const Kernel& reference) {
