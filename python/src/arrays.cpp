@@ -2,6 +2,7 @@
 #include "arrays.h"
 
 #include <array>
+#include <type_traits>
 #include <utility>
 
 #include "tenon/error.h"
@@ -69,14 +70,25 @@ bool is_numpy(nb::handle object) {
 nb::object exportable(nb::object object, bool& bf16) {
   bf16 = is_numpy(object) && dtype_name(object) == "bfloat16";
   if (bf16) return object.attr("view")("uint16");
-  const bool is_list = nb::isinstance<nb::list>(object) || nb::isinstance<nb::tuple>(object) ||
-                       nb::isinstance<nb::float_>(object) || nb::isinstance<nb::int_>(object) ||
-                       nb::isinstance<nb::bool_>(object);
-  if (is_list) return nb::module_::import_("numpy").attr("asarray")(object);
   if (nb::hasattr(object, "requires_grad") && nb::cast<bool>(object.attr("requires_grad"))) {
     return object.attr("detach")();
   }
   return object;
+}
+
+bool is_plain(nb::handle object) {
+  return nb::isinstance<nb::list>(object) || nb::isinstance<nb::tuple>(object) ||
+         nb::isinstance<nb::float_>(object) || nb::isinstance<nb::int_>(object) ||
+         nb::isinstance<nb::bool_>(object);
+}
+
+nb::object as_array(nb::handle object, const std::string& what) {
+  try {
+    return nb::module_::import_("numpy").attr("asarray")(object);
+  } catch (nb::python_error& error) {  // rows of unequal lengths
+    if (!error.matches(PyExc_ValueError)) throw;
+    throw InputError(what + " is a list that is no array: its rows differ in length");
+  }
 }
 
 [[noreturn]] void refuse(nb::handle object, const std::string& what) {
@@ -86,10 +98,19 @@ nb::object exportable(nb::object object, bool& bf16) {
                    "; give a CPU array of floats, integers or bools (NumPy, DLPack or buffer)");
 }
 
+void check_writable(nb::handle object, const std::string& what) {
+  const nb::object flags = nb::getattr(object, "flags", nb::none());
+  if (is_plain(object) || !nb::cast<bool>(nb::getattr(flags, "writeable", nb::bool_(true))))
+    throw InputError(what + " cannot be written; give a writable array");
+}
+
 template <class Kind>
 Array view_of(nb::handle given, const std::string& what) {
   bool bf16 = false;
-  const nb::object object = exportable(nb::borrow(given), bf16);
+  constexpr bool read_only = std::is_same_v<Kind, nb::ro>;
+  if (!read_only) check_writable(given, what);
+  const nb::object object =
+      exportable(is_plain(given) ? as_array(given, what) : nb::borrow(given), bf16);
   nb::ndarray<Kind> array;
   if (!nb::try_cast(object, array, false)) refuse(given, what);
   if (array.device_type() != nb::device::cpu::value) {

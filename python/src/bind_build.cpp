@@ -13,23 +13,18 @@
 namespace tenon::python {
 namespace {
 
-std::string shown(nb::handle object) { return nb::cast<std::string>(nb::repr(object)); }
-
-[[noreturn]] void refuse(const std::string& option, nb::handle given, const std::string& way_out) {
-  throw Error(ErrorCode::invalid_input,
-              option + "=" + shown(given) + " is not possible; " + way_out);
-}
-
 std::vector<std::string> to_names(nb::handle given, const std::string& option) {
   if (nb::isinstance<nb::str>(given)) return {nb::cast<std::string>(given)};
   std::vector<std::string> names;
-  if (!nb::try_cast(nb::cast<nb::object>(nb::list(nb::borrow(given))), names))
+  const bool iterable = nb::hasattr(given, "__iter__");
+  if (!iterable || !nb::try_cast(nb::list(nb::borrow(given)), names))
     refuse(option, given, "give a name or names");
   return names;
 }
 
 Axis to_axis(nb::handle given, const std::string& input) {
-  if (nb::isinstance<nb::int_>(given)) return Axis(nb::cast<int64_t>(given));
+  int64_t extent = 0;
+  if (nb::try_cast(given, extent)) return Axis(extent);
   if (nb::isinstance<nb::str>(given)) return Axis(nb::cast<std::string>(given));
   std::vector<int64_t> range;
   if (!nb::try_cast(nb::borrow(given), range) || range.size() != 3) {
@@ -42,18 +37,22 @@ Axis to_axis(nb::handle given, const std::string& input) {
 std::map<std::string, std::vector<Axis>> to_shapes(nb::handle given) {
   std::map<std::string, std::vector<Axis>> shapes;
   if (given.is_none()) return shapes;
-  for (const auto& [name, axes] : nb::cast<nb::dict>(given)) {
-    const auto input = nb::cast<std::string>(name);
+  if (!nb::isinstance<nb::dict>(given)) refuse("shapes", given, "give a dict of shapes by input");
+  for (const auto& [name, axes] : nb::borrow<nb::dict>(given)) {
+    const auto input = nb::cast<std::string>(nb::str(name));
+    const bool sequence = nb::isinstance<nb::tuple>(axes) || nb::isinstance<nb::list>(axes);
+    if (!sequence) refuse("shapes[\"" + input + "\"]", axes, "give a tuple with an entry an axis");
     for (const nb::handle axis : axes) shapes[input].push_back(to_axis(axis, input));
-    shapes[input];
+    shapes[input];  // a scalar's shape is there too
   }
   return shapes;
 }
 
 int to_threads(nb::handle given) {
   if (given.is_none()) return 0;
-  const auto threads = nb::cast<int>(given);
-  if (threads < 1) refuse("threads", given, "give None for all cores, or 1 and more");
+  int threads = 0;
+  if (!nb::try_cast(given, threads) || threads < 1)
+    refuse("threads", given, "give None for all cores, or 1 and more");
   return threads;
 }
 
@@ -128,6 +127,11 @@ PyEngine load_engine(nb::handle path, const std::optional<std::string>& device, 
 
 }  // namespace
 
+void refuse(const std::string& option, nb::handle given, const std::string& way_out) {
+  const auto shown = nb::cast<std::string>(nb::repr(given));
+  throw Error(ErrorCode::invalid_input, option + "=" + shown + " is not possible; " + way_out);
+}
+
 Memory to_memory(const std::string& name) {
   if (name == "double") return Memory::double_;
   if (name == "in_place") return Memory::in_place;
@@ -156,9 +160,11 @@ void bind_build(nb::module_& module) {
       nb::arg("precision") = "fp32", nb::arg("tactics") = "time", nb::arg("without") = nb::tuple(),
       nb::arg("memory") = "double", nb::arg("sets") = 2, nb::arg("sources") = "keep",
       nb::sig(
-          "def build(model: object, *, device: str = 'cpu', refit: str | Iterable[str] = 'all', "
-          "shapes: dict[str, Sequence[object]] | None = None, threads: int | None = None, "
-          "precision: str = 'fp32', tactics: str = 'time', without: Iterable[str] = (), "
+          "def build(model: str | os.PathLike[str] | bytes | Network, *, device: str = 'cpu', "
+          "refit: str | collections.abc.Iterable[str] = 'all', "
+          "shapes: dict[str, collections.abc.Sequence[int | str | tuple[int, int, int]]] | None = "
+          "None, threads: int | None = None, precision: str = 'fp32', tactics: str = 'time', "
+          "without: str | collections.abc.Iterable[str] = (), "
           "memory: str = 'double', sets: int = 2, sources: str = 'keep') -> Engine"),
       "Compiles a model: the path of an ONNX file, its bytes, or a tenon.Network.\n\n"
       "refit: \"all\", \"none\" or names of leaves. shapes: by input, for each axis a number, a "
@@ -173,7 +179,8 @@ void bind_build(nb::module_& module) {
       "load", load_engine, nb::arg("path"), nb::arg("device") = nb::none(),
       nb::arg("threads") = nb::none(), nb::arg("tactics") = nb::none(),
       nb::arg("memory") = "double", nb::arg("sets") = 2, nb::arg("sources") = "keep",
-      nb::sig("def load(path: object, device: str | None = None, threads: int | None = None, "
+      nb::sig("def load(path: str | os.PathLike[str], device: str | None = None, threads: int | "
+              "None = None, "
               "tactics: str | None = None, memory: str = 'double', sets: int = 2, sources: str = "
               "'keep') -> Engine"),
       "Loads a plan. A stripped one is not ready until it is refitted.");

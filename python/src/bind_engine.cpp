@@ -125,12 +125,12 @@ void bind_port(nb::module_& module) {
       .def_ro("name", &Port::name)
       .def_prop_ro(
           "dtype", [](const Port& port) { return numpy_dtype(port.dtype); },
-          nb::sig("def dtype(self) -> object"))
+          nb::sig("def dtype(self) -> typing.Any"))
       .def_prop_ro("shape", shape_of, nb::sig("def shape(self) -> tuple[int | str, ...]"),
                    "Numbers, and expressions over named extents as strings.")
       .def("__repr__", [](const Port& port) {
         return nb::str("Port({!r}, {}, {})")
-            .attr("format")(port.name, numpy_dtype(port.dtype), shape_of(port));
+            .format(port.name, numpy_dtype(port.dtype), shape_of(port));
       });
 }
 
@@ -140,7 +140,7 @@ void bind_weight(nb::module_& module) {
       .def_prop_ro("name", [](const PyWeight& weight) { return weight.info.name; })
       .def_prop_ro(
           "dtype", [](const PyWeight& weight) { return numpy_dtype(weight.info.dtype); },
-          nb::sig("def dtype(self) -> object"))
+          nb::sig("def dtype(self) -> typing.Any"))
       .def_prop_ro(
           "shape", [](const PyWeight& weight) { return to_tuple(weight.info.shape); },
           nb::sig("def shape(self) -> tuple[int, ...]"))
@@ -170,11 +170,10 @@ void bind_weight(nb::module_& module) {
             }
             return to_numpy(tensor);
           },
-          nb::sig("def numpy(self) -> object"), "A copy of the current value.")
+          nb::sig("def numpy(self) -> typing.Any"), "A copy of the current value.")
       .def("__repr__", [](const PyWeight& weight) {
         return nb::str("Weight({!r}, {}, {})")
-            .attr("format")(weight.info.name, numpy_dtype(weight.info.dtype),
-                            to_tuple(weight.info.shape));
+            .format(weight.info.name, numpy_dtype(weight.info.dtype), to_tuple(weight.info.shape));
       });
 }
 
@@ -190,8 +189,8 @@ void bind_reports(nb::module_& module) {
       .def_ro("version", &RefitReport::version, "Of the weights now current.")
       .def("__repr__", [](const RefitReport& report) {
         return nb::str("RefitReport(version={}, changed={}, ignored={}, seconds={:.6f}, bytes={})")
-            .attr("format")(report.version, report.changed.size(), report.ignored.size(),
-                            report.seconds, report.bytes);
+            .format(report.version, report.changed.size(), report.ignored.size(), report.seconds,
+                    report.bytes);
       });
   nb::class_<WeightSet>(module, "WeightSet",
                         "One complete, immutable set of weights of one engine.")
@@ -210,14 +209,15 @@ void bind_engine(nb::module_& module) {
   nb::class_<PyEngine>(module, "Engine",
                        "A compiled network with its weights. Use it from any thread.")
       .def("__call__", call,
-           nb::sig("def __call__(self, *arrays: object, **named: object) -> object"),
+           nb::sig("def __call__(self, *arrays: object, **named: object) -> typing.Any"),
            "Runs on arrays (NumPy, torch, anything with DLPack or the buffer protocol), by "
            "position or by name, and "
            "returns an array, or a tuple of them.")
       .def("run", run, nb::arg("inputs"), nb::arg("out") = nb::none(),
            nb::arg("weights") = nb::none(),
-           nb::sig("def run(self, inputs: object, out: object | None = None, weights: WeightSet | "
-                   "None = None) -> object"),
+           nb::sig("def run(self, inputs: collections.abc.Mapping[str, typing.Any], out: "
+                   "collections.abc.Mapping[str, typing.Any] | None = None, weights: WeightSet | "
+                   "None = None) -> tenon._outputs.Outputs"),
            "Runs on a mapping of arrays; returns a dict of outputs with an attribute `version`. "
            "With `out`, a mapping "
            "of writable arrays, only those are written and returned. With `weights`, runs with "
@@ -247,7 +247,8 @@ void bind_engine(nb::module_& module) {
           nb::arg("set"),
           "Makes a set of this engine the current one; runs under way finish with theirs.")
       .def("refit", refit, nb::arg("weights"), nb::arg("strict") = false,
-           nb::sig("def refit(self, weights: object, strict: bool = False) -> RefitReport"),
+           nb::sig("def refit(self, weights: str | os.PathLike[str] | collections.abc.Mapping[str, "
+                   "typing.Any], strict: bool = False) -> RefitReport"),
            "Replaces weights by those of a file (safetensors, ONNX, npz, a folder of shards) or a "
            "mapping of arrays. "
            "All or nothing: RefitError holds every problem, and nothing has changed.")
@@ -268,8 +269,8 @@ void bind_engine(nb::module_& module) {
             });
           },
           nb::arg("path"), nb::arg("strip") = false, nb::arg("identical") = false,
-          nb::sig(
-              "def save(self, path: object, strip: bool = False, identical: bool = False) -> None"),
+          nb::sig("def save(self, path: str | os.PathLike[str], strip: bool = False, identical: "
+                  "bool = False) -> None"),
           "Writes a plan, which is a safetensors file. `strip` leaves the refittable weights out; "
           "a plan saved as "
           "`identical` takes only these weights.")

@@ -26,7 +26,10 @@ std::vector<Extent> to_extents(const std::vector<std::variant<int64_t, std::stri
 
 Value add_weight(Network& self, const std::string& name, nb::handle value, nb::handle dtype) {
   const bool is_shape = !dtype.is_none();
-  if (is_shape) return self.weight(name, to_dtype(dtype), nb::cast<Ints>(value));
+  Ints shape;
+  if (is_shape && !nb::try_cast(value, shape))
+    refuse("value", value, "with a dtype, give a shape; without one, an array");
+  if (is_shape) return self.weight(name, to_dtype(dtype), shape);
   return self.weight(name, to_array(value, "weight \"" + name + "\"").view);
 }
 
@@ -42,7 +45,8 @@ void bind_network(nb::module_& module) {
              const std::vector<std::variant<int64_t, std::string>>& shape,
              nb::handle dtype) { return self.input(name, to_dtype(dtype), to_extents(shape)); },
           nb::arg("name"), nb::arg("shape"), nb::arg("dtype") = "float32",
-          nb::sig("def input(self, name: str, shape: Sequence[int | str], dtype: object = "
+          nb::sig("def input(self, name: str, shape: collections.abc.Sequence[int | str], dtype: "
+                  "object = "
                   "'float32') -> Value"),
           "An input; an extent that varies is a name.")
       .def("weight", add_weight, nb::arg("name"), nb::arg("value"), nb::arg("dtype") = nb::none(),

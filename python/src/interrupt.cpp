@@ -4,6 +4,7 @@
 #include <semaphore.h>
 #include <signal.h>
 
+#include <atomic>
 #include <mutex>
 #include <thread>
 
@@ -14,9 +15,12 @@ sem_t posted;
 struct sigaction pythons;
 std::mutex active_mutex;
 std::stop_source* active = nullptr;
+// A number for each piece of work: a signal that came at the end of one must not stop the next.
+std::atomic<uint64_t> current = 0, interrupted = 0;
 
 void on_interrupt(int signal) {
-  if (pythons.sa_handler != SIG_DFL && pythons.sa_handler != SIG_IGN) pythons.sa_handler(signal);
+  pythons.sa_handler(signal);
+  interrupted = current.load();
   sem_post(&posted);
 }
 
@@ -25,7 +29,7 @@ void watch() {
     while (sem_wait(&posted) != 0) {
     }
     const std::lock_guard lock(active_mutex);
-    if (active != nullptr) active->request_stop();
+    if (active != nullptr && interrupted == current) active->request_stop();
   }
 }
 
@@ -49,14 +53,15 @@ Interruptible::Interruptible() {
   if (!active_) return;
   start_watching();
   const std::lock_guard lock(active_mutex);
-  if (active != nullptr) {  // work within work: the outer one's handler serves
-    active_ = false;
-    return;
-  }
+  active_ = active == nullptr;  // work within work: the outer one's handler serves
+  if (!active_) return;
+  sigaction(SIGINT, nullptr, &pythons);
+  active_ = pythons.sa_handler != SIG_DFL && pythons.sa_handler != SIG_IGN;
+  if (!active_) return;
   active = &source_;
+  ++current;
   struct sigaction ours = {};
   ours.sa_handler = on_interrupt;
-  sigaction(SIGINT, nullptr, &pythons);
   sigaction(SIGINT, &ours, nullptr);
 }
 

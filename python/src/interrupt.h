@@ -12,7 +12,8 @@ namespace tenon::python {
 namespace nb = nanobind;
 
 /// While it lives on the main thread, SIGINT asks `token()` to stop; Python's own handler is called
-/// too. On other threads it does nothing, as signals do in Python.
+/// too. On other threads it does nothing, as signals do in Python, nor where SIGINT is ignored or
+/// left to the system.
 class Interruptible {
  public:
   Interruptible();
