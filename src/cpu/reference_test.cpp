@@ -239,6 +239,12 @@ TEST_P(References, reductions_run_over_axes_that_are_apart) {
   EXPECT_EQ(values(ir::Reduce{.axes = {}}, {x}), iota(12));
 }
 
+TEST_P(References, logarithms_of_integers_are_clamped) {
+  const auto x = tensor_of(DType::i32, {2, 1}, {0, 8});
+  EXPECT_EQ(values(ir::Reduce{.kind = ir::ReduceKind::log_sum, .axes = {1}}, {x}),
+            (Values{-2147483648.0, 2}));
+}
+
 TEST_P(References, a_long_f32_sum_is_rounded_once) {
   Values terms(1'000'001, std::ldexp(1, -24));
   terms[0] = 1;

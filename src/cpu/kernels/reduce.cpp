@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "cpu/kernel_parts.h"
+#include "cpu/scalar_math.h"
 #include "cpu/walk.h"
 
 namespace tenon::cpu {
@@ -101,13 +102,15 @@ T extreme_of(const Elements<T>& elements, bool least) noexcept {
   return static_cast<T>(best);
 }
 
-// A real number as the result's type; integers toward zero.
+// A real number as the result's type; integers toward zero and clamped.
 template <class T>
 T from_real(double value) noexcept {
   if constexpr (is_small_float<T>) {
     return static_cast<T>(static_cast<float>(value));
-  } else {
+  } else if constexpr (is_float<T>) {
     return static_cast<T>(value);
+  } else {
+    return integer_of<T>(value);
   }
 }
 
