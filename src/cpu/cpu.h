@@ -8,9 +8,8 @@
 
 namespace tenon::cpu {
 
-/// Kernels run in the caller's thread (and the pool) at submit(). `features` narrows the vector
-/// units found on this machine (TENON_CPU_FEATURES=reference|avx2|avx3 does the same for the
-/// process).
+/// Kernels run in the caller's thread (and the pool) at submit(). The vector units found on this
+/// machine are narrowed by TENON_CPU_FEATURES=reference|avx2|avx3.
 std::shared_ptr<kernel::Backend> cpu_backend(int threads);
 
 #ifdef TENON_FAR
