@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "runtime/engine_impl.h"
 #include "runtime/evaluate.h"
+#include "runtime/leaf_reader.h"
 
 namespace tenon::runtime {
 namespace {
@@ -44,6 +45,7 @@ class Check {
     for (const std::string& name : engine_.missing(given_)) {
       problem("weights: {} is missing; give it too", base::quoted(name));
     }
+    changed_files();
     if (!problems_.empty()) throw RefitError(std::move(problems_));
     return std::move(accepted_);
   }
@@ -52,6 +54,15 @@ class Check {
   template <class... Args>
   void problem(fmt::format_string<Args...> format, Args&&... args) {
     problems_.push_back(fmt::format(format, std::forward<Args>(args)...));
+  }
+
+  void changed_files() {
+    const std::vector<Source> kept = sources_now(engine_);
+    const bool all = engine_.current() == nullptr;
+    for (std::string& sentence : LeafReader(engine_, accepted_, kept)
+                                     .changed_files(touched_slots(engine_, accepted_, all))) {
+      problems_.push_back(std::move(sentence));
+    }
   }
 
   void ignore(const std::string& name, const std::string& reason) {
@@ -110,6 +121,7 @@ class Check {
   bool fits(const LeafState& state, const Given& given) {
     const ir::Leaf& leaf = state.leaf;
     const Shape shape = leaf.type.shape();
+    if (given.kind == Given::Kind::borrow && !is_readable(leaf, given.view)) return false;
     if (given.shape() != shape) {
       problem("weights: {} has shape {}, the engine's has {}", base::quoted(leaf.name),
               to_string(given.shape()), to_string(shape));
@@ -127,6 +139,19 @@ class Check {
           "refit from a file with the model's own",
           base::quoted(leaf.name), given.consumers[0].op_type, given.consumers[0].operand,
           base::quoted(given.file), leaf.consumers[0].op_type, leaf.consumers[0].operand);
+      return false;
+    }
+    return true;
+  }
+
+  bool is_readable(const ir::Leaf& leaf, const TensorView& view) {
+    if (!view.strides.empty() && view.strides.size() != view.shape.size()) {
+      problem("weights: {} has {} strides for rank {}; give one for each axis, or none",
+              base::quoted(leaf.name), view.strides.size(), view.shape.size());
+      return false;
+    }
+    if (view.data == nullptr && element_count(view.shape) > 0) {
+      problem("weights: {} has no data", base::quoted(leaf.name));
       return false;
     }
     return true;
@@ -185,22 +210,29 @@ Accepted Engine::Impl::check(const GivenWeights& given, bool strict) const {
 }
 
 std::vector<std::string> Engine::Impl::missing(const GivenWeights& given) const {
-  std::vector<bool> here(leaves.size()), needed(leaves.size());
+  std::vector<bool> known(leaves.size()), coming(leaves.size());
+  for (size_t leaf = 0; leaf < leaves.size(); ++leaf) known[leaf] = source_of(leaf) != nullptr;
   for (const auto& [name, unused] : given) {
     if (const auto found = leaf_index.find(name); found != leaf_index.end())
-      here[found->second] = true;
+      coming[found->second] = true;
   }
+  const std::vector<bool> here = coming;
   const bool ready = current() != nullptr;
-  for (size_t slot = 0; slot < slot_leaves.size(); ++slot) {
-    const auto& feeds = slot_leaves[slot];
-    const bool touched =
-        !ready || std::any_of(feeds.begin(), feeds.end(), [&](size_t leaf) { return here[leaf]; });
-    if (!touched) continue;
-    for (const size_t leaf : feeds) needed[leaf] = true;
+  // What is missing will come, and touches further slots.
+  for (bool grown = true; grown;) {
+    grown = false;
+    for (const std::vector<size_t>& feeds : slot_leaves) {
+      const auto comes = [&](size_t leaf) { return coming[leaf]; };
+      if (ready && std::none_of(feeds.begin(), feeds.end(), comes)) continue;
+      for (const size_t leaf : feeds) {
+        if (known[leaf] || coming[leaf]) continue;
+        coming[leaf] = grown = true;
+      }
+    }
   }
   std::vector<std::string> names;
   for (size_t leaf = 0; leaf < leaves.size(); ++leaf) {
-    if (needed[leaf] && !here[leaf] && !source_of(leaf)) names.push_back(leaves[leaf].leaf.name);
+    if (coming[leaf] && !here[leaf]) names.push_back(leaves[leaf].leaf.name);
   }
   return names;
 }

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/thread_pool.h"
 #include "runtime/engine_impl.h"
+#include "runtime/queue_guard.h"
 #include "runtime/timed_backend.h"
 
 namespace tenon {
@@ -321,7 +322,7 @@ void Context::Impl::execute(Prepared& at, const WeightSet::Data& set,
 
 std::shared_ptr<WeightSet::Data> Context::Impl::choose(const WeightSet& weights) const {
   if (!weights) return engine->set_for_run();
-  if (weights.data()->engine != engine.get())
+  if (weights.data()->ledger != engine->ledger)
     throw InputError("weights: the set is another engine's");
   if (engine->options.memory == Memory::in_place && weights.data() != engine->current()) {
     throw InputError("weights: this set has been overwritten; the engine has memory=\"in_place\"");
@@ -343,6 +344,7 @@ uint64_t Context::Impl::run(const std::map<std::string, TensorView>& given,
   }
   const std::shared_ptr<WeightSet::Data> set = choose(weights);
   Prepared& at = prepared();
+  const QueueGuard queued(*engine->backend, *queue);
   place_outputs(at, fresh, out, host_outputs);
   place_inputs(at);
   execute(at, *set, host_outputs, through);

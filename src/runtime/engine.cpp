@@ -36,9 +36,9 @@ void check_options(const EngineOptions& options) {
   }
 }
 
-Source guard_source(const ir::Leaf& leaf, const ir::Guard& guard) {
+Source source_of_bytes(const ir::Leaf& leaf, const std::vector<std::byte>& bytes) {
   return std::make_shared<weights::TensorSource>(weights::make_source(
-      leaf.name, leaf.type.dtype, leaf.type.shape(), base::memory_source(guard.bytes), 0));
+      leaf.name, leaf.type.dtype, leaf.type.shape(), base::memory_source(bytes), 0));
 }
 
 }  // namespace
@@ -63,8 +63,9 @@ Engine::Impl::Impl(plan::PlanFile plan_file, std::shared_ptr<kernel::Backend> on
   for (const ir::Guard& guard : program.guards) {
     const size_t leaf = leaf_named(guard.weight);
     leaves[leaf].guard = &guard;
-    if (!original[leaf]) original[leaf] = guard_source(leaves[leaf].leaf, guard);
+    if (!original[leaf]) original[leaf] = source_of_bytes(leaves[leaf].leaf, guard.bytes);
   }
+  add_inline_constants();
   slot_values = lowered.main.graph.leaves();
   for (const lower::SlotProgram& slot : lowered.slots) {
     std::vector<size_t>& feeds = slot_leaves.emplace_back();
@@ -72,6 +73,24 @@ Engine::Impl::Impl(plan::PlanFile plan_file, std::shared_ptr<kernel::Backend> on
       feeds.push_back(leaf_named(name));
       leaves[feeds.back()].slots.push_back(slot_leaves.size() - 1);
     }
+  }
+}
+
+void Engine::Impl::add_inline_constants() {
+  const ir::Graph& graph = file.plan.program.weights;
+  for (const ir::ValueId id : graph.leaves()) {
+    const ir::GraphValue& value = graph.value(id);
+    if (!value.bytes) continue;
+    const auto [at, fresh] = leaf_index.emplace(value.name, leaves.size());
+    if (fresh) {
+      leaves.push_back({.leaf = {.name = value.name,
+                                 .type = value.value.type,
+                                 .refittable = false,
+                                 .reason = "made while building"}});
+      original.emplace_back();
+    }
+    Source& source = original[at->second];
+    if (!source) source = source_of_bytes(leaves[at->second].leaf, *value.bytes);
   }
 }
 
@@ -141,8 +160,7 @@ std::vector<WeightInfo> Engine::weights() const {
 
 std::vector<ConstantInfo> Engine::constants() const {
   std::vector<ConstantInfo> infos;
-  for (const LeafState& state : impl_->leaves) {
-    const ir::Leaf& leaf = state.leaf;
+  for (const ir::Leaf& leaf : impl_->file.plan.program.leaves) {
     if (!leaf.refittable)
       infos.push_back({leaf.name, leaf.type.dtype, leaf.type.shape(), leaf.reason});
   }
@@ -183,7 +201,7 @@ uint64_t Engine::version() const {
 WeightSet Engine::current() const { return WeightSet(impl_->current()); }
 
 void Engine::publish(const WeightSet& set) {
-  if (!set || set.data()->engine != impl_.get()) {
+  if (!set || set.data()->ledger != impl_->ledger) {
     base::fail(ErrorCode::invalid_input, "publish: the weight set is {}",
                set ? "another engine's" : "empty");
   }

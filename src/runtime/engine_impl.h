@@ -84,7 +84,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   runtime::EngineOptions options;
   plan::PlanFile file;  ///< program, records; its sources are those of reset()
   lower::Lowered lowered;
-  std::vector<runtime::LeafState> leaves;  ///< as in Program::leaves
+  std::vector<runtime::LeafState> leaves;  ///< as in Program::leaves, then constants of passes
   std::map<std::string, size_t, std::less<>> leaf_index;
   std::vector<ir::ValueId> slot_values;          ///< by slot: its value in lowered.main
   std::vector<std::vector<size_t>> slot_leaves;  ///< by slot: indices of its leaves
@@ -131,6 +131,10 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   void save(base::FileWriter& writer_of_file, const SaveOptions& save_options);
 
  private:
+  /// Constants whose bytes stand in the weights graph; those that passes made have no row in the
+  /// leaf table.
+  void add_inline_constants();
+
   DataPtr current_;
   DataPtr
       lost_;  ///< the set whose memory a failed in-place refit spoilt: its sources are still good

@@ -7,6 +7,7 @@
 #include "base/convert.h"
 #include "base/error.h"
 #include "base/thread_pool.h"
+#include "runtime/queue_guard.h"
 
 namespace tenon::runtime {
 namespace {
@@ -93,6 +94,7 @@ void SlotEvaluator::read(const LeafBytes& leaf, void* target, RefitStats& stats,
     read_leaf(leaf, bounce_.data(), stats, stop);
     there = bounce_.data();
   }
+  const QueueGuard queued(backend_, *queue_);
   if (bytes > 0) backend_.copy(*queue_, target, there, bytes, kernel::CopyKind::to_device);
   backend_.synchronize(*queue_);
 }
@@ -127,6 +129,7 @@ void SlotEvaluator::evaluate(const lower::SlotProgram& slot, std::span<const Lea
   const kernel::Memory arena = pool_.allocate(signature.arena_bytes);
   kernel::RunState state;
   state.threads = backend_.target().threads;
+  const QueueGuard queued(backend_, *queue_);
   {
     const base::FloatMode mode;
     lower::run_steps(slot.executable, signature, backend_, *queue_, arena.get(), buffers, state);

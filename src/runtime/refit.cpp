@@ -7,84 +7,13 @@
 #include "base/log.h"
 #include "runtime/engine_impl.h"
 #include "runtime/evaluate.h"
+#include "runtime/leaf_reader.h"
 
 namespace tenon::runtime {
 namespace {
 
 using Impl = Engine::Impl;
 using Data = WeightSet::Data;
-
-// Where the leaves of one refit are read from: what was given, else what the engine has.
-class Reader {
- public:
-  Reader(const Impl& engine, const Accepted& accepted, const std::vector<Source>& kept)
-      : engine_(engine), accepted_(accepted), kept_(kept) {}
-
-  LeafBytes leaf(size_t index) const {
-    const ir::Leaf& leaf = engine_.leaves[index].leaf;
-    LeafBytes bytes{.name = leaf.name, .dtype = leaf.type.dtype};
-    const Given* given = accepted_.by_leaf[index];
-    if (given && given->kind == Given::Kind::borrow) {
-      bytes.view = &given->view;
-    } else {
-      bytes.source = given ? given->source.get() : kept_[index].get();
-    }
-    return bytes;
-  }
-
-  std::vector<LeafBytes> leaves_of(size_t slot) const {
-    std::vector<LeafBytes> leaves;
-    for (const size_t index : engine_.slot_leaves[slot]) leaves.push_back(leaf(index));
-    return leaves;
-  }
-
-  /// Throws RefitError naming every weight whose file is not what it was.
-  void check_unchanged(std::span<const size_t> slots) const {
-    std::map<const base::ByteSource*, std::string> seen;  // what is wrong with it, or ""
-    std::map<std::string, std::string> problems;
-    for (const size_t slot : slots) {
-      for (const LeafBytes& bytes : leaves_of(slot)) {
-        if (!bytes.source) continue;
-        const base::ByteSource* file = bytes.source->bytes.get();
-        const auto [entry, fresh] = seen.try_emplace(file);
-        if (fresh) entry->second = what_changed(*file);
-        if (!entry->second.empty()) {
-          problems.emplace(bytes.name, fmt::format("weights: \"{}\" must be supplied again: {}",
-                                                   bytes.name, entry->second));
-        }
-      }
-    }
-    if (problems.empty()) return;
-    std::vector<std::string> sentences;
-    for (auto& [name, sentence] : problems) sentences.push_back(std::move(sentence));
-    throw RefitError(std::move(sentences));
-  }
-
- private:
-  static std::string what_changed(const base::ByteSource& file) {
-    try {
-      file.check_unchanged();
-      return {};
-    } catch (const Error& error) {
-      return error.what();
-    }
-  }
-
-  const Impl& engine_;
-  const Accepted& accepted_;
-  const std::vector<Source>& kept_;
-};
-
-std::vector<size_t> touched_slots(const Impl& engine, const Accepted& accepted, bool all) {
-  std::vector<size_t> slots;
-  for (size_t slot = 0; slot < engine.slot_leaves.size(); ++slot) {
-    const auto& feeds = engine.slot_leaves[slot];
-    const bool touched = std::any_of(
-        feeds.begin(), feeds.end(), [&](size_t leaf) { return accepted.by_leaf[leaf] != nullptr; });
-    if (all || touched) slots.push_back(slot);
-  }
-  return slots;
-}
 
 // Kernels read slots at full speed only from here on.
 constexpr uintptr_t slot_alignment = 64;
@@ -135,12 +64,6 @@ std::vector<Source> next_sources(Impl& engine, const Accepted& accepted,
   return sources;
 }
 
-std::vector<Source> sources_now(const Impl& engine) {
-  std::vector<Source> sources(engine.leaves.size());
-  for (size_t index = 0; index < sources.size(); ++index) sources[index] = engine.source_of(index);
-  return sources;
-}
-
 // Waits until runs keep at most `sets - 2` replaced sets alive, whose buffers can then be used
 // again.
 void wait_for_buffers(SetLedger& ledger, int sets, const std::stop_token& stop) {
@@ -161,13 +84,12 @@ Engine::Impl::DataPtr Engine::Impl::prepare(const Accepted& accepted, RefitStats
                                             const std::stop_token& stop) {
   const DataPtr old = current();
   const std::vector<Source> kept = sources_now(*this);
-  const Reader reader(*this, accepted, kept);
+  const LeafReader reader(*this, accepted, kept);
   const std::vector<size_t> slots = touched_slots(*this, accepted, old == nullptr);
   reader.check_unchanged(slots);
   wait_for_buffers(*ledger, options.sets, stop);
 
   auto next = std::make_shared<Data>();
-  next->engine = this;
   next->slots = old ? old->slots : std::vector<Slot>(lowered.slots.size());
   std::vector<size_t> sizes;
   for (const size_t slot : slots) sizes.push_back(lowered.slots[slot].type.bytes());
@@ -197,12 +119,12 @@ Engine::Impl::DataPtr Engine::Impl::prepare(const Accepted& accepted, RefitStats
 }
 
 void Engine::Impl::publish(DataPtr next) {
-  DataPtr old;
+  DataPtr old, lost;  // they may be the last owners, whose end takes the ledger's mutex
   const std::lock_guard lock(ledger->mutex);
   {
     const std::lock_guard swap(state);
     old = std::exchange(current_, std::move(next));
-    lost_.reset();
+    lost = std::exchange(lost_, nullptr);
   }
   std::erase(ledger->retired, current_.get());  // a set may be published again
   if (old && old != current_) ledger->retired.push_back(old.get());
@@ -212,11 +134,10 @@ void Engine::Impl::write_in_place(const Accepted& accepted, RefitStats& stats,
                                   const std::stop_token& stop) {
   const DataPtr old = current();
   const std::vector<Source> kept = sources_now(*this);
-  const Reader reader(*this, accepted, kept);
+  const LeafReader reader(*this, accepted, kept);
   const std::vector<size_t> slots = touched_slots(*this, accepted, false);
   reader.check_unchanged(slots);
   auto next = std::make_shared<Data>();
-  next->engine = this;
   next->slots = old->slots;
   next->sources = next_sources(*this, accepted, kept, *next);
   base::throw_if_stopped(stop);
@@ -247,7 +168,7 @@ void Engine::Impl::restore(std::span<const size_t> slots) noexcept {
     Accepted nothing;
     nothing.by_leaf.resize(leaves.size());
     const std::vector<Source> kept = sources_now(*this);
-    const Reader reader(*this, nothing, kept);
+    const LeafReader reader(*this, nothing, kept);
     reader.check_unchanged(slots);
     SlotEvaluator evaluator(*backend, *pool);
     RefitStats unused;

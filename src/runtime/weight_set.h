@@ -30,11 +30,10 @@ namespace tenon {
 /// Immutable once published; shared by handles and runs.
 struct WeightSet::Data {
   uint64_t version = 0;
-  const void* engine = nullptr;          ///< identity of the engine it was made by
-  std::vector<runtime::Slot> slots;      ///< as in lower::Lowered::slots
-  std::vector<runtime::Source> sources;  ///< by leaf; null where unknown
-  std::shared_ptr<runtime::SetLedger> ledger;
-  std::atomic<int> handles{0};  ///< WeightSet objects outside of the runtime
+  std::vector<runtime::Slot> slots;            ///< as in lower::Lowered::slots
+  std::vector<runtime::Source> sources;        ///< by leaf; null where unknown
+  std::shared_ptr<runtime::SetLedger> ledger;  ///< its engine's, and so what tells whose set it is
+  std::atomic<int> handles{0};                 ///< WeightSet objects outside of the runtime
 
   Data() = default;
   Data(const Data&) = delete;
