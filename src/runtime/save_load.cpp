@@ -39,14 +39,15 @@ void Engine::Impl::save(base::FileWriter& writer_of_file, const SaveOptions& sav
     const ir::Leaf& info = leaves[leaf].leaf;
     const Source source = source_of(leaf);
     if (info.refittable && !source) {
-      if (options.sources == Sources::drop || !save_options.strip) {
-        base::fail(ErrorCode::not_ready, "save: the engine {} weight {}; {}",
-                   options.sources == Sources::drop ? "dropped its source of" : "has no",
-                   base::quoted(info.name),
-                   options.sources == Sources::drop ? "load it with sources=\"keep\""
-                                                    : "refit it first, or save stripped");
+      if (!save_options.strip) {
+        base::fail(
+            ErrorCode::not_ready, "save: the engine {} weight {}; {}, or save stripped",
+            options.sources == Sources::drop ? "dropped its source of" : "has no",
+            base::quoted(info.name),
+            options.sources == Sources::drop ? "load it with sources=\"keep\"" : "refit it first");
       }
-      out.digests.emplace(info.name, leaves[leaf].digest);
+      // What was dropped has a known digest only if no refit can have changed it.
+      if (versions == 0 || file.identical) out.digests.emplace(info.name, leaves[leaf].digest);
       continue;
     }
     if (source) out.sources.emplace(info.name, *source);
