@@ -31,18 +31,18 @@ inline constexpr size_t inline_constant_bytes = 1024;
 
 struct GraphValue {
   Origin origin = Origin::node;
-  std::string name;        ///< of an input or leaf; for a node's output the model's name of it, or ""
+  std::string name;  ///< of an input or leaf; for a node's output the model's name of it, or ""
   Value value;
-  ConstantBytes bytes;     ///< of a constant, if small
-  int node = -1;           ///< producer, for origin node
-  int output = 0;          ///< which of its outputs
+  ConstantBytes bytes;  ///< of a constant, if small
+  int node = -1;        ///< producer, for origin node
+  int output = 0;       ///< which of its outputs
 };
 
 struct Node {
   Op op;
-  std::vector<ValueId> inputs;   ///< `absent` where an optional operand is missing
+  std::vector<ValueId> inputs;  ///< `absent` where an optional operand is missing
   std::vector<ValueId> outputs;
-  std::string name;              ///< the model's name of the node, or ""
+  std::string name;  ///< the model's name of the node, or ""
 
   template <class T>
   const T* as() const noexcept {
@@ -55,12 +55,13 @@ struct Output {
   ValueId value = absent;
 };
 
-/// An immutable program over tensors: nodes are sorted, nothing dangles, every value is defined before it is used.
+/// An immutable program over tensors: nodes are sorted, nothing dangles, every value is defined
+/// before it is used.
 class Graph {
  public:
   const std::vector<GraphValue>& values() const { return values_; }
   const std::vector<Node>& nodes() const { return nodes_; }
-  const std::vector<ValueId>& inputs() const { return inputs_; }    ///< origin input, in order
+  const std::vector<ValueId>& inputs() const { return inputs_; }  ///< origin input, in order
   const std::vector<Output>& outputs() const { return outputs_; }
   const std::vector<Constraint>& constraints() const { return constraints_; }
 
@@ -80,9 +81,10 @@ class Graph {
   std::vector<Constraint> constraints_;
 };
 
-/// Makes a graph, node by node. Types are inferred as nodes are added; a node that does not fit throws BuildError
-/// naming it. Leaves of the same name are one value. In a rewrite it also answers questions about the source graph.
-/// References and pointers that it hands out hold until the next value or node is added.
+/// Makes a graph, node by node. Types are inferred as nodes are added; a node that does not fit
+/// throws BuildError naming it. Leaves of the same name are one value. In a rewrite it also answers
+/// questions about the source graph. References and pointers that it hands out hold until the next
+/// value or node is added.
 class GraphBuilder {
  public:
   GraphBuilder() = default;
@@ -96,24 +98,29 @@ class GraphBuilder {
   ValueId constant(DType dtype, const Shape& shape, base::Bytes bytes);
   /// A node with one output.
   ValueId add(Op op, std::vector<ValueId> inputs, std::string name = {});
-  std::vector<ValueId> add_node(Op op, std::vector<ValueId> inputs, int outputs, std::string name = {});
+  std::vector<ValueId> add_node(Op op, std::vector<ValueId> inputs, int outputs,
+                                std::string name = {});
   void output(std::string name, ValueId value);
   /// Gives a node's output the model's name of it.
   void name_value(ValueId id, std::string name);
-  /// Lowering only: another layout for a node's output, or the packed form of a slot, whatever infer() says of plain ones.
-  void set_type(ValueId id, ValueType type) { graph_.values_[static_cast<size_t>(id)].value.type = std::move(type); }
+  /// Lowering only: another layout for a node's output, or the packed form of a slot, whatever
+  /// infer() says of plain ones.
+  void set_type(ValueId id, ValueType type) {
+    graph_.values_[static_cast<size_t>(id)].value.type = std::move(type);
+  }
 
   const GraphValue& value(ValueId id) const { return graph_.value(id); }
   const ValueType& type(ValueId id) const { return graph_.type(id); }
   const Dims& dims(ValueId id) const { return *type(id).dims; }
   const Node* producer(ValueId id) const;
-  /// Exactly one use in the source graph of the rewrite, outputs included (sums over source values that became `id`).
+  /// Exactly one use in the source graph of the rewrite, outputs included (sums over source values
+  /// that became `id`).
   bool single_use(ValueId id) const;
   /// True when the value depends on weights and constants only.
   bool only_leaves(ValueId id) const;
 
-  /// Removes nodes that nothing needs and numbers the rest densely: inputs, leaves in order of first use, nodes in order.
-  /// Leaves that nothing uses vanish; inputs stay.
+  /// Removes nodes that nothing needs and numbers the rest densely: inputs, leaves in order of
+  /// first use, nodes in order. Leaves that nothing uses vanish; inputs stay.
   Graph finish();
 
  private:
@@ -122,7 +129,8 @@ class GraphBuilder {
   std::vector<int> source_uses_;  // by value of graph_: uses of the source values that became it
   std::vector<bool> only_leaves_;
   std::map<std::string, ValueId> leaf_ids_;
-  std::vector<std::vector<Constraint>> node_constraints_;  // by node: those of dead nodes are dropped
+  std::vector<std::vector<Constraint>>
+      node_constraints_;  // by node: those of dead nodes are dropped
   size_t next_unnamed_ = 0;
 
   ValueId add_value(GraphValue value, bool only_leaves);
@@ -130,7 +138,8 @@ class GraphBuilder {
   ValueId add_leaf(Origin origin, const std::string& name, ValueType type, ConstantBytes bytes);
   std::vector<const Value*> operands(const Op& op, std::span<const ValueId> inputs,
                                      const std::string& where) const;
-  std::string describe(const Op& op, std::span<const ValueId> inputs, const std::string& name) const;
+  std::string describe(const Op& op, std::span<const ValueId> inputs,
+                       const std::string& name) const;
 };
 
 }  // namespace tenon::ir

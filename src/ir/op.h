@@ -1,4 +1,5 @@
-// An op is one struct of a closed list, behind an immutable pointer and a table made from its fields().
+// An op is one struct of a closed list, behind an immutable pointer and a table made from its
+// fields().
 #pragma once
 
 #include <concepts>
@@ -18,29 +19,33 @@ namespace tenon::ir {
 
 /// Facts about an op that hold for all its nodes.
 struct OpInfo {
-  std::string_view name;     ///< snake_case, as in the text form
+  std::string_view name;  ///< snake_case, as in the text form
   int min_inputs = 1;
-  int max_inputs = 1;        ///< -1: any number
+  int max_inputs = 1;  ///< -1: any number
   int max_outputs = 1;
-  bool pure = true;          ///< equal inputs give equal outputs, and nothing else happens
-  bool row_wise = false;     ///< row i of the output needs row i of the first input (and whole smaller operands)
-  bool enlarges = false;     ///< only repeats elements: it is not hoisted
-  uint32_t value_operands = 0;  ///< bit i: infer() reads operand i's elements, so leaves that reach it are frozen
-  uint32_t host_operands = 0;   ///< bit i: operand i must be in host memory when the op runs
+  bool pure = true;  ///< equal inputs give equal outputs, and nothing else happens
+  bool row_wise =
+      false;  ///< row i of the output needs row i of the first input (and whole smaller operands)
+  bool enlarges = false;  ///< only repeats elements: it is not hoisted
+  uint32_t value_operands =
+      0;  ///< bit i: infer() reads operand i's elements, so leaves that reach it are frozen
+  uint32_t host_operands = 0;  ///< bit i: operand i must be in host memory when the op runs
 };
 
-/// A named member of an op; fields() returns a tuple of them. An unnamed field ("") is printed bare in the text form.
+/// A named member of an op; fields() returns a tuple of them. An unnamed field ("") is printed bare
+/// in the text form.
 template <class Struct, class T>
 struct Field {
   std::string_view name;
-  T Struct::* member;
+  T Struct::*member;
 };
 template <class Struct, class T>
 Field(std::string_view, T Struct::*) -> Field<Struct, T>;  // clang 16 lacks aggregate CTAD
 
-/// A field's value by itself: what text form, hash and plan see. Enums, dtypes and layouts are strings.
-using FieldValue = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>, std::vector<double>,
-                                std::vector<std::string>, Dims, Expression>;
+/// A field's value by itself: what text form, hash and plan see. Enums, dtypes and layouts are
+/// strings.
+using FieldValue = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>,
+                                std::vector<double>, std::vector<std::string>, Dims, Expression>;
 using FieldList = std::vector<std::pair<std::string_view, FieldValue>>;
 
 class Op;
@@ -48,9 +53,10 @@ class Op;
 /// The functions of one op type, made in op_table.cpp.
 struct OpTable {
   const OpInfo& info;
-  FieldList (*fields)(const void* op);                       ///< all fields, in order
-  FieldList (*changed_fields)(const void* op);               ///< those that differ from the default
-  Op (*make)(const std::vector<std::pair<std::string, FieldValue>>& fields);  ///< throws bad_file: unknown field, wrong type
+  FieldList (*fields)(const void* op);          ///< all fields, in order
+  FieldList (*changed_fields)(const void* op);  ///< those that differ from the default
+  Op (*make)(const std::vector<std::pair<std::string, FieldValue>>&
+                 fields);  ///< throws bad_file: unknown field, wrong type
   std::vector<Value> (*infer)(const void* op, Infer& in);
   uint64_t (*hash)(const void* op);
   bool (*equal)(const void* a, const void* b);
@@ -88,7 +94,8 @@ class Op {
   const OpTable* table_;
 };
 
-/// The op of that name with these fields; throws bad_file for an unknown op or field. For text form and plans.
+/// The op of that name with these fields; throws bad_file for an unknown op or field. For text form
+/// and plans.
 Op make_op(std::string_view name, const std::vector<std::pair<std::string, FieldValue>>& fields);
 
 }  // namespace tenon::ir

@@ -20,7 +20,7 @@ namespace tenon::ir {
 template <class... Ops>
 struct TypeList {};
 
-using OpList = TypeList<AveragePool, BatchNorm, Cast, Concat, Conv, MatMul, MaxPool, Pointwise, Reduce, Reorder,
-                        Reshape, ShapeOf, Softmax, Transpose>;
+using OpList = TypeList<AveragePool, BatchNorm, Cast, Concat, Conv, MatMul, MaxPool, Pointwise,
+                        Reduce, Reorder, Reshape, ShapeOf, Softmax, Transpose>;
 
 }  // namespace tenon::ir

@@ -1,4 +1,5 @@
-// A network as it was imported, and the program that compiling makes of it: portable, without any target.
+// A network as it was imported, and the program that compiling makes of it: portable, without any
+// target.
 #pragma once
 
 #include <string>
@@ -12,27 +13,27 @@ namespace tenon::ir {
 /// One row of the leaf table: every named tensor of a model that is not an input.
 struct Leaf {
   std::string name;
-  ValueType type;             ///< static, plain
+  ValueType type;  ///< static, plain
   bool refittable = true;
-  std::string reason;         ///< why not, a sentence; "" for a refittable one
+  std::string reason;                     ///< why not, a sentence; "" for a refittable one
   std::vector<base::Consumer> consumers;  ///< in the file it came from
 };
 
 /// A rewrite used this weight's value: a refit must bring the same bits.
 struct Guard {
   std::string weight;
-  std::string pass;               ///< the pass to build without
-  std::vector<std::byte> bytes;   ///< the value, in the weight's dtype
+  std::string pass;              ///< the pass to build without
+  std::vector<std::byte> bytes;  ///< the value, in the weight's dtype
 };
 
 /// What an importer or a network builder makes: leaves are origin weight or constant.
 struct Network {
   Graph graph;
-  std::vector<Leaf> leaves;   ///< unique names, sorted
+  std::vector<Leaf> leaves;  ///< unique names, sorted
 };
 
-/// What compile() makes: after hoist. `main` has inputs and slots; `weights` has leaves and gives the slots under
-/// their names.
+/// What compile() makes: after hoist. `main` has inputs and slots; `weights` has leaves and gives
+/// the slots under their names.
 struct Program {
   Graph main;
   Graph weights;

@@ -5,8 +5,9 @@
 
 namespace tenon::ir {
 
-/// Throws BuildError("internal: …") naming the first broken rule: order, arity, single definition, unique names, types
-/// equal to what infer() says (dims and dtype; layouts are lowering's), origins, constants' sizes.
+/// Throws BuildError("internal: …") naming the first broken rule: order, arity, single definition,
+/// unique names, types equal to what infer() says (dims and dtype; layouts are lowering's),
+/// origins, constants' sizes.
 void verify(const Graph& graph);
 
 }  // namespace tenon::ir

@@ -8,8 +8,8 @@
 
 namespace tenon::kernel {
 
-/// Memory of a backend; freed with its last owner. The pointer is the backend's own: only a backend with
-/// host_memory() may be read through it.
+/// Memory of a backend; freed with its last owner. The pointer is the backend's own: only a backend
+/// with host_memory() may be read through it.
 using Memory = std::shared_ptr<void>;
 
 /// An ordered stream of copies and launches. Used by one thread at a time.
@@ -29,13 +29,14 @@ class Backend {
   virtual const Target& target() const = 0;
   /// True when backend pointers are host pointers, and work is done when submit() returns.
   virtual bool host_memory() const = 0;
-  /// At least 64-byte aligned, contents undefined. Large blocks are advised as huge pages. Throws std::bad_alloc.
+  /// At least 64-byte aligned, contents undefined. Large blocks are advised as huge pages. Throws
+  /// std::bad_alloc.
   virtual Memory allocate(size_t bytes) = 0;
   virtual std::unique_ptr<Queue> queue() = 0;
   /// In queue order; host memory must stay valid until synchronize().
   virtual void copy(Queue& queue, void* to, const void* from, size_t bytes, CopyKind kind) = 0;
-  /// Runs a kernel in queue order: the only function that does. The Launch is copied; its call, state and prepared
-  /// objects stay valid until synchronize().
+  /// Runs a kernel in queue order: the only function that does. The Launch is copied; its call,
+  /// state and prepared objects stay valid until synchronize().
   virtual void submit(Queue& queue, const Kernel& kernel, const Launch& launch) = 0;
   /// Waits until all that was queued is done.
   virtual void synchronize(Queue& queue) = 0;

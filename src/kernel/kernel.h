@@ -21,19 +21,22 @@ struct Operand {
   std::vector<int64_t> dims;  ///< logical
   ir::Layout layout;
   bool present = true;
-  bool weight = false;        ///< comes from the weights graph: it may be packed, and changes only by refit
+  bool weight =
+      false;  ///< comes from the weights graph: it may be packed, and changes only by refit
 
   int64_t elements() const;
-  size_t bytes() const;       ///< in its layout, padding included
+  size_t bytes() const;  ///< in its layout, padding included
 };
 
-/// One node at one signature of shapes: all that a kernel may know before it runs. Immutable while launches use it.
+/// One node at one signature of shapes: all that a kernel may know before it runs. Immutable while
+/// launches use it.
 struct Call {
   ir::Op op;
   std::vector<Operand> inputs, outputs;
   int tactic = 0;
   const Target* target = nullptr;
-  /// The operands as the kernel's pack() made them; the packed type stands in `inputs` too. Plain types, for pack().
+  /// The operands as the kernel's pack() made them; the packed type stands in `inputs` too. Plain
+  /// types, for pack().
   std::vector<Operand> plain_inputs;
 
   template <class T>
@@ -42,10 +45,12 @@ struct Call {
   }
 };
 
-/// Wished layouts, by operand; a list that is shorter than the operands, or empty, wishes plain for the rest.
+/// Wished layouts, by operand; a list that is shorter than the operands, or empty, wishes plain for
+/// the rest.
 struct Layouts {
   std::vector<ir::Layout> inputs, outputs;
-  /// Takes any layout, if all its operands of the outputs' rank have the same: they follow the first input.
+  /// Takes any layout, if all its operands of the outputs' rank have the same: they follow the
+  /// first input.
   bool follow = false;
 };
 
@@ -61,7 +66,8 @@ struct RunState {
   std::atomic<const char*> failure{nullptr};  ///< a sentence with static lifetime; the first wins
 };
 
-/// What run() gets: pointers in the backend's memory, inputs then outputs (null for absent ones). Flat and copyable.
+/// What run() gets: pointers in the backend's memory, inputs then outputs (null for absent ones).
+/// Flat and copyable.
 struct Launch {
   static constexpr size_t most_operands = 20;
 
@@ -79,7 +85,8 @@ struct Launch {
   T* output(size_t i) const noexcept {
     return static_cast<T*>(buffers[call->inputs.size() + i]);
   }
-  /// Reports a data error (an index out of range); the run throws it as InputError. `sentence` is a literal.
+  /// Reports a data error (an index out of range); the run throws it as InputError. `sentence` is a
+  /// literal.
   void fail(const char* sentence) const noexcept {
     const char* none = nullptr;
     state->failure.compare_exchange_strong(none, sentence);
@@ -88,17 +95,20 @@ struct Launch {
 
 /// One implementation of an op. Functions are pure but for run().
 struct Kernel {
-  std::string_view name;                                   ///< "cpu.conv.direct.avx3"
-  int version = 1;                                         ///< raised when results or packs change
-  const char* (*reject)(const Call&) = nullptr;            ///< the reason it cannot run, or nullptr. Lowering only.
-  Layouts (*layouts)(const Call&) = nullptr;               ///< null: plain
-  std::vector<Tactic> (*tactics)(const Call&) = nullptr;   ///< null: one, id 0. Ordered best guess first.
-  /// For weight operands: a graph from plain inputs named by operand number ("1") to packed outputs of the same
-  /// names. Null or an empty graph: operands stay plain.
+  std::string_view name;  ///< "cpu.conv.direct.avx3"
+  int version = 1;        ///< raised when results or packs change
+  const char* (*reject)(const Call&) =
+      nullptr;  ///< the reason it cannot run, or nullptr. Lowering only.
+  Layouts (*layouts)(const Call&) = nullptr;  ///< null: plain
+  std::vector<Tactic> (*tactics)(const Call&) =
+      nullptr;  ///< null: one, id 0. Ordered best guess first.
+  /// For weight operands: a graph from plain inputs named by operand number ("1") to packed outputs
+  /// of the same names. Null or an empty graph: operands stay plain.
   ir::Graph (*pack)(const Call&) = nullptr;
-  size_t (*scratch)(const Call&) = nullptr;                ///< bytes for one launch
-  std::shared_ptr<const void> (*prepare)(const Call&, Backend&) = nullptr;  ///< once per signature; may throw
-  void (*run)(const Launch&) noexcept = nullptr;           ///< no allocation
+  size_t (*scratch)(const Call&) = nullptr;  ///< bytes for one launch
+  std::shared_ptr<const void> (*prepare)(const Call&,
+                                         Backend&) = nullptr;  ///< once per signature; may throw
+  void (*run)(const Launch&) noexcept = nullptr;               ///< no allocation
 };
 
 /// The kernels of one op, best first, the reference last.

@@ -17,9 +17,11 @@ struct Refusal {
 /// Whether the kernel takes the call: nullptr or a sentence. A missing reject() accepts.
 const char* refusal(const Kernel& kernel, const Call& call);
 /// The first kernel that accepts; throws build naming the op and all refusals when there is none.
-const Kernel& first_kernel(const Backend& backend, const Call& call, std::vector<Refusal>* refusals = nullptr);
+const Kernel& first_kernel(const Backend& backend, const Call& call,
+                           std::vector<Refusal>* refusals = nullptr);
 /// The kernel of that name and version for the op, or nullptr.
-const Kernel* find_kernel(const Backend& backend, const ir::Op& op, std::string_view name, int version);
+const Kernel* find_kernel(const Backend& backend, const ir::Op& op, std::string_view name,
+                          int version);
 /// The kernel's tactics for a call; one nameless one where it has none.
 std::vector<Tactic> tactics_of(const Kernel& kernel, const Call& call);
 

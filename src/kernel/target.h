@@ -8,10 +8,11 @@ namespace tenon::kernel {
 
 /// What the choice of kernels may depend on. Two equal targets take the same record of choices.
 struct Target {
-  std::string backend;                ///< "cpu", "far"
-  std::string architecture;           ///< "x86_64"
-  std::vector<std::string> features;  ///< vector units from best to least, such as "avx3", "avx2"; empty: reference only
-  int threads = 1;                    ///< a note, not part of the key
+  std::string backend;       ///< "cpu", "far"
+  std::string architecture;  ///< "x86_64"
+  std::vector<std::string>
+      features;  ///< vector units from best to least, such as "avx3", "avx2"; empty: reference only
+  int threads = 1;  ///< a note, not part of the key
 
   bool has(std::string_view feature) const;
   /// "cpu/x86_64/avx3+avx2": the key of a record.
