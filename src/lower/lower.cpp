@@ -28,7 +28,8 @@ class Lowering {
         backend_(backend),
         options_(options),
         probes_(probe_points(program.main, options.ranges)),
-        cache_(options.tactics == Tactics::time ? cache_folder() : std::filesystem::path()) {
+        cache_(times() ? cache_folder() : std::filesystem::path()),
+        timer_(backend, cache_, options.stop) {
     for (const ir::Node& node : program.main.nodes()) {
       questions_.push_back(ask(program.main, node, probes_, backend));
     }
@@ -36,8 +37,9 @@ class Lowering {
   }
 
   Lowered run() && {
+    if (times()) measure();
     Built built = build(choose());
-    if (options_.tactics == Tactics::time) {
+    if (times()) {
       cache_.save();
       report(1);
     }
@@ -54,6 +56,8 @@ class Lowering {
   }
 
  private:
+  bool times() const { return options_.tactics == Tactics::time || options_.explain; }
+
   Built build(const Assignment& assignment) {
     assignment_ = assignment;
     return build_main(program_, backend_, probes_, questions_, assignment);
@@ -93,20 +97,22 @@ class Lowering {
     return assignment;
   }
 
+  void measure() {
+    for (size_t i = 0; i < questions_.size(); ++i) {
+      report(static_cast<double>(i) / static_cast<double>(questions_.size()));
+      seconds_[i] = timer_.measure(trials(questions_[i]));
+    }
+  }
+
   /// Two whole-graph assignments: the fastest kernels whatever their layouts, and the fastest plain
   /// ones; the least sum of kernels and reorders wins.
   Assignment fastest() {
-    Timer timer(backend_, cache_, options_.stop);
-    for (size_t i = 0; i < questions_.size(); ++i) {
-      report(static_cast<double>(i) / static_cast<double>(questions_.size()));
-      seconds_[i] = timer.measure(trials(questions_[i]));
-    }
     const Assignment any = pick([](const Question&, const Candidate&) { return true; });
     const Assignment plain = pick([](const Question& question, const Candidate& candidate) {
       return form_of(candidate, question.calls[0]).plain(question.calls[0]);
     });
     if (any == plain) return any;
-    return total(timer, plain) < total(timer, any) ? plain : any;
+    return total(plain) < total(any) ? plain : any;
   }
 
   static std::vector<Trial> trials(const Question& question) {
@@ -146,13 +152,13 @@ class Lowering {
     return static_cast<int>(indices[pick_fastest(allowed_seconds)]);
   }
 
-  double total(Timer& timer, const Assignment& assignment) {
+  double total(const Assignment& assignment) {
     const Built built = build(assignment);
     double sum = 0;
     for (const Step& step : built.main.steps) {
       const Trial trial{step.kernel,
                         call_of_step(built.main, step, probes_.points[0], backend_.target())};
-      sum += timer.measure({&trial, 1})[0];
+      sum += timer_.measure({&trial, 1})[0];
     }
     return sum;
   }
@@ -200,6 +206,7 @@ class Lowering {
   const Options& options_;
   Probes probes_;
   TacticCache cache_;
+  Timer timer_;
   std::vector<Question> questions_;
   std::vector<std::vector<double>>
       seconds_;  // by node and candidate; empty where nothing was timed

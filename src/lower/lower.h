@@ -54,7 +54,7 @@ struct Options {
   /// of `first` (and a line is logged).
   const plan::Record* record = nullptr;
   std::map<std::string, plan::SymbolRange> ranges;
-  std::vector<Explanation>* explain = nullptr;
+  std::vector<Explanation>* explain = nullptr;  ///< where given, kernels are timed in any case
   std::stop_token stop;
   base::Progress progress;
 };
