@@ -1,0 +1,139 @@
+// Decorators that fail, or stand still, where a test tells them to.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "base/byte_source.h"
+#include "base/error.h"
+#include "base/file_writer.h"
+#include "kernel/backend.h"
+
+namespace tenon::runtime::testing {
+
+/// Counts calls and throws at the chosen one, or from it on. Thread-safe.
+class Fault {
+ public:
+  void arm(int call, bool for_ever = false) {
+    const std::lock_guard lock(mutex_);
+    left_ = call;
+    for_ever_ = for_ever;
+  }
+  void disarm() { arm(0); }
+  /// Throws io at the armed call.
+  void pass(const char* what) {
+    const std::lock_guard lock(mutex_);
+    if (left_ == 0 || --left_ > 0) return;
+    if (for_ever_) left_ = 1;
+    base::fail(ErrorCode::io, "{} fails as the test wants", what);
+  }
+
+ private:
+  std::mutex mutex_;
+  int left_ = 0;
+  bool for_ever_ = false;
+};
+
+/// Another backend whose calls can fail and whose kernels can be held up.
+class FailingBackend final : public kernel::Backend {
+ public:
+  explicit FailingBackend(std::shared_ptr<kernel::Backend> inner) : inner_(std::move(inner)) {}
+
+  Fault allocations, copies, launches;
+
+  /// The calling thread's next kernel waits for release().
+  void hold_this_thread() {
+    const std::lock_guard lock(mutex_);
+    to_hold_.insert(std::this_thread::get_id());
+  }
+  void wait_until_held(int threads) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return held_ == threads; });
+  }
+  void release() {
+    const std::lock_guard lock(mutex_);
+    to_hold_.clear();
+    changed_.notify_all();
+  }
+
+  std::string_view name() const override { return inner_->name(); }
+  const kernel::Target& target() const override { return inner_->target(); }
+  bool host_memory() const override { return inner_->host_memory(); }
+  kernel::Memory allocate(size_t bytes) override {
+    allocations.pass("allocate");
+    return inner_->allocate(bytes);
+  }
+  std::unique_ptr<kernel::Queue> queue() override { return inner_->queue(); }
+  void copy(kernel::Queue& queue, void* to, const void* from, size_t bytes,
+            kernel::CopyKind kind) override {
+    copies.pass("copy");
+    inner_->copy(queue, to, from, bytes, kind);
+  }
+  void submit(kernel::Queue& queue, const kernel::Kernel& kernel,
+              const kernel::Launch& launch) override {
+    launches.pass("submit");
+    stand_still();
+    inner_->submit(queue, kernel, launch);
+  }
+  void synchronize(kernel::Queue& queue) override { inner_->synchronize(queue); }
+  double time(kernel::Queue& queue) override { return inner_->time(queue); }
+  kernel::Kernels kernels(const ir::Op& op) const override { return inner_->kernels(op); }
+
+ private:
+  void stand_still() {
+    std::unique_lock lock(mutex_);
+    const auto released = [&] { return !to_hold_.contains(std::this_thread::get_id()); };
+    if (released()) return;
+    ++held_;
+    changed_.notify_all();
+    changed_.wait(lock, released);
+    --held_;
+  }
+
+  std::shared_ptr<kernel::Backend> inner_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::set<std::thread::id> to_hold_;
+  int held_ = 0;
+};
+
+/// Bytes behind reads that can fail; not memory, so that they are read.
+class FailingSource final : public base::ByteSource {
+ public:
+  FailingSource(std::shared_ptr<const base::ByteSource> inner, Fault& reads)
+      : inner_(std::move(inner)), reads_(reads) {}
+  uint64_t size() const override { return inner_->size(); }
+  void read(uint64_t offset, std::span<std::byte> out) const override {
+    reads_.pass("read");
+    inner_->read(offset, out);
+  }
+  void check_unchanged() const override { inner_->check_unchanged(); }
+  std::string name() const override { return "failing source"; }
+
+ private:
+  std::shared_ptr<const base::ByteSource> inner_;
+  Fault& reads_;
+};
+
+/// A file whose writes or commit can fail.
+class FailingWriter final : public base::FileWriter {
+ public:
+  FailingWriter(std::unique_ptr<base::FileWriter> inner, Fault& calls)
+      : inner_(std::move(inner)), calls_(calls) {}
+  void write(base::Bytes bytes) override {
+    calls_.pass("write");
+    inner_->write(bytes);
+  }
+  void commit() override {
+    calls_.pass("commit");
+    inner_->commit();
+  }
+
+ private:
+  std::unique_ptr<base::FileWriter> inner_;
+  Fault& calls_;
+};
+
+}  // namespace tenon::runtime::testing

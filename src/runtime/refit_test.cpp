@@ -1,0 +1,502 @@
+// What a refit takes and refuses, what a refitter remembers, and where weights' bytes may come
+// from.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+#include <limits>
+
+#include "base/float16.h"
+#include "runtime/test_engine.h"
+#include "weights/safetensors.h"
+
+namespace tenon::runtime::testing {
+namespace {
+
+using ::testing::Test;
+using Problems = std::vector<std::string>;
+using Views = std::map<std::string, TensorView>;
+
+constexpr int64_t kSize = 4;
+constexpr float kArea = kSize * kSize;
+
+Engine product_engine(const EngineOptions& options = {}) {
+  return engine_of(plan_file_of(product_program(kSize), product_weights(kSize, 1, 1, 1)), options);
+}
+
+float run(const Engine& engine) { return run_product(engine, kSize); }
+
+void write_weights(const std::filesystem::path& path, const Arrays& arrays) {
+  std::vector<weights::OutTensor> tensors;
+  for (const auto& [name, tensor] : arrays) tensors.push_back({name, source_over(tensor)});
+  const auto writer = base::atomic_file_writer(path);
+  weights::write_safetensors(*writer, tensors, {});
+}
+
+std::vector<float> floats_of(const Tensor& tensor) {
+  return {tensor.as<float>().begin(), tensor.as<float>().end()};
+}
+
+/// y = x * w + k * e: a frozen leaf, a guarded one, and one that is used by nothing.
+class Check : public Test {
+ protected:
+  static constexpr float one[2] = {1, 1}, two[2] = {2, 2}, three[2] = {3, 3};
+
+  Check() {
+    ir::Program program = program_of(R"(graph (x: f32[2]) {
+                                          %1 = pointwise(%x, @"0": f32[2], @"1": f32[2]) {add(mul(a, b), c)}
+                                        } -> (y = %1))",
+                                     R"(graph () {
+                                          %1 = pointwise(const "frozen": f32[2], "layer.bias": f32[2]) {mul(a, b)}
+                                        } -> ("0" = "layer.weight": f32[2], "1" = %1))");
+    program.leaves.insert(program.leaves.begin(),
+                          {.name = "exponent", .type = {DType::f32, ir::Dims{}}});
+    const auto bytes = std::as_bytes(std::span(two, 1));
+    program.guards.push_back({"exponent", "power", {bytes.begin(), bytes.end()}});
+    for (ir::Leaf& leaf : program.leaves) {
+      if (leaf.name == "layer.weight") leaf.consumers = {{"Mul", 1}};
+    }
+    file = plan_file_of(program, {{"frozen", full({2}, 1)},
+                                  {"layer.weight", full({2}, 1)},
+                                  {"layer.bias", full({2}, 1)},
+                                  {"exponent", full({}, 2)}});
+    engine = std::make_unique<Engine>(engine_of(file));
+  }
+
+  Problems refused(const Views& weights, bool strict = false) {
+    const uint64_t version = engine->version();
+    Problems problems = problems_of([&] { engine->refit(weights, strict); });
+    EXPECT_EQ(engine->version(), version);
+    return problems;
+  }
+
+  plan::PlanFile file;
+  std::unique_ptr<Engine> engine;
+  TensorView ones{one, DType::f32, {2}}, twos{two, DType::f32, {2}}, scalar{two, DType::f32, {}};
+};
+
+TEST_F(Check, names_the_nearest_weight) {
+  EXPECT_EQ(
+      refused({{"layer.weigth", ones}}),
+      Problems{R"(weights: "layer.weigth" is not in this engine; the nearest is "layer.weight")"});
+}
+
+TEST_F(Check, tells_both_shapes) {
+  EXPECT_EQ(refused({{"layer.weight", {one, DType::f32, {1, 2}}}}),
+            Problems{R"(weights: "layer.weight" has shape [1, 2], the engine's has [2])"});
+}
+
+TEST_F(Check, tells_both_dtypes) {
+  EXPECT_EQ(refused({{"layer.weight", {one, DType::i32, {2}}}}),
+            Problems{R"(weights: "layer.weight" is i32, the engine's is f32; convert it first)"});
+}
+
+TEST_F(Check, refuses_views_that_cannot_be_read) {
+  const Problems no_data = refused({{"layer.weight", {nullptr, DType::f32, {2}}}});
+  ASSERT_EQ(no_data.size(), 1u);
+  EXPECT_NE(no_data[0].find("has no data"), std::string::npos);
+  EXPECT_EQ(refused({{"layer.weight", {one, DType::f32, {2}, {1, 1}}}}).size(), 1u);
+  Refitter refitter(*engine);
+  EXPECT_THROW(refitter.set("layer.weight", {nullptr, DType::f32, {2}}), Error);
+  EXPECT_THROW(refitter.set("layer.weight", {one, DType::f32, {2}, {1, 1}}), Error);
+  EXPECT_THROW(refitter.set("layer.weight", {one, DType::f32, {-2}}), Error);
+}
+
+TEST_F(Check, refuses_shapes_beyond_all_memory) {
+  const int64_t huge = int64_t{1} << 40;
+  EXPECT_EQ(refused({{"layer.weight", {one, DType::f32, {huge}}}}).size(), 1u);
+  EXPECT_EQ(refused({{"layer.weight", {one, DType::f32, {huge, huge}}}}).size(), 1u);
+  EXPECT_EQ(refused({{"layer.weight", {one, DType::f32, {-1}}}}).size(), 1u);
+}
+
+TEST_F(Check, lists_all_problems_at_once) {
+  const Problems problems = refused({{"layer.weight", {one, DType::f32, {1}}},
+                                     {"layer.bias", {one, DType::u8, {2}}},
+                                     {"nothing like it", {three, DType::f32, {2}}},
+                                     {"frozen", twos},
+                                     {"exponent", {one, DType::f32, {}}}});
+  EXPECT_EQ(problems.size(), 5u);
+}
+
+TEST_F(Check, frozen_weight_may_come_with_its_own_value) {
+  const RefitReport report = engine->refit(Views{{"frozen", ones}, {"layer.weight", twos}});
+  EXPECT_EQ(report.changed, std::vector<std::string>{"layer.weight"});
+  EXPECT_EQ(report.ignored,
+            std::vector<std::string>{R"("frozen": frozen, and has the same value)"});
+  EXPECT_EQ(
+      refused({{"frozen", twos}}),
+      Problems{
+          R"(weights: "frozen" is frozen: a constant of the model; build with refit=… naming it to change it)"});
+}
+
+TEST_F(Check, guarded_weight_must_keep_its_bits) {
+  EXPECT_NO_THROW(engine->refit(Views{{"exponent", scalar}}));
+  EXPECT_EQ(
+      refused({{"exponent", {one, DType::f32, {}}}}),
+      Problems{"weights: \"exponent\" has another value than the build used in pass \"power\"; "
+               "build with without={\"power\"} to refit it"});
+}
+
+TEST_F(Check, integers_and_bools_that_are_unknown_are_ignored_unless_strict) {
+  const Views weights = {{"layer.num_batches_tracked", {one, DType::i64, {}}},
+                         {"mask", {one, DType::bool_, {2}}}};
+  EXPECT_EQ(engine->refit(weights).ignored.size(), 2u);
+  EXPECT_EQ(refused(weights, true).size(), 2u);
+}
+
+TEST_F(Check, second_name_of_a_known_weight_is_ignored_unless_strict) {
+  const Views weights = {{"layer.weight", twos}, {"tied.weight", twos}};
+  const RefitReport report = engine->refit(weights);
+  EXPECT_EQ(report.changed, std::vector<std::string>{"layer.weight"});
+  EXPECT_EQ(report.ignored,
+            std::vector<std::string>{
+                R"("tied.weight": not in this engine; shares its storage with "layer.weight")"});
+  EXPECT_EQ(refused(weights, true).size(), 1u);
+}
+
+TEST_F(Check, weight_of_another_consumer_is_refused) {
+  const Tensor value = full({2}, 3);
+  const auto given = [&](const base::Consumer& consumer) {
+    return GivenWeights{{"layer.weight",
+                         {.kind = Given::Kind::file,
+                          .source = std::make_shared<weights::TensorSource>(source_over(value)),
+                          .file = "other.onnx",
+                          .consumers = {consumer}}}};
+  };
+  const Problems problems = problems_of([&] {
+    engine->impl()->commit(given({"Gemm", 2}), false, {});
+  });
+  ASSERT_EQ(problems.size(), 1u);
+  EXPECT_NE(problems[0].find("feeds Gemm (operand 2) in \"other.onnx\", and Mul (operand 1)"),
+            std::string::npos)
+      << problems[0];
+  EXPECT_NO_THROW(engine->impl()->commit(given({"Mul", 1}), false, {}));
+}
+
+TEST_F(Check, identical_plan_takes_its_own_weights_only) {
+  const Folder folder;
+  engine->save(folder / "filled.plan", {.identical = true});
+  engine->save(folder / "stripped.plan", {.strip = true, .identical = true});
+  for (const char* name : {"filled.plan", "stripped.plan"}) {
+    engine = std::make_unique<Engine>(Engine::load(folder / name));
+    const Problems problems = refused({{"layer.weight", twos}, {"layer.bias", ones}});
+    ASSERT_EQ(problems.size(), 1u);
+    EXPECT_NE(problems[0].find("\"layer.weight\" differs"), std::string::npos) << problems[0];
+    EXPECT_NO_THROW(engine->refit(Views{{"layer.weight", ones}, {"layer.bias", ones}}));
+    engine->save(folder / "again.plan", {.strip = true});
+    engine = std::make_unique<Engine>(Engine::load(folder / "again.plan"));
+    EXPECT_EQ(refused({{"layer.weight", twos}, {"layer.bias", ones}}).size(), 1u) << "for ever";
+  }
+}
+
+TEST_F(Check, constants_and_weights_stand_in_their_tables) {
+  ASSERT_EQ(engine->constants().size(), 1u);
+  EXPECT_EQ(engine->constants()[0].name, "frozen");
+  const std::vector<WeightInfo> weights = engine->weights();
+  ASSERT_EQ(weights.size(), 3u);
+  EXPECT_EQ(weights[0].name, "exponent");
+  EXPECT_TRUE(weights[0].guarded);
+  EXPECT_TRUE(weights[0].slots.empty());
+  EXPECT_EQ(weights[1].slots, std::vector<std::string>{"1"});
+  EXPECT_EQ(weights[2].kernels.size(), 1u);
+  EXPECT_EQ(floats_of(engine->read_weight("exponent")), std::vector<float>{2});
+}
+
+TEST_F(Check, weights_without_bytes_are_missing_until_given) {
+  file.sources.erase("layer.bias");
+  Engine unfinished = engine_of(file);
+  EXPECT_FALSE(unfinished.ready());
+  EXPECT_EQ(Refitter(unfinished).missing(), std::vector<std::string>{"layer.bias"});
+  EXPECT_EQ(problems_of([&] {
+              unfinished.refit(Views{{"layer.weight", twos}});
+            }),
+            Problems{R"(weights: "layer.bias" is missing; give it too)"});
+  unfinished.refit(Views{{"layer.bias", twos}});
+  EXPECT_TRUE(unfinished.ready());
+  EXPECT_EQ(code_of([&] { unfinished.reset(); }), ErrorCode::not_ready);
+}
+
+TEST(Conversion, overflow_is_counted_for_each_weight) {
+  const ir::Program program =
+      program_of(R"(graph (x: f16[3]) {
+                                              %1 = pointwise(%x, @"0": f16[3], @"1": f16[3]) {add(mul(a, b), c)}
+                                            } -> (y = %1))",
+                 R"(graph () { } -> ("0" = "w": f16[3], "1" = "v": f16[3]))");
+  plan::PlanFile file;
+  file.plan.program = program;
+  Engine engine = engine_of(file);
+  const float w[] = {1e6f, std::numeric_limits<float>::infinity(), -70000};
+  const double v[] = {65504, 65519, 1};  // the greatest f16, the last that rounds to it
+  const Views weights = {{"w", {w, DType::f32, {3}}}, {"v", {v, DType::f64, {3}}}};
+  EXPECT_EQ(engine.refit(weights).overflowed, (std::map<std::string, int64_t>{{"w", 2}}));
+  Refitter refitter(engine);
+  refitter.set("w", weights.at("w"));
+  EXPECT_EQ(refitter.commit().overflowed, (std::map<std::string, int64_t>{{"w", 2}}));
+  EXPECT_EQ(base::half_value(engine.read_weight("v").as<uint16_t>()[1]), 65504);
+  EXPECT_EQ(engine.read_weight("w").dtype(), DType::f16);
+}
+
+TEST(Remembering, set_is_copied_at_once_and_forgotten_by_a_commit) {
+  Engine engine = product_engine();
+  Refitter refitter(engine);
+  Tensor a = full({kSize, kSize}, 2);
+  refitter.set("a", a);
+  std::ranges::fill(a.as<float>(), 7);
+  EXPECT_EQ(refitter.commit().changed, std::vector<std::string>{"a"});
+  EXPECT_EQ(run(engine), 2 * kArea);
+  EXPECT_TRUE(refitter.commit().changed.empty());
+  EXPECT_EQ(run(engine), 2 * kArea);
+}
+
+TEST(Remembering, borrow_is_read_at_every_commit_until_unset) {
+  Engine engine = product_engine();
+  Refitter refitter(engine);
+  Tensor a = full({kSize, kSize}, 2);
+  refitter.borrow("a", a);
+  refitter.commit();
+  EXPECT_EQ(run(engine), 2 * kArea);
+  std::ranges::fill(a.as<float>(), 3);
+  EXPECT_EQ(run(engine), 2 * kArea) << "the engine reads the caller's memory";
+  refitter.commit();
+  EXPECT_EQ(run(engine), 3 * kArea);
+  refitter.unset("a");
+  std::ranges::fill(a.as<float>(), 4);
+  EXPECT_TRUE(refitter.commit().changed.empty());
+  EXPECT_EQ(run(engine), 3 * kArea);
+}
+
+TEST(Remembering, refused_commit_keeps_sets_and_borrows) {
+  Engine engine = product_engine();
+  Refitter refitter(engine);
+  const Tensor b = full({kSize, kSize}, 5), stray = full({1}, 1);
+  refitter.set("a", full({kSize, kSize}, 2));
+  refitter.borrow("b", b);
+  refitter.set("stray", stray);
+  EXPECT_EQ(problems_of([&] { refitter.commit(); }).size(), 1u);
+  EXPECT_EQ(run(engine), kArea);
+  refitter.unset("stray");
+  EXPECT_EQ(refitter.commit().changed, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(run(engine), 10 * kArea);
+}
+
+TEST(Remembering, later_value_of_a_name_wins) {
+  const Folder folder;
+  write_weights(folder / "w.safetensors", product_weights(kSize, 3, 3, 3));
+  Engine engine = product_engine();
+  Refitter refitter(engine);
+  refitter.set("a", full({kSize, kSize}, 2));
+  refitter.load(folder / "w.safetensors");
+  refitter.set("b", full({kSize, kSize}, 5));
+  refitter.commit();
+  EXPECT_EQ(run(engine), 3 * 5 * 3 * kArea);
+}
+
+TEST(Remembering, nothing_refers_to_the_callers_memory_after_a_commit) {
+  for (const Memory memory : {Memory::double_, Memory::in_place}) {
+    Engine engine = product_engine({.memory = memory});
+    Arrays given = product_weights(kSize, 2, 3, 4);
+    engine.refit(views_of(given));
+    for (auto& [name, tensor] : given) std::ranges::fill(tensor.as<float>(), 99);
+    EXPECT_EQ(run(engine), 24 * kArea);
+    EXPECT_EQ(floats_of(engine.read_weight("a"))[0], 2);
+    EXPECT_EQ(floats_of(engine.read_weight("b"))[0], 3);
+    engine.refit(Views{{"s", full({kSize}, 1)}});  // makes the slot again, with b's source
+    EXPECT_EQ(run(engine), 6 * kArea);
+  }
+}
+
+TEST(Remembering, strided_views_and_other_floats_are_read_as_they_are) {
+  Engine engine = product_engine();
+  std::vector<double> b(kSize * kSize * 2, 99);
+  for (size_t i = 0; i < b.size(); i += 2) b[i] = 3;
+  engine.refit(Views{{"b", {b.data(), DType::f64, {kSize, kSize}, {2 * kSize, 2}}}});
+  EXPECT_EQ(run(engine), 3 * kArea);
+  const float one_row[kSize] = {2, 2, 2, 2};
+  engine.refit(Views{{"a", {one_row, DType::f32, {kSize, kSize}, {0, 1}}}});
+  EXPECT_EQ(run(engine), 6 * kArea);
+  EXPECT_EQ(floats_of(engine.read_weight("b")), std::vector<float>(kSize * kSize, 3));
+}
+
+TEST(Remembering, reset_goes_back_to_the_first_weights) {
+  Engine engine = product_engine();
+  engine.refit(views_of(product_weights(kSize, 2, 3, 4)));
+  engine.reset();
+  EXPECT_EQ(run(engine), kArea);
+  EXPECT_EQ(engine.version(), 3u);
+}
+
+TEST(Dropped, missing_names_all_that_must_come_together) {
+  // Three slots in a chain: a with b, b with c, and d alone.
+  const ir::Program program = program_of(
+      R"(graph (x: f32[2]) {
+           %1 = pointwise(%x, @"0": f32[2], @"1": f32[2], @"2": f32[2]) {add(add(mul(a, b), c), d)}
+         } -> (y = %1))",
+      R"(graph () {
+           %1 = pointwise("a": f32[2], "b": f32[2]) {mul(a, b)}
+           %2 = pointwise("b", "c": f32[2]) {mul(a, b)}
+           %3 = pointwise("d": f32[2], const "k": f32[2]) {mul(a, b)}
+         } -> ("0" = %1, "1" = %2, "2" = %3))");
+  Arrays ones;
+  for (const char* name : {"a", "b", "c", "d", "k"}) ones.emplace(name, full({2}, 1));
+  Engine engine = engine_of(plan_file_of(program, ones), {.sources = Sources::drop});
+  const Tensor two = full({2}, 2), x = full({2}, 1);
+  Refitter refitter(engine);
+  EXPECT_TRUE(refitter.missing().empty());
+  refitter.borrow("a", two);
+  EXPECT_EQ(refitter.missing(), (std::vector<std::string>{"b", "c"}));
+  EXPECT_EQ(problems_of([&] { refitter.commit(); }).size(), 2u);
+  refitter.borrow("b", two);
+  EXPECT_EQ(refitter.missing(), std::vector<std::string>{"c"});
+  refitter.borrow("c", two);
+  EXPECT_TRUE(refitter.missing().empty());
+  refitter.commit();
+  EXPECT_EQ(floats_of(Context(engine).run({{"x", x}})["y"])[0], 4 + 4 + 1);
+  engine.refit(Views{{"d", two}});
+  EXPECT_EQ(floats_of(Context(engine).run({{"x", x}})["y"])[0], 4 + 4 + 2);
+}
+
+TEST(Dropped, what_is_forgotten_is_not_read_saved_or_reset) {
+  const Folder folder;
+  Engine engine = product_engine({.sources = Sources::drop});
+  EXPECT_EQ(code_of([&] { engine.read_weight("a"); }), ErrorCode::not_ready);
+  EXPECT_EQ(code_of([&] { engine.save(folder / "x.plan"); }), ErrorCode::not_ready);
+  EXPECT_EQ(code_of([&] { engine.reset(); }), ErrorCode::not_ready);
+  EXPECT_EQ(folder.files(), 0u);
+  engine.save(folder / "x.plan", {.strip = true});
+  EXPECT_EQ(code_of([&] { engine.save(folder / "y.plan", {.strip = true, .identical = true}); }),
+            ErrorCode::plan);
+  EXPECT_EQ(folder.files(), 1u);
+}
+
+TEST(Stripped, plan_misses_all_and_is_filled_from_arrays_and_files) {
+  const Folder folder;
+  product_engine().save(folder / "s.plan", {.strip = true});
+  write_weights(folder / "w.safetensors", product_weights(kSize, 2, 3, 4));
+  for (int round = 0; round < 3; ++round) {
+    Engine engine = Engine::load(folder / "s.plan");
+    EXPECT_FALSE(engine.ready());
+    EXPECT_EQ(engine.version(), 0u);
+    EXPECT_FALSE(engine.current());
+    EXPECT_EQ(Refitter(engine).missing(), (std::vector<std::string>{"a", "b", "s"}));
+    EXPECT_THROW(run(engine), NotReadyError);
+    EXPECT_EQ(code_of([&] { engine.read_weight("a"); }), ErrorCode::not_ready);
+    EXPECT_EQ(code_of([&] { engine.reset(); }), ErrorCode::not_ready);
+    EXPECT_EQ(problems_of([&] { engine.refit(Views{{"a", full({kSize, kSize}, 2)}}); }).size(), 2u);
+    if (round == 0) {
+      engine.refit(views_of(product_weights(kSize, 2, 3, 4)));
+    } else {
+      engine.refit(folder / "w.safetensors");
+    }
+    EXPECT_EQ(run(engine), 24 * kArea);
+    engine.save(folder / "s.plan", {.strip = true});
+  }
+}
+
+TEST(Files, rewritten_in_place_is_refused_naming_the_weights) {
+  const Folder folder;
+  const auto path = folder / "w.safetensors";
+  write_weights(path, product_weights(kSize, 2, 3, 4));
+  Engine engine = product_engine();
+  engine.refit(path);
+  {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(-4, std::ios::end);
+    file.write("\0\0\0\0", 4);
+  }
+  std::filesystem::last_write_time(
+      path, std::filesystem::file_time_type::clock::now() + std::chrono::seconds(2));
+  EXPECT_EQ(run(engine), 24 * kArea) << "the packed weights need no file";
+  // s shares a slot with b, whose bytes are in the file; "stray" is in the same report.
+  const Problems problems = problems_of([&] {
+    engine.refit(Views{{"s", full({kSize}, 1)}, {"stray", full({1}, 1)}});
+  });
+  ASSERT_EQ(problems.size(), 2u);
+  EXPECT_NE(problems[1].find("\"b\" must be supplied again"), std::string::npos) << problems[1];
+  EXPECT_NE(problems[1].find("was rewritten in place"), std::string::npos) << problems[1];
+  EXPECT_THROW(engine.read_weight("a"), Error);
+  EXPECT_THROW(engine.save(folder / "x.plan"), Error);
+  EXPECT_EQ(folder.files(), 1u);
+  EXPECT_EQ(run(engine), 24 * kArea);
+  engine.refit(Views{{"s", full({kSize}, 1)}, {"b", full({kSize, kSize}, 1)}});
+  EXPECT_EQ(run(engine), 2 * kArea);
+  engine.reset();
+  EXPECT_EQ(run(engine), kArea);
+}
+
+TEST(Files, replaced_by_rename_or_removed_reads_on) {
+  const Folder folder;
+  const auto path = folder / "w.safetensors";
+  write_weights(path, product_weights(kSize, 2, 3, 4));
+  Engine engine = product_engine();
+  engine.refit(path);
+  write_weights(path, product_weights(kSize, 9, 9, 9));  // beside it, then renamed over it
+  engine.refit(Views{{"s", full({kSize}, 1)}});
+  EXPECT_EQ(run(engine), 6 * kArea);
+  std::filesystem::remove(path);
+  EXPECT_EQ(floats_of(engine.read_weight("b"))[0], 3);
+  engine.refit(Views{{"s", full({kSize}, 2)}});
+  EXPECT_EQ(run(engine), 12 * kArea);
+  engine.save(path);
+  EXPECT_EQ(run(Engine::load(path)), 12 * kArea);
+}
+
+TEST(Files, plan_may_be_saved_over_the_file_it_came_from) {
+  const Folder folder;
+  const auto path = folder / "x.plan";
+  product_engine().save(path);
+  Engine engine = Engine::load(path);
+  for (const float scale : {2.0f, 3.0f}) {
+    engine.refit(Views{{"a", full({kSize, kSize}, scale)}});
+    engine.save(path);
+    EXPECT_EQ(run(Engine::load(path)), scale * kArea);
+  }
+  engine.refit(path);  // a plan is a file of weights, too
+  EXPECT_EQ(run(engine), 3 * kArea);
+}
+
+TEST(Cancelled, prepare_and_commit_leave_all_as_it_was) {
+  for (const Memory memory : {Memory::double_, Memory::in_place}) {
+    Engine engine = product_engine({.memory = memory});
+    Refitter refitter(engine);
+    std::stop_source stop;
+    refitter.set("a", full({kSize, kSize}, 2));
+    refitter.set_stop_token(stop.get_token());
+    stop.request_stop();
+    EXPECT_EQ(code_of([&] { refitter.commit(); }), ErrorCode::cancelled);
+    if (memory == Memory::double_) {
+      EXPECT_EQ(code_of([&] { refitter.prepare(); }), ErrorCode::cancelled);
+    }
+    EXPECT_EQ(engine.version(), 1u);
+    EXPECT_EQ(run(engine), kArea);
+    refitter.set_stop_token({});
+    refitter.commit();
+    EXPECT_EQ(run(engine), 2 * kArea);
+  }
+}
+
+TEST(Sizes, weights_without_elements_are_refitted_too) {
+  const ir::Program program = program_of(
+      R"(graph (x: f32[2]) {
+           %1 = pointwise(%x, @"0": f32[2]) {mul(a, b)}
+         } -> (y = %1, empty = @"1": f32[0, 3], made = @"2": f32[3, 0]))",
+      R"(graph () {
+           %1 = transpose("e": f32[0, 3]) {permutation = [1, 0]}
+         } -> ("0" = "w": f32[2], "1" = "e", "2" = %1))");
+  const Folder folder;
+  const Arrays weights = {{"w", full({2}, 2)}, {"e", full({0, 3}, 0)}};
+  for (const Memory memory : {Memory::double_, Memory::in_place}) {
+    Engine engine = engine_of(plan_file_of(program, weights), {.memory = memory});
+    engine.refit(views_of(weights));
+    engine.refit(Views{{"e", {nullptr, DType::f32, {0, 3}}}});
+    write_weights(folder / "w.safetensors", weights);
+    engine.refit(folder / "w.safetensors");
+    engine.save(folder / "x.plan");
+    const Outputs outputs = Context(Engine::load(folder / "x.plan")).run({{"x", full({2}, 3)}});
+    EXPECT_EQ(floats_of(outputs["y"]), (std::vector<float>{6, 6}));
+    EXPECT_EQ(outputs["made"].shape(), (Shape{3, 0}));
+    EXPECT_EQ(engine.read_weight("e").shape(), (Shape{0, 3}));
+  }
+}
+
+}  // namespace
+}  // namespace tenon::runtime::testing
