@@ -35,7 +35,7 @@ std::string_view relation(ir::Constraint::Kind kind) {
   return "is less than";
 }
 
-bool holds(ir::Constraint::Kind kind, int64_t left, int64_t right) {
+bool relates(ir::Constraint::Kind kind, int64_t left, int64_t right) {
   if (kind == ir::Constraint::Kind::at_least) return left >= right;
   return left == right || (kind == ir::Constraint::Kind::broadcast && (left == 1 || right == 1));
 }
@@ -78,11 +78,20 @@ kernel::Call call_of_step(const Executable& executable, const Step& step, const 
   return call;
 }
 
+bool holds(const ir::Constraint& constraint, const Bindings& bindings) {
+  try {
+    return relates(constraint.kind, constraint.left.evaluate(bindings),
+                   constraint.right.evaluate(bindings));
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 void check_constraints(const ir::Graph& graph, const Bindings& bindings) {
   for (const ir::Constraint& constraint : graph.constraints()) {
     const int64_t left = constraint.left.evaluate(bindings);
     const int64_t right = constraint.right.evaluate(bindings);
-    if (holds(constraint.kind, left, right)) continue;
+    if (relates(constraint.kind, left, right)) continue;
     base::fail(ErrorCode::invalid_input, "{}: {} {} {}", constraint.reason, left,
                relation(constraint.kind), right);
   }

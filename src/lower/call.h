@@ -18,6 +18,8 @@ kernel::Call call_of_step(const Executable& executable, const Step& step, const 
                           const kernel::Target& target);
 
 /// Throws InputError with the constraint's reason for the first that does not hold.
+/// False also where the constraint cannot be evaluated.
+bool holds(const ir::Constraint& constraint, const Bindings& bindings);
 void check_constraints(const ir::Graph& graph, const Bindings& bindings);
 
 }  // namespace tenon::lower

@@ -2,6 +2,7 @@
 #include "lower/probe.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "base/error.h"
@@ -66,6 +67,37 @@ bool fits(const ir::Graph& graph, const Bindings& bindings) {
   }
 }
 
+/// What `symbol` must be for the sides to be equal, if they are linear in it.
+std::optional<int64_t> solution(const ir::Constraint& constraint, const std::string& symbol,
+                                Bindings point) {
+  const auto gap = [&](int64_t value) {
+    point[symbol] = value;
+    return constraint.left.evaluate(point) - constraint.right.evaluate(point);
+  };
+  try {
+    const int64_t at_zero = gap(0), slope = gap(1) - at_zero;
+    if (slope == 0 || at_zero % slope != 0 || gap(-at_zero / slope) != 0) return std::nullopt;
+    return -at_zero / slope;
+  } catch (const Error&) {  // an extent that cannot be told there
+    return std::nullopt;
+  }
+}
+
+/// Moves one symbol so that the constraint holds.
+void satisfy(const ir::Constraint& constraint,
+             const std::map<std::string, plan::SymbolRange>& ranges, Bindings& point) {
+  std::vector<std::string> symbols;
+  constraint.left.symbols(symbols);
+  constraint.right.symbols(symbols);
+  for (const std::string& symbol : symbols) {
+    const auto value = solution(constraint, symbol, point);
+    const plan::SymbolRange& range = ranges.at(symbol);
+    if (!value || *value < range.least || *value > range.greatest) continue;
+    point[symbol] = *value;
+    return;
+  }
+}
+
 template <class F>
 Bindings bind(const std::map<std::string, plan::SymbolRange>& ranges, F&& pick) {
   Bindings bindings;
@@ -79,7 +111,10 @@ Probes probe_points(const ir::Graph& main, const std::map<std::string, plan::Sym
   const auto ranges = complete_ranges(main, given);
   Probes probes;
   const auto offer = [&](auto&& pick) {
-    const Bindings point = bind(ranges, pick);
+    Bindings point = bind(ranges, pick);
+    for (const ir::Constraint& constraint : main.constraints()) {
+      if (!holds(constraint, point)) satisfy(constraint, ranges, point);
+    }
     const bool seen =
         std::find(probes.points.begin(), probes.points.end(), point) != probes.points.end();
     if (!seen && fits(main, point)) probes.points.push_back(point);
@@ -93,8 +128,15 @@ Probes probe_points(const ir::Graph& main, const std::map<std::string, plan::Sym
   offer([](const plan::SymbolRange& range) { return range.least; });
   offer([](const plan::SymbolRange& range) { return range.greatest; });
   if (!probes.points.empty()) return probes;
+  const Bindings point = bind(ranges, [](const plan::SymbolRange& range) { return range.typical; });
+  for (const ir::Constraint& constraint : main.constraints()) {
+    if (holds(constraint, point)) continue;
+    base::fail(ErrorCode::build,
+               "{}: no extents are known with which {} and {} go together; give typical shapes",
+               constraint.reason, constraint.left.text(), constraint.right.text());
+  }
   base::fail(ErrorCode::build,
-             "no extents of the symbols satisfy the graph's constraints; give typical shapes");
+             "some extents are negative at every size tried; give typical shapes");
 }
 
 }  // namespace tenon::lower
