@@ -1,11 +1,16 @@
-"""What the tests share: the device they run on, and the data."""
+"""What the tests share: the device they run on, and the digits."""
 
+import gzip
 import os
 import pathlib
 
+import numpy as np
+import onnxruntime
 import pytest
 
-DATA = pathlib.Path(__file__).parent / "data"
+import tenon
+
+MNIST = pathlib.Path(__file__).parent / "data" / "mnist"
 
 
 @pytest.fixture(scope="session")
@@ -16,4 +21,63 @@ def device():
 
 @pytest.fixture(scope="session")
 def mnist():
-    return DATA / "mnist"
+    """The folder of the digits and their networks."""
+    return MNIST
+
+
+def read_idx(name):
+    """An IDX file (gzip) of bytes, as its array."""
+    raw = gzip.decompress((MNIST / name).read_bytes())
+    rank = raw[3]
+    return np.frombuffer(raw, np.uint8, offset=4 + 4 * rank).reshape(np.frombuffer(raw, ">i4", rank, 4))
+
+
+@pytest.fixture(scope="session")
+def pixels():
+    """10,000 digits, u8[10000, 1, 28, 28]."""
+    return read_idx("t10k-images-idx3-ubyte.gz")[:, None]
+
+
+@pytest.fixture(scope="session")
+def digits(pixels):
+    """The same as LeNet takes them: f32, 0 to 1."""
+    return pixels.astype(np.float32) / 255
+
+
+@pytest.fixture(scope="session")
+def labels():
+    return read_idx("t10k-labels-idx1-ubyte.gz")
+
+
+@pytest.fixture
+def lenet(mnist, device):
+    """LeNet with random weights, built for this test alone."""
+    return tenon.build(mnist / "lenet.onnx", device=device, tactics="first")
+
+
+@pytest.fixture(scope="session")
+def by_onnxruntime():
+    """Runs a model (path or bytes) on its one input."""
+
+    def run(model, x):
+        source = model if isinstance(model, bytes) else str(model)
+        session = onnxruntime.InferenceSession(source, providers=["CPUExecutionProvider"])
+        return session.run(None, {session.get_inputs()[0].name: x})[0]
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def lenet_with(mnist):
+    """The bytes of lenet.onnx with a checkpoint in place of its weights."""
+    import onnx
+    from safetensors.numpy import load_file
+
+    def make(checkpoint):
+        model = onnx.load(mnist / "lenet.onnx")
+        weights = load_file(mnist / checkpoint)
+        for initializer in model.graph.initializer:
+            initializer.CopyFrom(onnx.numpy_helper.from_array(weights[initializer.name], initializer.name))
+        return model.SerializeToString()
+
+    return make
