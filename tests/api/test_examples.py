@@ -1,0 +1,69 @@
+"""The examples and the README's code are programs: they run."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+DATA = ROOT / "tests" / "data" / "mnist"
+CLI = os.environ.get("TENON_CLI")
+
+pytestmark = pytest.mark.skipif(
+    os.environ.get("TENON_TEST_DEVICE", "cpu") != "cpu", reason="examples name their device"
+)
+
+
+def run(command, **options):
+    done = subprocess.run(command, capture_output=True, text=True, **options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def readme_block(language):
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Where the README's files are."""
+    for name in ("lenet.onnx", "lenet_a.safetensors"):
+        shutil.copy(DATA / name, tmp_path / name)
+    return tmp_path
+
+
+def test_the_demo_reads_the_digits_after_the_refit(tmp_path):
+    out = run([sys.executable, ROOT / "examples" / "demo.py"])
+    assert "equal bit for bit" in out
+    assert (ROOT / "demo.png").exists()
+
+
+@pytest.mark.skipif(not CLI, reason="needs the build tree")
+def test_the_cpp_example_reads_the_digits_after_the_refit():
+    out = run([pathlib.Path(CLI).parents[1] / "examples" / "mnist_refit", DATA])
+    right = [float(number) for number in re.findall(r"([\d.]+) % right", out)]
+    assert right[0] < 20 and right[1] >= 98 and right[2] == right[1]
+    assert "equal bit for bit" in out
+
+
+def test_the_python_of_the_readme_runs(folder, monkeypatch):
+    (block,) = readme_block("python")
+    monkeypatch.chdir(folder)
+    names = {"x": np.zeros((2, 1, 28, 28), np.float32)}
+    exec(block, names)  # the README is ours
+    assert names["y"].shape == (2, 10)
+
+
+@pytest.mark.skipif(not CLI, reason="needs the build tree")
+def test_the_commands_of_the_readme_run(folder):
+    np.savez(folder / "in.npz", input=np.zeros((2, 1, 28, 28), np.float32))
+    commands = readme_block("sh")[1]
+    path = f"{pathlib.Path(CLI).parent}{os.pathsep}{os.environ['PATH']}"
+    run(["sh", "-e", "-c", commands], cwd=folder, env={**os.environ, "PATH": path})
+    with np.load(folder / "out.npz") as outputs:
+        assert outputs["output"].shape == (2, 10)
