@@ -6,7 +6,7 @@
 
 NB_MODULE(_tenon, module) {
   module.doc() = "Tenon's engine, as the package tenon shows it.";
-  module.attr("__version__") = TENON_VERSION;
+  module.attr("version") = TENON_VERSION;
   tenon::python::bind_errors(module);
   tenon::python::bind_network(module);
   tenon::python::bind_engine(module);

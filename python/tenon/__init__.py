@@ -12,7 +12,7 @@ from tenon._tenon import (
     build,
     load,
     pass_names,
-    __version__,
+    version as __version__,
 )
 from tenon._errors import (
     BuildError,

@@ -1,0 +1,240 @@
+"""Tenon's engine, as the package tenon shows it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+import os
+from typing import Any
+
+import tenon._outputs
+
+
+version: str = '0.1.0'
+
+class Value:
+    """A value of one network."""
+
+class Network:
+    """A network built by hand; tenon.build() compiles it."""
+
+    def __init__(self) -> None: ...
+
+    def input(self, name: str, shape: Sequence[int | str], dtype: object = 'float32') -> Value:
+        """An input; an extent that varies is a name."""
+
+    def weight(self, name: str, value: object, dtype: object = None) -> Value:
+        """
+        A refittable weight: an array, which is copied, or a shape with a dtype, for a weight without a value yet.
+        """
+
+    def constant(self, name: str, value: object) -> Value:
+        """A frozen tensor; the array is copied."""
+
+    def conv(self, x: Value, weight: Value, bias: Value | None = None, strides: Sequence[int] = [], pads: Sequence[int] = [], dilations: Sequence[int] = [], groups: int = 1) -> Value:
+        """
+        x [n, c, h…], weight [o, c / groups, k…], bias [o]; pads are begins, then ends.
+        """
+
+    def matmul(self, a: Value, b: Value, bias: Value | None = None, transpose_b: bool = False) -> Value:
+        """
+        a [.., m, k] x b [.., k, n] (or [.., n, k] with transpose_b), bias [n].
+        """
+
+    def max_pool(self, x: Value, kernel: Sequence[int], strides: Sequence[int] = [], pads: Sequence[int] = [], ceil_mode: bool = False) -> Value: ...
+
+    def relu(self, x: Value) -> Value: ...
+
+    def reshape(self, x: Value, shape: Sequence[int]) -> Value:
+        """One extent may be -1, and 0 copies the input's."""
+
+    def output(self, name: str, value: Value) -> None: ...
+
+    def __str__(self) -> str: ...
+
+class Port:
+    """An input or output: its name, NumPy dtype, and shape."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def dtype(self) -> Any: ...
+
+    @property
+    def shape(self) -> tuple[int | str, ...]:
+        """Numbers, and expressions over named extents as strings."""
+
+    def __repr__(self) -> str: ...
+
+class Weight:
+    """A refittable weight of an engine; reads the engine's current value."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def dtype(self) -> Any: ...
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def guarded(self) -> bool:
+        """The build used its value: a refit must bring the same bits."""
+
+    @property
+    def slots(self) -> list[str]:
+        """The engine's tables that are made from it."""
+
+    @property
+    def kernels(self) -> list[str]:
+        """The kernels that read those."""
+
+    @property
+    def digest(self) -> str:
+        """xxh3:… of the current value's bytes."""
+
+    def numpy(self) -> Any:
+        """A copy of the current value."""
+
+    def __repr__(self) -> str: ...
+
+class RefitReport:
+    """What a refit did."""
+
+    @property
+    def changed(self) -> list[str]:
+        """Weights that were given."""
+
+    @property
+    def ignored(self) -> list[str]:
+        """Tensors that the engine does not need, with the reason."""
+
+    @property
+    def overflowed(self) -> dict[str, int]:
+        """By weight: finite values that became infinite in its dtype."""
+
+    @property
+    def seconds(self) -> float: ...
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the engine's tables that were written."""
+
+    @property
+    def version(self) -> int:
+        """Of the weights now current."""
+
+    def __repr__(self) -> str: ...
+
+class WeightSet:
+    """One complete, immutable set of weights of one engine."""
+
+    @property
+    def version(self) -> int: ...
+
+    def __repr__(self) -> str: ...
+
+class Engine:
+    """A compiled network with its weights. Use it from any thread."""
+
+    def __call__(self, *arrays: object, **named: object) -> Any:
+        """
+        Runs on arrays (NumPy, torch, anything with DLPack or the buffer protocol), by position or by name, and returns an array, or a tuple of them.
+        """
+
+    def run(self, inputs: Mapping[str, Any], out: Mapping[str, Any] | None = None, weights: WeightSet | None = None) -> tenon._outputs.Outputs:
+        """
+        Runs on a mapping of arrays; returns a dict of outputs with an attribute `version`. With `out`, a mapping of writable arrays, only those are written and returned. With `weights`, runs with that set.
+        """
+
+    @property
+    def inputs(self) -> list[Port]: ...
+
+    @property
+    def outputs(self) -> list[Port]: ...
+
+    @property
+    def device(self) -> str: ...
+
+    @property
+    def weights(self) -> dict[str, Weight]:
+        """The refittable weights by name."""
+
+    @property
+    def constants(self) -> dict[str, str]:
+        """The frozen tensors by name, and why they are."""
+
+    @property
+    def ready(self) -> bool:
+        """All weights are there."""
+
+    @property
+    def version(self) -> int:
+        """Version of the current weights; 0 when not ready."""
+
+    @property
+    def current(self) -> WeightSet:
+        """The current set of weights."""
+
+    def publish(self, set: WeightSet) -> None:
+        """
+        Makes a set of this engine the current one; runs under way finish with theirs.
+        """
+
+    def refit(self, weights: str | os.PathLike[str] | Mapping[str, Any], strict: bool = False) -> RefitReport:
+        """
+        Replaces weights by those of a file (safetensors, ONNX, npz, a folder of shards) or a mapping of arrays. All or nothing: RefitError holds every problem, and nothing has changed.
+        """
+
+    def reset(self) -> RefitReport:
+        """Goes back to the weights that the engine was built or loaded with."""
+
+    def save(self, path: str | os.PathLike[str], strip: bool = False, identical: bool = False) -> None:
+        """
+        Writes a plan, which is a safetensors file. `strip` leaves the refittable weights out; a plan saved as `identical` takes only these weights.
+        """
+
+    def explain(self) -> str:
+        """The kernels of every node, their timings and refusals, as text."""
+
+    def refitter(self, strict: bool = False) -> Refitter:
+        """A refitter for several weights, commit by commit."""
+
+class Refitter:
+    """
+    Replaces named weights of an engine. Not thread-safe itself; runs go on.
+    """
+
+    def set(self, name: str, weight: object) -> None:
+        """Copies the array; forgotten by a successful commit()."""
+
+    def borrow(self, name: str, weight: object) -> None:
+        """Keeps the array, and reads it anew at every commit() until unset()."""
+
+    def unset(self, name: str) -> None: ...
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """
+        Takes the weights of a file: safetensors, ONNX, npz, or a folder of shards.
+        """
+
+    def missing(self) -> list[str]:
+        """Names that must still come before commit()."""
+
+    def prepare(self) -> WeightSet:
+        """Makes a complete set without publishing it; see Engine.publish."""
+
+    def commit(self) -> RefitReport:
+        """Publishes what is set, all or nothing."""
+
+def build(model: str | os.PathLike[str] | bytes | Network, *, device: str = 'cpu', refit: str | Iterable[str] = 'all', shapes: dict[str, Sequence[int | str | tuple[int, int, int]]] | None = None, threads: int | None = None, precision: str = 'fp32', tactics: str = 'time', without: str | Iterable[str] = (), memory: str = 'double', sets: int = 2, sources: str = 'keep') -> Engine:
+    """
+    Compiles a model: the path of an ONNX file, its bytes, or a tenon.Network.
+
+    refit: "all", "none" or names of leaves. shapes: by input, for each axis a number, a name or (least, typical, greatest). tactics: "time" kernels here, or take the "first" that accepts (reproducible plans). without: names of passes to leave out. memory: "double" refits beside runs, "in_place" over the weights. sources: "keep" remembers where weights' bytes are, or "drop".
+    """
+
+def load(path: str | os.PathLike[str], device: str | None = None, threads: int | None = None, tactics: str | None = None, memory: str = 'double', sets: int = 2, sources: str = 'keep') -> Engine:
+    """Loads a plan. A stripped one is not ready until it is refitted."""
+
+def pass_names() -> list[str]:
+    """Names of the optimisation passes, in order: what `without` may hold."""

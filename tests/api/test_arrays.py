@@ -1,0 +1,210 @@
+"""What may be given as an array, and who keeps it alive."""
+
+import array
+import gc
+import weakref
+
+import numpy as np
+import pytest
+from linear import B, W, X, linear_engine
+
+import tenon
+
+WANT = X @ W + B
+
+
+class OnlyDLPack:
+    """An array of some other library."""
+
+    def __init__(self, of):
+        self.of = of
+
+    def __dlpack__(self, **options):
+        return self.of.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self.of.__dlpack_device__()
+
+
+def read_only(x):
+    x = x.copy()
+    x.setflags(write=False)
+    return x
+
+
+def with_gaps(x):
+    wide = np.zeros((2 * x.shape[0], 3 * x.shape[1]), x.dtype)
+    wide[::2, 1::3] = x
+    return wide[::2, 1::3]
+
+
+FORMS = {
+    "dense": lambda x: x,
+    "fortran order": np.asfortranarray,
+    "gaps": with_gaps,
+    "reversed": lambda x: np.ascontiguousarray(x[:, ::-1])[:, ::-1],
+    "read only": read_only,
+    "read only memory": lambda x: np.frombuffer(x.tobytes(), x.dtype).reshape(x.shape),
+    "unaligned": lambda x: np.frombuffer(b"." + x.tobytes(), x.dtype, offset=1).reshape(x.shape),
+    "dlpack": lambda x: OnlyDLPack(np.ascontiguousarray(x)),
+    "memoryview": lambda x: memoryview(np.ascontiguousarray(x)),
+    "subclass": lambda x: np.ma.masked_array(x).view(type("Mine", (np.ndarray,), {})),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_any_array_is_an_input(linear, form):
+    assert np.array_equal(linear(FORMS[form](X)), WANT)
+    assert np.array_equal(linear.run({"x": FORMS[form](X)})["y"], WANT)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_any_array_is_a_weight(linear, form):
+    linear.refit({"w": FORMS[form](2 * W)})
+    assert np.array_equal(linear.weights["w"].numpy(), 2 * W)
+    refitter = linear.refitter()
+    refitter.set("w", FORMS[form](3 * W))
+    refitter.commit()
+    assert np.array_equal(linear(X), X @ (3 * W) + B)
+    refitter.borrow("w", FORMS[form](4 * W))
+    gc.collect()
+    refitter.commit()
+    assert np.array_equal(linear(X), X @ (4 * W) + B)
+    assert np.array_equal(linear.weights["w"].numpy(), 4 * W)
+
+
+def test_weights_may_be_lists_and_numbers(linear):
+    linear.refit({"b": [0.0, 1.0, 2.0, 3.5], "w": W.tolist()})
+    assert np.array_equal(linear.weights["b"].numpy(), np.float32([0, 1, 2, 3.5]))
+
+
+def test_arrays_of_the_standard_library(linear):
+    linear.refit({"b": array.array("f", [1, 2, 3, 4])})
+    assert np.array_equal(linear.weights["b"].numpy(), np.float32([1, 2, 3, 4]))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float16])
+def test_floats_convert_as_they_are_read(linear, dtype):
+    linear.refit({"w": (W / 2).astype(dtype)})
+    assert np.array_equal(linear.weights["w"].numpy(), W / 2)
+    assert linear.weights["w"].dtype == np.float32
+
+
+def test_what_is_no_array_is_refused(linear):
+    for bad in ("text", None, object(), X.astype(">f4"), X.astype(complex), np.array([["a"] * 3]), [[1, 2], [3]], {}):
+        with pytest.raises(tenon.InputError, match='input "x"'):
+            linear(bad)
+        with pytest.raises(tenon.Error, match='weight "w"'):
+            linear.refit({"w": bad})
+    assert linear.version == 1 and np.array_equal(linear(X), WANT)
+
+
+def test_torch_tensors(linear):
+    torch = pytest.importorskip("torch")
+    assert np.array_equal(linear(torch.from_numpy(X)), WANT)
+    linear.refit({"w": torch.nn.Parameter(torch.from_numpy(2 * W)), "b": torch.zeros(4, dtype=torch.bfloat16)})
+    assert np.array_equal(linear(X), X @ (2 * W))
+    out = torch.zeros(1, 4)
+    linear.run({"x": X}, out={"y": out})
+    assert np.array_equal(out.numpy(), X @ (2 * W))
+
+
+def test_scalars_and_empty_arrays(linear, device):
+    assert linear(np.zeros((0, 3), np.float32)).shape == (0, 4)
+    net = tenon.Network()
+    net.output("y", net.relu(net.input("x", [])))
+    engine = tenon.build(net, device=device)
+    assert engine(np.float32(3)).shape == () and engine(np.array(-2, np.float32)) == 0
+
+
+# --- lifetimes
+
+
+def test_no_engine_refers_to_an_array_after_its_refit(linear):
+    weight = 2 * W
+    alive = weakref.ref(weight)
+    linear.refit({"w": weight})
+    weight[:] = 0
+    del weight
+    gc.collect()
+    assert alive() is None
+    assert np.array_equal(linear(X), X @ (2 * W) + B)
+    assert np.array_equal(linear.weights["w"].numpy(), 2 * W)
+
+
+def test_set_keeps_no_array(linear):
+    weight = 2 * W
+    alive = weakref.ref(weight)
+    refitter = linear.refitter()
+    refitter.set("w", weight)
+    del weight
+    assert alive() is None
+    refitter.commit()
+    assert np.array_equal(linear(X), X @ (2 * W) + B)
+
+
+def test_borrow_keeps_its_array_until_unset(linear):
+    weight = 2 * W
+    alive = weakref.ref(weight)
+    refitter = linear.refitter()
+    refitter.borrow("w", weight)
+    del weight
+    gc.collect()
+    assert alive() is not None
+    refitter.commit()
+    refitter.commit()
+    refitter.unset("w")
+    assert alive() is None
+    assert np.array_equal(linear(X), X @ (2 * W) + B)
+
+
+def test_a_refitter_drops_its_arrays_with_itself(linear):
+    weight = 2 * W
+    alive = weakref.ref(weight)
+    refitter = linear.refitter()
+    refitter.borrow("w", weight)
+    del weight, refitter
+    assert alive() is None
+
+
+def test_no_input_is_kept(linear):
+    x = X.copy()
+    alive = weakref.ref(x)
+    linear(x)
+    del x
+    assert alive() is None
+
+
+def test_outputs_weights_sets_and_refitters_outlive_their_engine(device):
+    engine = linear_engine(device)
+    y, weight, current, refitter = engine(X), engine.weights["w"], engine.current, engine.refitter()
+    del engine
+    gc.collect()
+    assert np.array_equal(y, WANT)
+    assert np.array_equal(weight.numpy(), W) and current.version == 1
+    refitter.set("w", 2 * W)
+    assert refitter.commit().version == 2
+    assert np.array_equal(weight.numpy(), 2 * W)
+
+
+def test_a_network_keeps_its_own_copy(device):
+    net = tenon.Network()
+    w = W.copy()
+    net.output("y", net.matmul(net.input("x", ["n", 3]), net.weight("w", w)))
+    w[:] = 0
+    assert np.array_equal(tenon.build(net, device=device)(X), X @ W)
+    assert np.array_equal(tenon.build(net, device=device)(X), X @ W)
+
+
+def test_engines_leave_no_memory_behind(device):
+    def resident():
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * 4096
+
+    big = np.ones((1024, 1024), np.float32)
+    for i in range(12):
+        engine = linear_engine(device, big, np.ones(1024, np.float32))
+        engine.refit({"w": big})
+        if i == 3:
+            before = resident()
+    assert resident() - before < 5 * big.nbytes

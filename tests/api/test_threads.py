@@ -1,0 +1,185 @@
+"""Threads beside each other, and Ctrl-C."""
+
+import concurrent.futures
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+from linear import B, W, X, large_network, linear_engine
+
+import tenon
+
+
+class Ticker:
+    """A thread of Python that counts; it stands still while another holds the GIL."""
+
+    def __enter__(self):
+        self.ticks, self.over = 0, False
+        self.thread = threading.Thread(target=self.count)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over = True
+        self.thread.join()
+
+    def count(self):
+        while not self.over:
+            self.ticks += 1
+            time.sleep(0.0005)
+
+
+def ticks_during(work):
+    with Ticker() as ticker:
+        before = ticker.ticks
+        work()
+        return ticker.ticks - before
+
+
+@pytest.fixture(scope="module")
+def large():
+    return large_network()
+
+
+@pytest.fixture(scope="module")
+def weights():
+    """Slow to read: transposed, and of another dtype."""
+    return {f"w{i}": np.full((2048, 2048), 2.0**-11).T for i in range(4)}
+
+
+def test_other_threads_go_on_while_building_running_and_refitting(large, weights, device, tmp_path):
+    engine = tenon.build(large, device=device, tactics="first")
+    x = np.ones((256, 2048), np.float32)
+    work = {
+        "build": lambda: tenon.build(large, device=device, tactics="first"),
+        "run": lambda: engine(x),
+        "refit": lambda: engine.refit(weights),
+        "save": lambda: engine.save(tmp_path / "large.plan"),
+        "load": lambda: tenon.load(tmp_path / "large.plan"),
+        "digest": lambda: [weight.digest for weight in engine.weights.values()],
+    }
+    ticks = {name: ticks_during(step) for name, step in work.items()}
+    assert min(ticks.values()) >= 3, ticks
+
+
+def test_eight_threads_call_one_engine(lenet, digits):
+    want = [lenet(digits[i : i + 1 + i % 3]) for i in range(64)]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for _ in range(5):
+            got = list(pool.map(lambda i: lenet(digits[i : i + 1 + i % 3]), range(64)))
+            assert all(np.array_equal(g, w) for g, w in zip(got, want, strict=True))
+
+
+def test_every_answer_under_refits_is_of_one_version(linear):
+    answers = {version: X @ (version * W) + version * B for version in range(1, 200)}
+
+    def ask():
+        wrong = 0
+        while not over.is_set():
+            outputs = linear.run({"x": X})
+            wrong += not np.array_equal(outputs["y"], answers[outputs.version])
+        return wrong
+
+    over = threading.Event()
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(ask) for _ in range(4)]
+        for version in range(2, 200):
+            assert linear.refit({"w": version * W, "b": version * B}).version == version
+        over.set()
+        assert [each.result() for each in asked] == [0] * 4
+
+
+def test_one_refitter_serves_one_thread(large, weights, device):
+    engine = tenon.build(large, device=device, tactics="first")
+    refitter = engine.refitter()
+    for name, array in weights.items():
+        refitter.borrow(name, array)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        commit = pool.submit(refitter.commit)
+        refused = 0
+        while not commit.done():
+            try:
+                refitter.missing()
+            except tenon.Error as error:
+                refused += error.code == "invalid_input"
+            time.sleep(0.001)
+        assert commit.result().version == 2 and refused > 0
+
+
+# --- Ctrl-C
+
+
+def interrupted(work, after):
+    """Runs `work` and sends SIGINT to this thread meanwhile; True where it ended by KeyboardInterrupt."""
+    timer = threading.Timer(after, signal.pthread_kill, (threading.get_ident(), signal.SIGINT))
+    timer.start()
+    try:
+        work()
+        timer.join()
+        return False
+    except KeyboardInterrupt:
+        return True
+
+
+def seconds(work):
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def test_ctrl_c_cancels_a_refit_and_nothing_has_changed(large, weights, device):
+    engine = tenon.build(large, device=device, tactics="first")
+    x = np.ones((1, 2048), np.float32)
+    want = engine(x)
+    changed = {name: 2 * array for name, array in weights.items()}
+    whole = seconds(lambda: tenon.build(large, device=device, tactics="first").refit(changed))
+    assert interrupted(lambda: engine.refit(changed), whole / 20)
+    assert engine.version == 1 and np.array_equal(engine(x), want)
+    assert engine.refit(changed).version == 2  # and it goes on
+
+
+def test_ctrl_c_cancels_a_build(device, tmp_path, monkeypatch):
+    def build(cache):
+        monkeypatch.setenv("TENON_CACHE_DIR", str(tmp_path / cache))  # where nothing has been timed yet
+        return tenon.build(net, device=device, tactics="time")
+
+    net = tenon.Network()
+    x = net.input("x", ["n", 64, 48, 48])
+    for i in range(6):
+        weight = net.weight(f"w{i}", np.zeros((64 + i, 64 + max(i - 1, 0), 3, 3), np.float32))
+        x = net.conv(x, weight, pads=[1] * 4)
+    net.output("y", x)
+    whole = seconds(lambda: build("whole"))
+    start = time.perf_counter()
+    assert interrupted(lambda: build("cancelled"), whole / 20)
+    assert time.perf_counter() - start < whole / 2
+
+
+def test_a_ctrl_c_between_two_works_stops_neither(linear):
+    handler = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        for i in range(20):
+            linear.refit({"b": B + i})
+            signal.raise_signal(signal.SIGINT)
+        assert linear.version == 21
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
+def test_an_ignored_sigint_stays_ignored(large, weights, device):
+    engine = tenon.build(large, device=device, tactics="first")
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert not interrupted(lambda: engine.refit(weights), 0.01)
+        assert engine.version == 2
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
+def test_a_thread_that_is_not_the_main_one_builds_and_refits(device):
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        engine = pool.submit(linear_engine, device).result()
+        assert pool.submit(engine.refit, {"b": B + 1}).result().version == 2
+    assert np.array_equal(engine(X), X @ W + B + 1)
