@@ -1,6 +1,7 @@
 // Decorators that fail, or stand still, where a test tells them to.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <set>
@@ -42,6 +43,8 @@ class FailingBackend final : public kernel::Backend {
   explicit FailingBackend(std::shared_ptr<kernel::Backend> inner) : inner_(std::move(inner)) {}
 
   Fault allocations, copies, launches;
+  /// Copies and launches that nobody has waited for.
+  std::atomic<int> queued{0};
 
   /// The calling thread's next kernel waits for release().
   void hold_this_thread() {
@@ -69,15 +72,20 @@ class FailingBackend final : public kernel::Backend {
   void copy(kernel::Queue& queue, void* to, const void* from, size_t bytes,
             kernel::CopyKind kind) override {
     copies.pass("copy");
+    ++queued;
     inner_->copy(queue, to, from, bytes, kind);
   }
   void submit(kernel::Queue& queue, const kernel::Kernel& kernel,
               const kernel::Launch& launch) override {
     launches.pass("submit");
     stand_still();
+    ++queued;
     inner_->submit(queue, kernel, launch);
   }
-  void synchronize(kernel::Queue& queue) override { inner_->synchronize(queue); }
+  void synchronize(kernel::Queue& queue) override {
+    inner_->synchronize(queue);
+    queued = 0;
+  }
   double time(kernel::Queue& queue) override { return inner_->time(queue); }
   kernel::Kernels kernels(const ir::Op& op) const override { return inner_->kernels(op); }
 

@@ -69,6 +69,7 @@ int fail_at_every_call(Faulty& faulty, Fault& fault) {
       faulty.refit(2, 3, 4);
     } catch (const Error&) {
       fault.disarm();
+      EXPECT_EQ(faulty.backend->queued, 0) << "memory goes while it is used";
       EXPECT_EQ(faulty.engine.version(), version);
       EXPECT_EQ(faulty.run(), before);
       continue;
@@ -156,6 +157,7 @@ TEST(Faults, failed_run_leaves_context_and_weights) {
           break;
         } catch (const Error& error) {
           EXPECT_EQ(error.code(), ErrorCode::io);
+          EXPECT_EQ(faulty.backend->queued, 0) << "memory goes while it is used";
         }
       }
       fault->disarm();
