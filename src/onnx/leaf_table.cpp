@@ -45,10 +45,8 @@ ir::ValueId LeafTable::add_constant(const std::string& name, const weights::Tens
 ir::ValueId LeafTable::add(const std::string& name, const weights::TensorSource& source,
                            std::string reason) {
   const bool refittable = reason.empty();
-  ir::Leaf leaf{.name = name,
-                .type = type_of(source),
-                .refittable = refittable,
-                .reason = std::move(reason)};
+  ir::Leaf leaf{
+      .name = name, .type = type_of(source), .refittable = refittable, .reason = std::move(reason)};
   if (const auto found = names_.consumers.find(name); found != names_.consumers.end())
     leaf.consumers = found->second;
   const ir::ValueId id = leaf.refittable ? out_.weight(name, leaf.type)
