@@ -39,6 +39,7 @@ class TENON_API Network {
   /// A value of one network.
   struct Value {
     int id = -1;
+    const void* network = nullptr;  ///< tells networks apart
   };
 
   Network();

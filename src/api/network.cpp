@@ -30,9 +30,18 @@ ir::ValueType type_of(DType dtype, const Shape& shape) {
   return {dtype, ir::Dims(shape.begin(), shape.end())};
 }
 
-std::vector<ir::ValueId> ids(std::initializer_list<std::optional<Network::Value>> values) {
+Network::Value made(const Network::Impl& impl, ir::ValueId id) { return {id, &impl}; }
+
+ir::ValueId id_of(const Network::Impl& impl, const Network::Value& value) {
+  if (value.network == &impl) return value.id;
+  base::fail(ErrorCode::build, "network: an operand is {}",
+             value.network ? "a value of another network; make it in this one" : "no value");
+}
+
+std::vector<ir::ValueId> ids(const Network::Impl& impl,
+                             std::initializer_list<std::optional<Network::Value>> values) {
   std::vector<ir::ValueId> result;
-  for (const auto& value : values) result.push_back(value ? value->id : ir::absent);
+  for (const auto& value : values) result.push_back(value ? id_of(impl, *value) : ir::absent);
   while (!result.empty() && result.back() == ir::absent) result.pop_back();
   return result;
 }
@@ -71,7 +80,7 @@ Network::Network() : impl_(std::make_shared<Impl>()) {}
 
 Network::Value Network::input(const std::string& name, DType dtype,
                               const std::vector<Extent>& shape) {
-  return {impl_->builder.input(name, {dtype, dims_of(shape)})};
+  return made(*impl_, impl_->builder.input(name, {dtype, dims_of(shape)}));
 }
 
 Network::Value Network::weight(const std::string& name, const TensorView& value) {
@@ -83,7 +92,7 @@ Network::Value Network::weight(const std::string& name, const TensorView& value)
 Network::Value Network::weight(const std::string& name, DType dtype, const Shape& shape) {
   const ir::ValueType type = type_of(dtype, shape);
   add_leaf(*impl_, name, type);
-  return {impl_->builder.weight(name, type)};
+  return made(*impl_, impl_->builder.weight(name, type));
 }
 
 Network::Value Network::constant(const std::string& name, const TensorView& value) {
@@ -98,7 +107,7 @@ Network::Value Network::constant(const std::string& name, const TensorView& valu
     bytes = std::make_shared<std::vector<std::byte>>(
         base::read_range(*source.bytes, source.offset, source.size()));
   }
-  return {impl_->builder.constant(name, type, std::move(bytes))};
+  return made(*impl_, impl_->builder.constant(name, type, std::move(bytes)));
 }
 
 Network::Value Network::conv(Value x, Value weight, std::optional<Value> bias,
@@ -107,26 +116,28 @@ Network::Value Network::conv(Value x, Value weight, std::optional<Value> bias,
                     .pads = options.pads,
                     .dilations = options.dilations,
                     .groups = options.groups};
-  return {impl_->builder.add(op, ids({x, weight, bias}))};
+  return made(*impl_, impl_->builder.add(op, ids(*impl_, {x, weight, bias})));
 }
 
 Network::Value Network::matmul(Value a, Value b, std::optional<Value> bias, bool transpose_b) {
-  return {impl_->builder.add(ir::MatMul{.transpose_b = transpose_b}, ids({a, b, bias}))};
+  return made(*impl_, impl_->builder.add(ir::MatMul{.transpose_b = transpose_b},
+                                         ids(*impl_, {a, b, bias})));
 }
 
 Network::Value Network::max_pool(Value x, const std::vector<int64_t>& kernel,
                                  const PoolOptions& options) {
   ir::MaxPool op{.kernel = kernel, .strides = options.strides, .pads = options.pads};
   op.ceil_mode = options.ceil_mode;
-  return {impl_->builder.add(op, ids({x}))};
+  return made(*impl_, impl_->builder.add(op, ids(*impl_, {x})));
 }
 
 Network::Value Network::relu(Value x) {
-  return {impl_->builder.add(ir::Pointwise{ir::Expression::of(ir::Scalar::relu)}, ids({x}))};
+  return made(*impl_, impl_->builder.add(ir::Pointwise{ir::Expression::of(ir::Scalar::relu)},
+                                         ids(*impl_, {x})));
 }
 
 Network::Value Network::reshape(Value x, const std::vector<int64_t>& shape) {
-  const ir::Dims& from = impl_->builder.dims(x.id);
+  const ir::Dims& from = impl_->builder.dims(id_of(*impl_, x));
   ir::Dims dims;
   ir::Dim known = 1;
   for (size_t axis = 0; axis < shape.size(); ++axis) {
@@ -144,11 +155,11 @@ Network::Value Network::reshape(Value x, const std::vector<int64_t>& shape) {
   for (ir::Dim& dim : dims) {
     if (dim == ir::Dim(-1)) dim = ir::floor_div(ir::product(from), known);
   }
-  return {impl_->builder.add(ir::Reshape{dims}, ids({x}))};
+  return made(*impl_, impl_->builder.add(ir::Reshape{dims}, ids(*impl_, {x})));
 }
 
 void Network::output(const std::string& name, Value value) {
-  impl_->builder.output(name, value.id);
+  impl_->builder.output(name, id_of(*impl_, value));
 }
 
 std::string Network::text() const { return ir::print(impl_->finish().graph); }
