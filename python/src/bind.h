@@ -29,7 +29,7 @@ void bind_refitter(nb::module_& module);
 void bind_network(nb::module_& module);
 void bind_build(nb::module_& module);
 
-/// "option=value is not possible; way out", as Error(invalid_input).
+/// "option=value is not possible; way out", as InputError.
 [[noreturn]] void refuse(const std::string& option, nb::handle given, const std::string& way_out);
 Memory to_memory(const std::string& name);
 Sources to_sources(const std::string& name);

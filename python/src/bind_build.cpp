@@ -129,7 +129,7 @@ PyEngine load_engine(nb::handle path, const std::optional<std::string>& device, 
 
 void refuse(const std::string& option, nb::handle given, const std::string& way_out) {
   const auto shown = nb::cast<std::string>(nb::repr(given));
-  throw Error(ErrorCode::invalid_input, option + "=" + shown + " is not possible; " + way_out);
+  throw InputError(option + "=" + shown + " is not possible; " + way_out);
 }
 
 Memory to_memory(const std::string& name) {

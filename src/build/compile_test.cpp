@@ -78,7 +78,7 @@ TEST(Shapes, axis_0_is_typically_1_and_others_128) {
 }
 
 TEST(Shapes, what_does_not_fit_is_refused) {
-  EXPECT_EQ(refusal({{"q", {1}}}), "shapes: the network has no input \"q\"");
+  EXPECT_EQ(refusal({{"q", {1}}}), "shapes: the network has no input \"q\"; it takes: x, z");
   EXPECT_EQ(refusal({{"z", {1, 2}}}), "shapes: input \"z\" has rank 1, 2 extents are given");
   EXPECT_NE(refusal({{"x", {1, 2, 5}}}).find("axis 2 is 4 in the model"), std::string::npos);
   EXPECT_NE(refusal({{"x", {1, 2, 4}}, {"z", {3}}}).find("\"n\" is given as"), std::string::npos);

@@ -76,8 +76,12 @@ ir::Network apply_shapes(ir::Network network,
     const auto& inputs = graph.inputs();
     const auto found = std::find_if(inputs.begin(), inputs.end(),
                                     [&](ir::ValueId id) { return graph.value(id).name == name; });
-    if (found == inputs.end())
-      base::fail(ErrorCode::build, "shapes: the network has no input {}", base::quoted(name));
+    if (found == inputs.end()) {
+      std::vector<std::string> names;
+      for (const ir::ValueId id : inputs) names.push_back(graph.value(id).name);
+      base::fail(ErrorCode::build, "shapes: the network has no input {}; it takes: {}",
+                 base::quoted(name), base::join(names, ", "));
+    }
     const ir::Dims& dims = *graph.type(*found).dims;
     if (dims.size() != axes.size()) {
       base::fail(ErrorCode::build, "shapes: input {} has rank {}, {} extents are given",

@@ -158,9 +158,22 @@ auto as_plan_error(const std::string& name, F&& read) {
     if (message.starts_with(internal)) {
       message.replace(0, internal.size(), "damaged program: ");
     }
+    if (message.starts_with("graph text, ")) {
+      message = "a program that this version cannot read: " + message +
+                "; build the model again with this version";
+    }
     if (!message.starts_with(name)) message.insert(0, name + ": ");
     throw PlanError(message);
   }
+}
+
+// Other files get a better answer than that their safetensors header does not fit.
+void check_start(const base::ByteSource& bytes) {
+  const bool begun = bytes.size() > 8 && base::read_range(bytes, 8, 1)[0] == std::byte{'{'};
+  if (begun) return;
+  base::fail(ErrorCode::plan,
+             "is not a plan, or damaged at its start; a model is built first (tenon.build, or "
+             "tenon build MODEL)");
 }
 
 PlanFile read_metadata(const weights::Safetensors& file, TensorNames& tensors) {
@@ -257,6 +270,7 @@ void write_plan(base::FileWriter& writer, const PlanFile& file) {
 
 PlanFile read_plan(std::shared_ptr<const base::ByteSource> bytes) {
   return as_plan_error(bytes->name(), [&] {
+    check_start(*bytes);
     const weights::Safetensors data = weights::read_safetensors(bytes);
     TensorNames names;
     PlanFile file = read_metadata(data, names);
@@ -281,7 +295,7 @@ void verify_digests(const PlanFile& file, const std::stop_token& stop) {
       if (found == digest->second) return;
       base::fail(ErrorCode::plan,
                  "{} is damaged: its digest is {}, the plan says {}; save the plan again",
-                 base::quoted(leaf.name), found, base::quoted(digest->second));
+                 base::quoted(leaf.name), found, digest->second);
     });
   }
 }

@@ -85,7 +85,8 @@ class Members {
   }
   void done() const {
     for (const auto& [key, value] : object_.items()) {
-      if (!taken_.contains(key)) fail_member(key, "is not a member that this version knows");
+      if (!taken_.contains(key))
+        fail_member(key, "is not a member that this version knows; build the model again with it");
     }
   }
 

@@ -270,7 +270,10 @@ void Context::Impl::place_outputs(Prepared& at, Outputs* fresh,
     for (const auto& [name, view] : *out) {
       const auto same = [&](const ir::Output& output) { return output.name == name; };
       if (std::none_of(graph().outputs().begin(), graph().outputs().end(), same)) {
-        throw InputError(fmt::format("out {} is not an output of the network", base::quoted(name)));
+        std::vector<std::string> names;
+        for (const ir::Output& output : graph().outputs()) names.push_back(output.name);
+        throw InputError(fmt::format("out {} is not the network's; it gives: {}",
+                                     base::quoted(name), base::join(names, ", ")));
       }
     }
   }

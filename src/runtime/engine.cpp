@@ -202,7 +202,8 @@ WeightSet Engine::current() const { return WeightSet(impl_->current()); }
 
 void Engine::publish(const WeightSet& set) {
   if (!set || set.data()->ledger != impl_->ledger) {
-    base::fail(ErrorCode::invalid_input, "publish: the weight set is {}",
+    base::fail(ErrorCode::invalid_input,
+               "publish: the weight set is {}; publish sets of this engine",
                set ? "another engine's" : "empty");
   }
   if (impl_->options.memory == Memory::in_place && set.data() != impl_->current()) {

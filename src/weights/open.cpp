@@ -13,12 +13,18 @@ namespace fs = std::filesystem;
 
 namespace {
 
-enum class Kind { safetensors, index, npz, npy, onnx };
+enum class Kind { safetensors, index, npz, npy, onnx, unknown };
 
 // A safetensors file begins with the length of its header, then the header's brace. An ONNX file's
 // first eight bytes would be a length beyond any file.
 bool looks_like_safetensors(std::string_view start, uint64_t size) {
   return start.size() > 8 && base::load<uint64_t>(start.data()) <= size - 8 && start[8] == '{';
+}
+
+// A model begins with a field of ModelProto: its number (1 to 25) and wire type, 0 or 2.
+bool looks_like_onnx(char first) {
+  const auto tag = static_cast<unsigned char>(first);
+  return tag >= 8 && tag < 0x80 && (tag % 8 == 0 || tag % 8 == 2);
 }
 
 Kind kind_of(const base::ByteSource& source, const fs::path& path) {
@@ -34,7 +40,8 @@ Kind kind_of(const base::ByteSource& source, const fs::path& path) {
   const std::string& name = path.native();
   if (name.ends_with(".safetensors") || name.ends_with(".plan")) return Kind::safetensors;
   if (name.ends_with(".npz")) return Kind::npz;
-  return Kind::onnx;
+  const bool model = start.empty() || looks_like_onnx(start[0]) || name.ends_with(".onnx");
+  return model ? Kind::onnx : Kind::unknown;
 }
 
 WeightFile read_one(std::shared_ptr<const base::ByteSource> bytes, const fs::path& path) {
@@ -45,6 +52,10 @@ WeightFile read_one(std::shared_ptr<const base::ByteSource> bytes, const fs::pat
     case Kind::npy:
       base::fail(ErrorCode::unsupported,
                  "{}: is a single .npy array without a name; save it with numpy.savez",
+                 bytes->name());
+    case Kind::unknown:
+      base::fail(ErrorCode::bad_file,
+                 "{}: is neither safetensors, npz nor ONNX; convert it to one of them",
                  bytes->name());
     case Kind::onnx: break;
   }

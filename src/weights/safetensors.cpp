@@ -136,14 +136,13 @@ TensorSource to_source(const Entry& entry, std::shared_ptr<const base::ByteSourc
                "{}: tensor {} has dtype {}, which Tenon lacks; convert it to F16 or F32",
                bytes->name(), base::quoted(entry.name), base::quoted(entry.dtype));
   }
-  TensorSource source =
-      make_source(entry.name, *dtype, entry.shape, std::move(bytes), data + entry.offsets[0]);
-  if (source.size() != entry.offsets[1] - entry.offsets[0]) {
-    base::fail(ErrorCode::bad_file, "{}: tensor {} has {} bytes, but {}{} needs {}",
-               source.bytes->name(), base::quoted(entry.name), entry.offsets[1] - entry.offsets[0],
-               to_string(*dtype), to_string(entry.shape), source.size());
+  const uint64_t needed = size_in_file(*bytes, entry.name, *dtype, entry.shape);
+  if (needed != entry.offsets[1] - entry.offsets[0]) {
+    base::fail(ErrorCode::bad_file, "{}: tensor {} has {} bytes, but {}{} needs {}", bytes->name(),
+               base::quoted(entry.name), entry.offsets[1] - entry.offsets[0], to_string(*dtype),
+               to_string(entry.shape), needed);
   }
-  return source;
+  return make_source(entry.name, *dtype, entry.shape, std::move(bytes), data + entry.offsets[0]);
 }
 
 // The format allows neither gaps nor overlaps: in the order of their offsets, each tensor begins
@@ -154,7 +153,8 @@ void check_layout(const base::ByteSource& source, std::vector<Entry>& entries, u
   uint64_t end = 0;
   for (const Entry& entry : entries) {
     if (entry.offsets[1] > size) {
-      base::fail(ErrorCode::bad_file, "{}: tensor {} ends at {}, past the end of the data at {}",
+      base::fail(ErrorCode::bad_file,
+                 "{}: tensor {} ends at {}, past the end of the data at {}; the file is truncated",
                  source.name(), base::quoted(entry.name), entry.offsets[1], size);
     }
     if (entry.offsets[0] != end) {

@@ -15,15 +15,16 @@ namespace {
 constexpr uint64_t kChunk = uint64_t{512} << 10;  // half a second-level cache
 constexpr size_t kMostAxes = 255;
 
-int64_t checked_count(const std::string& name, const Shape& shape) {
+int64_t checked_count(const base::ByteSource& file, const std::string& name, const Shape& shape) {
   if (shape.size() > kMostAxes) {
-    base::fail(ErrorCode::bad_file, "tensor {} has {} axes; at most {} are read",
+    base::fail(ErrorCode::bad_file, "{}: tensor {} has {} axes; at most {} are read", file.name(),
                base::quoted(name), shape.size(), kMostAxes);
   }
   try {
     return element_count(shape);
   } catch (const InputError& error) {
-    base::fail(ErrorCode::bad_file, "tensor {}: {}", base::quoted(name), error.what());
+    base::fail(ErrorCode::bad_file, "{}: tensor {}: {}", file.name(), base::quoted(name),
+               error.what());
   }
 }
 
@@ -48,12 +49,19 @@ std::span<std::byte> chunk_buffer() {
 
 }  // namespace
 
+uint64_t size_in_file(const base::ByteSource& file, const std::string& name, DType dtype,
+                      const Shape& shape) {
+  uint64_t size = 0;
+  const auto count = static_cast<uint64_t>(checked_count(file, name, shape));
+  if (!__builtin_mul_overflow(count, size_of(dtype), &size)) return size;
+  base::fail(ErrorCode::bad_file, "{}: tensor {}: {}{} has more than 2^64 bytes", file.name(),
+             base::quoted(name), to_string(dtype), to_string(shape));
+}
+
 TensorSource make_source(const std::string& name, DType dtype, Shape shape,
                          std::shared_ptr<const base::ByteSource> bytes, uint64_t offset) {
-  const auto count = static_cast<uint64_t>(checked_count(name, shape));
-  uint64_t size = 0;
-  if (__builtin_mul_overflow(count, size_of(dtype), &size) || offset > bytes->size() ||
-      size > bytes->size() - offset) {
+  const uint64_t size = size_in_file(*bytes, name, dtype, shape);
+  if (offset > bytes->size() || size > bytes->size() - offset) {
     base::fail(ErrorCode::bad_file, "{}: tensor {}, {}{} at {}, lies past the end at {}",
                bytes->name(), base::quoted(name), to_string(dtype), to_string(shape), offset,
                bytes->size());

@@ -30,6 +30,10 @@ struct TensorSource {
 TensorSource make_source(const std::string& name, DType dtype, Shape shape,
                          std::shared_ptr<const base::ByteSource> bytes, uint64_t offset);
 
+/// Bytes of a tensor that a file tells of; throws bad_file when the shape is impossible.
+uint64_t size_in_file(const base::ByteSource& file, const std::string& name, DType dtype,
+                      const Shape& shape);
+
 /// Takes a copy of a (possibly strided) view.
 TensorSource copy_of(const TensorView& view);
 
