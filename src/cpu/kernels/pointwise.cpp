@@ -26,8 +26,23 @@ bool one_blocked_axis(const ir::Layout& layout) {
   return layout.order.empty() && layout.splits.size() == 1;
 }
 
+// A division of integers by a padding lane would be an error that the data does not have.
+bool divides_integers(const Call& call) {
+  std::vector<DType> dtypes;
+  for (const kernel::Operand& operand : call.inputs) dtypes.push_back(operand.dtype);
+  const ir::Expression& expression = call.as<ir::Pointwise>().expression;
+  dtypes = expression.infer(dtypes);
+  for (size_t i = 0; i < dtypes.size(); ++i) {
+    const ir::Scalar op = expression.instructions()[i].op;
+    const bool divides = op == ir::Scalar::div || op == ir::Scalar::mod || op == ir::Scalar::fmod;
+    if (divides && is_integer(dtypes[i])) return true;
+  }
+  return false;
+}
+
 const char* reject_blocked(const Call& call) {
   const kernel::Operand& result = call.outputs[0];
+  if (!result.layout.plain() && divides_integers(call)) return "padding lanes cannot be divided by";
   for (const kernel::Operand& operand : call.inputs) {
     const bool same_rank = operand.dims.size() == result.dims.size();
     if (!same_rank && operand.elements() != 1)
