@@ -245,8 +245,8 @@ inline TestResult run_kernel(kernel::Backend& backend, const kernel::Kernel& ker
     result.outputs.emplace_back(plain.operand.dtype, plain.operand.dims);
     backend.copy(*queue, result.outputs.back().data(), plain.memory.get(), plain.operand.bytes(),
                  kernel::CopyKind::from_device);
+    backend.synchronize(*queue);  // before the plain one goes
   }
-  backend.synchronize(*queue);
   return result;
 }
 
