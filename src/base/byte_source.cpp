@@ -48,7 +48,8 @@ class FileSource final : public ByteSource {
       : path_(path), file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
     if (file_.get() < 0) fail_errno("cannot open", path.native());
     opened_ = status();
-    if (!S_ISREG(opened_.st_mode)) fail(ErrorCode::io, "{}: is not a regular file; give the name of a file", name());
+    if (!S_ISREG(opened_.st_mode))
+      fail(ErrorCode::io, "{}: is not a regular file; give the name of a file", name());
   }
 
   uint64_t size() const override { return static_cast<uint64_t>(opened_.st_size); }
