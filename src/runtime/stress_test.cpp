@@ -279,6 +279,18 @@ TEST(Sets, held_set_is_not_waited_for) {
   EXPECT_EQ(stuck.finish(), product(1, 1, 1));
 }
 
+TEST(Sets, writer_that_waits_sees_a_set_become_held) {
+  Engine engine = product_engine();
+  auto in_use = engine.impl()->current();  // as a run, or current() half way, has it
+  engine.refit(views_of(product_weights(kSize, 2, 2, 2)));
+  auto refit = std::async(std::launch::async,
+                          [&] { engine.refit(views_of(product_weights(kSize, 3, 3, 3))); });
+  EXPECT_EQ(refit.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
+  const WeightSet held(in_use);
+  EXPECT_EQ(refit.wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  in_use.reset();
+}
+
 TEST(Sets, in_place_refit_waits_for_runs) {
   const auto backend = std::make_shared<FailingBackend>(make_backend(test_device(), 1));
   Engine engine = product_engine({.memory = Memory::in_place}, backend);

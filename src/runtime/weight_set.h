@@ -1,7 +1,6 @@
 // One complete set of weights: a table of slots with versions, and where the sources are.
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -33,7 +32,7 @@ struct WeightSet::Data {
   std::vector<runtime::Slot> slots;            ///< as in lower::Lowered::slots
   std::vector<runtime::Source> sources;        ///< by leaf; null where unknown
   std::shared_ptr<runtime::SetLedger> ledger;  ///< its engine's, and so what tells whose set it is
-  std::atomic<int> handles{0};                 ///< WeightSet objects outside of the runtime
+  int handles = 0;  ///< WeightSet objects outside of the runtime; guarded by the ledger
 
   Data() = default;
   Data(const Data&) = delete;
