@@ -1,4 +1,4 @@
-// Weights replaced ten thousand times while eight threads run: every output comes from one version.
+// Weights replaced ten thousand times (a thousand under sanitizers) while eight threads run: every output comes from one version.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -10,18 +10,18 @@
 #include "runtime/test_engine.h"
 
 #if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define TENON_TSAN 1
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define TENON_SANITIZED 1
 #endif
 #endif
-#if defined(__SANITIZE_THREAD__)
-#define TENON_TSAN 1
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define TENON_SANITIZED 1
 #endif
 
 namespace tenon::runtime::testing {
 namespace {
 
-#ifdef TENON_TSAN
+#ifdef TENON_SANITIZED
 constexpr int kRefits = 1000;
 #else
 constexpr int kRefits = 10000;
