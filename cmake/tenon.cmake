@@ -13,7 +13,8 @@ if(TENON_MOLD)
 endif()
 
 add_library(tenon_flags INTERFACE)
-target_compile_options(tenon_flags INTERFACE -Wall -Wextra -Wno-missing-field-initializers -Wno-restrict
+target_compile_options(tenon_flags INTERFACE -Wall -Wextra -Wno-missing-field-initializers
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
   -ffp-contract=off -fno-math-errno -ffunction-sections -fdata-sections
   $<$<BOOL:${TENON_WERROR}>:-Werror>)
 target_include_directories(tenon_flags INTERFACE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
