@@ -15,7 +15,6 @@ class MainBuilder {
  public:
   MainBuilder(const ir::Program& program, const kernel::Backend& backend, const Probes& probes)
       : main_(program.main),
-        backend_(backend),
         probes_(probes),
         slots_(program.weights),
         builder_(backend),
@@ -127,7 +126,6 @@ class MainBuilder {
   }
 
   const ir::Graph& main_;
-  const kernel::Backend& backend_;
   const Probes& probes_;
   SlotTable slots_;
   ExecutableBuilder builder_;
