@@ -1,4 +1,5 @@
-// Weights replaced ten thousand times (a thousand under sanitizers) while eight threads run: every output comes from one version.
+// Weights replaced ten thousand times (a thousand under sanitizers) while eight threads run: every
+// output comes from one version.
 #include <gtest/gtest.h>
 
 #include <atomic>
