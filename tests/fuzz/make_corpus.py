@@ -113,11 +113,82 @@ def onnx_seeds():
     save("external", model([], [external]))
 
 
+def operand(i, of):
+    """A tuple is the shape of an input, a list an integer initializer, an array itself."""
+    if isinstance(of, tuple):
+        return helper.make_tensor_value_info(f"x{i}", TensorProto.FLOAT, of)
+    return numpy_helper.from_array(np.asarray(of), f"x{i}")
+
+
+def import_seed(op, *operands, outputs=1, **attributes):
+    made = [operand(i, of) for i, of in enumerate(operands)]
+    inputs = [each for each in made if isinstance(each, onnx.ValueInfoProto)]
+    initializers = [each for each in made if isinstance(each, onnx.TensorProto)]
+    results = [f"y{i}" for i in range(outputs)]
+    node = helper.make_node(op, [f"x{i}" for i in range(len(operands))], results, **attributes)
+    empty = [helper.make_empty_tensor_value_info(each) for each in results]
+    return model([node], initializers, input=inputs, output=empty)
+
+
+def weight(*shape):
+    return values("f32", shape)
+
+
+def import_seeds():
+    out = folder("onnx_import")
+    norm = [weight(3)] * 4
+    seeds = {
+        "conv": import_seed("Conv", ("n", 4, 9, 9), weight(6, 2, 3, 3), weight(6), group=2, strides=[2, 1],
+                            pads=[1, 0, 2, 1], dilations=[1, 2]),
+        "conv_same": import_seed("Conv", (1, 1, "w"), weight(1, 1, 3), auto_pad="SAME_UPPER"),
+        "max_pool": import_seed("MaxPool", ("n", 2, 7, 7), kernel_shape=[3, 3], ceil_mode=1, outputs=2),
+        "average_pool": import_seed("AveragePool", (1, 2, 7, 7), kernel_shape=[2, 2], count_include_pad=1),
+        "gemm": import_seed("Gemm", ("n", 4), weight(3, 4), weight(3), transB=1, alpha=0.5, beta=2.0),
+        "matmul": import_seed("MatMul", (2, "n", 4), weight(4, 3)),
+        "batch_norm": import_seed("BatchNormalization", ("n", 3, 4), *norm, epsilon=1e-3),
+        "softmax": import_seed("Softmax", ("n", 5), axis=-1),
+        "reduce": import_seed("ReduceMean", ("n", 3, 4), axes=[-1, 0], keepdims=0),
+        "reduce_operand": import_seed("ReduceSum", ("n", 3, 4), [1, -1]),
+        "reshape": import_seed("Reshape", ("n", 3, 4), [0, -1]),
+        "squeeze": import_seed("Squeeze", (1, "n", 1), [0, -1]),
+        "unsqueeze": import_seed("Unsqueeze", ("n", 2), [1, -1]),
+        "flatten": import_seed("Flatten", ("n", "m", 4), axis=-1),
+        "transpose": import_seed("Transpose", ("n", 3, 4), perm=[2, 0, 1]),
+        "concat": import_seed("Concat", ("n", 3), ("m", 3), axis=0),
+        "cast": import_seed("Cast", ("n", 3), to=TensorProto.BFLOAT16),
+        "clip": import_seed("Clip", ("n", 3), np.float32(-1), np.float32(6)),
+        "pow": import_seed("Pow", ("n", 3), np.float32(2)),
+        "where": import_seed("Where", np.array([True, False]), ("n", 2), weight(2)),
+        "erf": import_seed("Erf", ("n", 3)),
+        "constant": import_seed("Constant", value_floats=[1.0, 2.5]),
+        "shapes": model(
+            [helper.make_node("Shape", ["x"], ["s"]), helper.make_node("Concat", ["s", "one"], ["t"], axis=0),
+             helper.make_node("Reshape", ["x", "t"], ["r"]), helper.make_node("Add", ["r", "b"], ["y"])],
+            [numpy_helper.from_array(np.array([1]), "one"), numpy_helper.from_array(weight(3, 1), "b")],
+            input=[helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3])],
+            output=[helper.make_tensor_value_info("y", TensorProto.FLOAT, None)]),
+    }  # fmt: skip
+    for name, made in seeds.items():
+        (out / f"{name}.onnx").write_bytes(made.SerializeToString())
+
+
+def shards_seeds():
+    out = folder("shards")
+    index = lambda name, made: (out / name).write_text(json.dumps(made))
+    index("two", {"metadata": {"total_size": 24}, "weight_map": {"a": "one.safetensors", "b": "one.safetensors"}})
+    index("outside", {"weight_map": {"a": "../one.safetensors"}})
+    index("missing", {"weight_map": {"c": "one.safetensors", "a": "two.safetensors"}})
+    index("empty", {"weight_map": {}, "other": [[], {"deep": [1, None, True, 0.5]}]})
+
+
 if __name__ == "__main__":
     safetensors_seeds()
     npz_seeds()
     onnx_seeds()
-    seeds = [path for target in ("safetensors", "npz", "onnx") for path in (CORPUS / target).iterdir()]
+    import_seeds()
+    shards_seeds()
+    made = ("safetensors", "npz", "onnx", "onnx_import", "shards")
+    seeds = [path for target in made for path in (CORPUS / target).iterdir()]
     for path in seeds:
         path.chmod(0o644)
     large = [str(path) for path in seeds if path.stat().st_size >= 2048]
