@@ -3,6 +3,7 @@
 import gzip
 import os
 import pathlib
+import signal
 
 import numpy as np
 import onnxruntime
@@ -11,6 +12,14 @@ import pytest
 import tenon
 
 MNIST = pathlib.Path(__file__).parent / "data" / "mnist"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sigint():
+    """Ctrl-C reaches the tests and what they start, though a shell starts background work with SIGINT ignored."""
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, handler)
 
 
 @pytest.fixture(scope="session")

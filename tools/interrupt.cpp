@@ -26,8 +26,12 @@ std::stop_token stop_on_interrupt() {
   struct sigaction action = {};
   action.sa_handler = on_signal;
   action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+  for (const int number : {SIGINT, SIGTERM}) {
+    struct sigaction before;
+    sigaction(number, &action, &before);
+    // A shell starts background work with Ctrl-C ignored, and so it stays.
+    if (before.sa_handler == SIG_IGN) sigaction(number, &before, nullptr);
+  }
   return source.get_token();
 }
 

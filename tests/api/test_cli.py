@@ -424,11 +424,15 @@ def slow_model(tmp_path_factory) -> Path:
     return path
 
 
-def start_on_terminal(*arguments) -> tuple[subprocess.Popen, int]:
+def start_on_terminal(*arguments, **options) -> tuple[subprocess.Popen, int]:
     """The process, and the end from which its terminal (stderr only) is read."""
     reader, terminal = pty.openpty()
     process = subprocess.Popen(
-        [CLI, *map(str, arguments)], stdout=subprocess.PIPE, stderr=terminal, start_new_session=True
+        [CLI, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+        start_new_session=True,
+        **options,
     )
     os.close(terminal)
     return process, reader
@@ -481,6 +485,21 @@ def test_runs_of_a_benchmark_are_cancelled(plan):
         assert b"running" in read_until(reader, b"%", 60)
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 130
+    finally:
+        process.kill()
+        process.communicate()
+        os.close(reader)
+
+
+def test_ctrl_c_that_was_ignored_from_the_start_stays_ignored(plan):
+    def ignore():  # as a shell does for what it starts in the background
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    process, reader = start_on_terminal("bench", plan, "--seconds", "2", preexec_fn=ignore)
+    try:
+        assert b"running" in read_until(reader, b"%", 60)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
     finally:
         process.kill()
         process.communicate()
