@@ -28,6 +28,14 @@ int64_t best_tile(int64_t width, int64_t most) {
   return best;
 }
 
+// Equal extents alone say less: a strided window over padding may keep them.
+bool sees_each_pixel_once(const WindowGeometry& window, std::span<const int64_t> x,
+                          std::span<const int64_t> y) {
+  const auto in_place = [](const auto& axis) { return axis.stride == 1 && axis.pad_begin == 0; };
+  return window.taps == 1 && in_place(window.axes[0]) && in_place(window.axes[1]) && x[2] == y[2] &&
+         x[3] == y[3];
+}
+
 // A 1x1 window over neighbouring pixels sees one long row.
 void merge_rows(ConvDirectPlan& plan) {
   plan.w *= plan.h;
@@ -85,8 +93,7 @@ ConvDirectPlan make_conv_plan(const Call& call, const ConvTiling& tiling) {
   plan.out_w = y[3];
   plan.kernel_h = weight[2];
   plan.kernel_w = weight[3];
-  const bool dense = window.taps == 1 && plan.h == plan.out_h && plan.w == plan.out_w;
-  if (dense && window.axes[0].pad_begin == 0 && window.axes[1].pad_begin == 0) merge_rows(plan);
+  if (sees_each_pixel_once(window, x.dims, y)) merge_rows(plan);
   place_input(plan, window);
   cut(plan, tiling, call.tactic == 1);
   return plan;
