@@ -117,19 +117,20 @@ TileFunction tile_of(int64_t pixels) {
   return pixels == 2 ? conv_tile<2, kVectors> : conv_tile<1, kVectors>;
 }
 
-// Copies x into the scratch, plane by plane, with zeros around it; what no window reaches is left
-// out.
+// Copies x into the scratch, plane by plane, with zeros around it. What no window reaches is left
+// out: where strides are wide that may be all of x.
 void pad_input(const Launch& launch, const ConvDirectPlan& plan, int threads) {
-  const int64_t row = plan.w * plan.block, padded_row = plan.x_row;
+  const int64_t row = plan.w * plan.block;
   const int64_t left = plan.pad_left * plan.block;
-  const auto width = static_cast<size_t>(HWY_MIN(row, padded_row - left)) * sizeof(float);
+  const int64_t width = HWY_MIN(row, plan.x_row - left);
+  const int64_t rows = width > 0 ? HWY_MIN(plan.h, plan.padded_h - plan.pad_top) : 0;
   base::parallel_for(threads, plan.n * plan.c_blocks, [&](int64_t plane) {
     const float* from = launch.input<float>(0) + plane * plan.h * row;
     float* to = static_cast<float*>(launch.scratch) + plane * plan.x_block;
     std::memset(to, 0, static_cast<size_t>(plan.x_block) * sizeof(float));
-    const int64_t rows = HWY_MIN(plan.h, plan.padded_h - plan.pad_top);
     for (int64_t y = 0; y < rows; ++y) {
-      std::memcpy(to + (y + plan.pad_top) * padded_row + left, from + y * row, width);
+      std::memcpy(to + (y + plan.pad_top) * plan.x_row + left, from + y * row,
+                  static_cast<size_t>(width) * sizeof(float));
     }
   });
 }
