@@ -34,7 +34,19 @@ constexpr size_t most_signatures = 8;
 bool overlap(const void* a, size_t a_bytes, const void* b, size_t b_bytes) {
   const auto* first = static_cast<const std::byte*>(a);
   const auto* second = static_cast<const std::byte*>(b);
-  return first < second + b_bytes && second < first + a_bytes;
+  return a_bytes > 0 && b_bytes > 0 && first < second + b_bytes && second < first + a_bytes;
+}
+
+// Two outputs in one place would leave the bytes of whichever is written last.
+void check_apart(const std::map<std::string, TensorView>& out) {
+  for (auto a = out.begin(); a != out.end(); ++a) {
+    for (auto b = std::next(a); b != out.end(); ++b) {
+      if (overlap(a->second.data, a->second.bytes(), b->second.data, b->second.bytes())) {
+        throw InputError(fmt::format("out {}: overlaps out {}; give each its own memory",
+                                     base::quoted(a->first), base::quoted(b->first)));
+      }
+    }
+  }
 }
 
 }  // namespace
@@ -267,6 +279,7 @@ void Context::Impl::place_outputs(Prepared& at, Outputs* fresh,
   host.assign(graph().outputs().size(), nullptr);
   for (size_t i = 0; i < host.size(); ++i) host[i] = output_target(at, i, fresh, out);
   if (out != nullptr) {
+    check_apart(*out);
     for (const auto& [name, view] : *out) {
       const auto same = [&](const ir::Output& output) { return output.name == name; };
       if (std::none_of(graph().outputs().begin(), graph().outputs().end(), same)) {
