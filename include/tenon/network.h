@@ -1,6 +1,7 @@
 // Networks: built by hand, or imported (see onnx.h). A network is compiled by build().
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,13 +34,13 @@ struct PoolOptions {
 };
 
 /// A network under construction. Methods add a node and throw BuildError naming it when the
-/// operands do not fit. Not thread-safe. Copies share the network.
+/// operands do not fit. Not thread-safe. Copies of the object share the network; copy() does not.
 class TENON_API Network {
  public:
   /// A value of one network.
   struct Value {
     int id = -1;
-    const void* network = nullptr;  ///< tells networks apart
+    uint64_t network = 0;  ///< tells networks apart; 0 is none
   };
 
   Network();
@@ -62,7 +63,9 @@ class TENON_API Network {
   Value reshape(Value x, const std::vector<int64_t>& shape);
   void output(const std::string& name, Value value);
 
-  /// The network as text (see docs/architecture.md).
+  /// The same network so far, apart from what is added to this one later.
+  Network copy() const;
+  /// The network so far as text, in the form of src/ir/README.md.
   std::string text() const;
 
   struct Impl;

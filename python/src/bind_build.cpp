@@ -56,15 +56,16 @@ int to_threads(nb::handle given) {
   return threads;
 }
 
-// A file name, the bytes of a model, or a network; with the GIL.
+// A file name, the bytes of a model, or a network (a copy: another thread may go on adding to it);
+// with the GIL.
 struct Model {
-  const Network* network = nullptr;
+  std::optional<Network> network;
   std::string path, bytes;
   bool in_memory = false;
 
   explicit Model(nb::handle given) {
     if (nb::isinstance<Network>(given)) {
-      network = nb::cast<const Network*>(given);
+      network = nb::cast<const Network&>(given).copy();
     } else if (nb::isinstance<nb::bytes>(given)) {
       const auto data = nb::cast<nb::bytes>(given);
       bytes.assign(data.c_str(), data.size());
@@ -150,7 +151,11 @@ bool is_path(nb::handle object) {
 
 std::string to_path(nb::handle object) {
   if (!is_path(object)) refuse("path", object, "give a str or os.PathLike");
-  return nb::cast<std::string>(nb::module_::import_("os").attr("fspath")(object));
+  // As the system has it: a file's name need not be UTF-8.
+  const auto path = nb::cast<nb::bytes>(nb::module_::import_("os").attr("fsencode")(object));
+  std::string name(path.c_str(), path.size());
+  if (name.find('\0') != std::string::npos) refuse("path", object, "no file's name holds a NUL");
+  return name;
 }
 
 void bind_build(nb::module_& module) {

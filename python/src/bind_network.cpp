@@ -26,9 +26,10 @@ std::vector<Extent> to_extents(const std::vector<std::variant<int64_t, std::stri
 
 Value add_weight(Network& self, const std::string& name, nb::handle value, nb::handle dtype) {
   const bool is_shape = !dtype.is_none();
+  const bool is_list = nb::isinstance<nb::tuple>(value) || nb::isinstance<nb::list>(value);
   Ints shape;
-  if (is_shape && !nb::try_cast(value, shape))
-    refuse("value", value, "with a dtype, give a shape; without one, an array");
+  if (is_shape != is_list || (is_shape && !nb::try_cast(value, shape)))
+    refuse("value", value, "with a dtype, give a shape (a tuple); without one, an array");
   if (is_shape) return self.weight(name, to_dtype(dtype), shape);
   return self.weight(name, to_array(value, "weight \"" + name + "\"").view);
 }

@@ -2,6 +2,7 @@
 #include "tenon/network.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "api/network_impl.h"
 #include "base/error.h"
@@ -25,15 +26,19 @@ ir::Dims dims_of(std::span<const Extent> shape) {
   return dims;
 }
 
-ir::ValueType type_of(DType dtype, const Shape& shape) {
-  element_count(shape);  // refuses impossible shapes
+ir::ValueType type_of(const std::string& name, DType dtype, const Shape& shape) {
+  try {
+    element_count(shape);
+  } catch (const InputError& error) {
+    base::fail(ErrorCode::build, "network: {}: {}", base::quoted(name), error.what());
+  }
   return {dtype, ir::Dims(shape.begin(), shape.end())};
 }
 
-Network::Value made(const Network::Impl& impl, ir::ValueId id) { return {id, &impl}; }
+Network::Value made(const Network::Impl& impl, ir::ValueId id) { return {id, impl.serial}; }
 
 ir::ValueId id_of(const Network::Impl& impl, const Network::Value& value) {
-  if (value.network == &impl) return value.id;
+  if (value.network == impl.serial) return value.id;
   base::fail(ErrorCode::build, "network: an operand is {}",
              value.network ? "a value of another network; make it in this one" : "no value");
 }
@@ -60,20 +65,26 @@ ir::Leaf& add_leaf(Network::Impl& impl, const std::string& name, const ir::Value
 
 }  // namespace
 
+ir::Graph Network::Impl::graph() const {
+  if (imported) return *imported;
+  ir::GraphBuilder copy = builder;
+  return copy.finish();
+}
+
 ir::Network Network::Impl::finish() const {
   ir::Network network;
   network.leaves = leaves;
   std::sort(network.leaves.begin(), network.leaves.end(),
             [](const ir::Leaf& a, const ir::Leaf& b) { return a.name < b.name; });
-  if (imported) {
-    network.graph = *imported;
-  } else {
-    ir::GraphBuilder copy = builder;
-    network.graph = copy.finish();
-  }
+  network.graph = graph();
   if (network.graph.outputs().empty())
     base::fail(ErrorCode::build, "network: it has no output; call output(name, value)");
   return network;
+}
+
+uint64_t Network::Impl::next_serial() {
+  static std::atomic<uint64_t> last = 0;
+  return ++last;
 }
 
 Network::Network() : impl_(std::make_shared<Impl>()) {}
@@ -90,13 +101,13 @@ Network::Value Network::weight(const std::string& name, const TensorView& value)
 }
 
 Network::Value Network::weight(const std::string& name, DType dtype, const Shape& shape) {
-  const ir::ValueType type = type_of(dtype, shape);
+  const ir::ValueType type = type_of(name, dtype, shape);
   add_leaf(*impl_, name, type);
   return made(*impl_, impl_->builder.weight(name, type));
 }
 
 Network::Value Network::constant(const std::string& name, const TensorView& value) {
-  const ir::ValueType type = type_of(value.dtype, value.shape);
+  const ir::ValueType type = type_of(name, value.dtype, value.shape);
   ir::Leaf& leaf = add_leaf(*impl_, name, type);
   leaf.refittable = false;
   leaf.reason = "a constant of the network";
@@ -152,6 +163,11 @@ Network::Value Network::reshape(Value x, const std::vector<int64_t>& shape) {
     base::fail(ErrorCode::build, "network: reshape to {}: only one extent may be -1",
                to_string(shape));
   }
+  if (known == ir::Dim(0) && std::count(shape.begin(), shape.end(), -1) > 0) {
+    base::fail(ErrorCode::build,
+               "network: reshape to {}: -1 has no one answer beside an extent of 0",
+               to_string(shape));
+  }
   for (ir::Dim& dim : dims) {
     if (dim == ir::Dim(-1)) dim = ir::floor_div(ir::product(from), known);
   }
@@ -162,6 +178,12 @@ void Network::output(const std::string& name, Value value) {
   impl_->builder.output(name, id_of(*impl_, value));
 }
 
-std::string Network::text() const { return ir::print(impl_->finish().graph); }
+Network Network::copy() const {
+  auto impl = std::make_shared<Impl>(*impl_);
+  impl->serial = Impl::next_serial();
+  return Network(std::move(impl));
+}
+
+std::string Network::text() const { return ir::print(impl_->graph()); }
 
 }  // namespace tenon
