@@ -2,8 +2,10 @@
 #include "options.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "tenon/arrays.h"
@@ -90,6 +92,7 @@ void check_output(const Path& file) {
   const auto refuse = [&](const char* why) {
     throw Error(ErrorCode::io, fmt::format("\"{}\": cannot write: {}", file.native(), why));
   };
+  if (file.empty()) throw UsageError("-o: the name of the file to write is empty");
   std::error_code ignored;
   if (!std::filesystem::is_directory(folder, ignored)) refuse("its folder does not exist");
   if (std::filesystem::is_directory(file, ignored)) refuse("it is a folder");
@@ -107,15 +110,30 @@ void EngineOptions::add(CLI::App& command) {
       ->allow_extra_args(false);
 }
 
+// A plan's shapes are settled; --shape then says what random inputs look like.
+void check_names(const Shapes& shapes, const Engine& engine) {
+  for (const auto& [name, axes] : shapes) {
+    std::vector<std::string> names;
+    for (const Port& port : engine.inputs()) names.push_back(port.name);
+    if (std::find(names.begin(), names.end(), name) == names.end()) {
+      throw InputError(fmt::format("--shape: the plan has no input \"{}\"; it takes: {}", name,
+                                   fmt::join(names, ", ")));
+    }
+  }
+}
+
 Engine EngineOptions::open(const Session& session) const {
+  const Shapes extents = parse_shapes(shapes);
   if (file_kind(file) != FileKind::onnx) {
     LoadOptions options{.device = device, .threads = threads};
     options.stop = session.stop;
     options.progress = session.progress;
-    return Engine::load(file, options);
+    Engine engine = Engine::load(file, options);
+    check_names(extents, engine);
+    return engine;
   }
   BuildOptions options{.device = device.empty() ? "cpu" : device};
-  options.shapes = parse_shapes(shapes);
+  options.shapes = extents;
   options.threads = threads;
   options.tactics = tactics == "first" ? Tactics::first : Tactics::time;
   options.stop = session.stop;
