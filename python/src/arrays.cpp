@@ -66,6 +66,15 @@ bool is_numpy(nb::handle object) {
   return nb::cast<std::string>(nb::str(nb::handle(object.type()).attr("__module__"))) == "numpy";
 }
 
+// nanobind reads the strides of a buffer, which exporters such as ctypes leave out; a memoryview
+// always has them.
+nb::object with_strides(nb::object object) {
+  if (nb::hasattr(object, "__dlpack__") || !PyObject_CheckBuffer(object.ptr())) return object;
+  PyObject* view = PyMemoryView_FromObject(object.ptr());
+  if (view == nullptr) PyErr_Clear();
+  return view != nullptr ? nb::steal(view) : object;
+}
+
 // NumPy knows bfloat16 through ml_dtypes, which neither DLPack nor the buffer protocol carries.
 nb::object exportable(nb::object object, bool& bf16) {
   bf16 = is_numpy(object) && dtype_name(object) == "bfloat16";
@@ -73,7 +82,7 @@ nb::object exportable(nb::object object, bool& bf16) {
   if (nb::hasattr(object, "requires_grad") && nb::cast<bool>(object.attr("requires_grad"))) {
     return object.attr("detach")();
   }
-  return object;
+  return with_strides(std::move(object));
 }
 
 bool is_plain(nb::handle object) {
@@ -126,14 +135,23 @@ Array view_of(nb::handle given, const std::string& what) {
   return result;
 }
 
+std::string to_name(nb::handle key, const std::string& what) {
+  std::string name;
+  if (nb::try_cast(key, name)) return name;
+  throw InputError(what + ": " + nb::cast<std::string>(nb::repr(key)) +
+                   " is no name; give a mapping of names to arrays");
+}
+
 template <class Kind>
 ArrayMap views_of(nb::handle mapping, const std::string& what) {
   if (!nb::hasattr(mapping, "items"))
     throw InputError(what + "s: give a mapping of names to arrays");
   ArrayMap result;
   for (const nb::handle item : mapping.attr("items")()) {
-    const nb::tuple pair = nb::cast<nb::tuple>(item);
-    const auto name = nb::cast<std::string>(nb::str(pair[0]));
+    nb::tuple pair;
+    if (!nb::try_cast(item, pair) || pair.size() != 2)
+      throw InputError(what + "s: items() gives no pairs; give a mapping of names to arrays");
+    const std::string name = to_name(pair[0], what + "s");
     Array array = view_of<Kind>(pair[1], what + " \"" + name + "\"");
     result.views.emplace(name, std::move(array.view));
     result.owners.push_back(std::move(array.owner));

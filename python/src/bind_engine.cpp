@@ -43,6 +43,8 @@ nb::object outputs_of(const Outputs& made) {
 }
 
 nb::object run(PyEngine& self, nb::handle inputs, nb::handle out, const WeightSet* weights) {
+  if (weights != nullptr && weights->version() == 0)
+    throw InputError("weights: the set is of an engine that was not ready; take `current` again");
   const ArrayMap given = to_arrays(inputs, "input");
   const WeightSet set = weights ? *weights : WeightSet();
   if (out.is_none()) {

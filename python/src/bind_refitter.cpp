@@ -36,7 +36,10 @@ struct PyRefitter {
 void set(PyRefitter& self, const std::string& name, nb::handle weight) {
   const auto alone = self.alone();
   const Array array = to_array(weight, "weight \"" + name + "\"");
-  self.refitter.set(name, array.view);
+  {
+    const nb::gil_scoped_release release;
+    self.refitter.set(name, array.view);
+  }
   self.borrowed.erase(name);
 }
 

@@ -3,6 +3,7 @@
 
 #include <semaphore.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <mutex>
@@ -33,13 +34,13 @@ void watch() {
   }
 }
 
+// A child after fork has no watcher, whatever its parent had.
 void start_watching() {
-  static const bool started = [] {
-    sem_init(&posted, 0, 0);
-    std::thread(watch).detach();
-    return true;
-  }();
-  (void)started;
+  static pid_t watched = 0;
+  if (watched == getpid()) return;
+  watched = getpid();
+  sem_init(&posted, 0, 0);
+  std::thread(watch).detach();
 }
 
 }  // namespace
@@ -51,8 +52,8 @@ Interruptible::Interruptible() {
     active_ = threading.attr("current_thread")().is(threading.attr("main_thread")());
   }
   if (!active_) return;
-  start_watching();
   const std::lock_guard lock(active_mutex);
+  start_watching();
   active_ = active == nullptr;  // work within work: the outer one's handler serves
   if (!active_) return;
   sigaction(SIGINT, nullptr, &pythons);

@@ -1,7 +1,9 @@
 """What may be given as an array, and who keeps it alive."""
 
 import array
+import ctypes
 import gc
+import os
 import weakref
 
 import numpy as np
@@ -38,6 +40,13 @@ def with_gaps(x):
     return wide[::2, 1::3]
 
 
+def ctypes_array(x):
+    """A buffer without strides."""
+    rows, columns = x.shape
+    kind = ctypes.c_float * columns * rows
+    return kind.from_buffer_copy(np.ascontiguousarray(x).tobytes())
+
+
 FORMS = {
     "dense": lambda x: x,
     "fortran order": np.asfortranarray,
@@ -48,6 +57,7 @@ FORMS = {
     "unaligned": lambda x: np.frombuffer(b"." + x.tobytes(), x.dtype, offset=1).reshape(x.shape),
     "dlpack": lambda x: OnlyDLPack(np.ascontiguousarray(x)),
     "memoryview": lambda x: memoryview(np.ascontiguousarray(x)),
+    "ctypes": ctypes_array,
     "subclass": lambda x: np.ma.masked_array(x).view(type("Mine", (np.ndarray,), {})),
 }
 
@@ -208,3 +218,20 @@ def test_engines_leave_no_memory_behind(device):
         if i == 3:
             before = resident()
     assert resident() - before < 5 * big.nbytes
+
+
+@pytest.mark.parametrize("key", [1, None, b"w", "\udcff"])
+def test_a_name_that_is_no_text_is_refused(linear, key):
+    for give in (linear.refit, linear.run):
+        with pytest.raises(tenon.InputError, match="is no name"):
+            give({key: B})
+    assert linear.version == 1
+
+
+def test_paths_are_the_systems(linear, tmp_path):
+    name = os.fsdecode(bytes(tmp_path) + b"/\xff.plan")  # not UTF-8
+    linear.save(name)
+    assert np.array_equal(tenon.load(name, device=linear.device)(X), WANT)
+    with pytest.raises(tenon.InputError, match="NUL"):
+        linear.save(tmp_path / "cut\0.plan")
+    assert len(list(tmp_path.iterdir())) == 1

@@ -1,6 +1,7 @@
 """The engine in Python: building, running, its weights, refitting, plans."""
 
 import json
+import threading
 
 import ml_dtypes
 import numpy as np
@@ -103,6 +104,50 @@ def test_refit_says_which_leaves_are_weights(device):
     assert isinstance(some.constants["b"], str) and some.constants["b"]
 
 
+def test_a_weight_is_an_array_or_a_shape_with_a_dtype():
+    net = tenon.Network()
+    for value, dtype in [((2, 3), None), ([2, 3], None), (np.array([2, 3]), "f32"), (B, "f32")]:
+        with pytest.raises(tenon.InputError, match="with a dtype, give a shape"):
+            net.weight("w", value, dtype)
+    with pytest.raises(tenon.BuildError, match='"w"'):
+        net.weight("w", (2**40, 2**40), "f32")
+
+
+def test_values_of_a_network_that_is_gone_are_refused():
+    for _ in range(20):  # a new network often takes the memory of the last
+        value = tenon.Network().input("x", [1])
+        with pytest.raises(tenon.BuildError, match="another network"):
+            tenon.Network().relu(value)
+
+
+def test_an_unfinished_network_prints():
+    net = tenon.Network()
+    net.relu(net.input("x", ["n", 3]))
+    assert "x: f32[n, 3]" in str(net)
+
+
+def test_a_network_may_grow_while_it_is_built(device):
+    net = tenon.Network()
+    x = y = net.input("x", [4])
+    net.output("y", net.relu(x))
+    over = threading.Event()
+
+    def grow():
+        nonlocal y
+        while not over.is_set():
+            y = net.relu(y)
+
+    thread = threading.Thread(target=grow)
+    thread.start()
+    try:
+        for _ in range(20):
+            engine = tenon.build(net, device=device, tactics="first")
+    finally:
+        over.set()
+        thread.join()
+    assert np.array_equal(engine(np.float32([-1, 0, 1, 2])), [0, 0, 1, 2])
+
+
 def test_without_leaves_passes_out(device):
     assert "batch_norm" in tenon.pass_names()
     for without in ("bias", ["bias", "activation"], ()):
@@ -175,6 +220,30 @@ def test_an_out_that_does_not_fit_is_refused(linear, out):
     with pytest.raises(tenon.InputError):
         linear.run({"x": X}, out=out)
     assert np.array_equal(linear(X), X @ W + B)
+
+
+def test_outs_that_overlap_are_refused(device):
+    net = tenon.Network()
+    x = net.input("x", [4])
+    net.output("y", x)
+    net.output("z", net.relu(x))
+    engine = tenon.build(net, device=device)
+    memory = np.zeros(8, np.float32)
+    inputs = {"x": np.float32([-1, -2, 3, 4])}
+    for start in range(4):
+        with pytest.raises(tenon.InputError, match='out "y": overlaps out "z"'):
+            engine.run(inputs, out={"y": memory[:4], "z": memory[start : start + 4]})
+    engine.run(inputs, out={"y": memory[:4], "z": memory[4:]})
+    assert np.array_equal(memory, [-1, -2, 3, 4, 0, 0, 3, 4])
+
+
+def test_a_set_without_weights_runs_nothing(linear, device, tmp_path):
+    linear.save(tmp_path / "stripped.plan", strip=True)
+    engine = tenon.load(tmp_path / "stripped.plan", device=device)
+    empty = engine.current
+    engine.refit({"w": W, "b": B})
+    with pytest.raises(tenon.InputError, match="not ready"):
+        engine.run({"x": X}, weights=empty)
 
 
 def test_run_takes_a_given_set_of_weights(linear):

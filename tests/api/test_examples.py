@@ -67,3 +67,37 @@ def test_the_commands_of_the_readme_run(folder):
     run(["sh", "-e", "-c", commands], cwd=folder, env={**os.environ, "PATH": path})
     with np.load(folder / "out.npz") as outputs:
         assert outputs["output"].shape == (2, 10)
+
+
+PROGRAM = """
+#include <tenon/build.h>
+#include <tenon/context.h>
+#include <tenon/onnx.h>
+#include <tenon/refitter.h>
+int main() {{
+  const tenon::Tensor image(tenon::DType::f32, {{1, 1, 28, 28}});
+  {block}
+  return again.version() == 1 && outputs["output"].shape() == tenon::Shape{{1, 10}} ? 0 : 1;
+}}
+"""
+
+PROJECT = """
+cmake_minimum_required(VERSION 3.25)
+project(readme CXX)
+find_package(tenon REQUIRED)
+add_executable(readme readme.cpp)
+target_link_libraries(readme tenon::tenon)
+"""
+
+
+@pytest.mark.skipif(not CLI, reason="needs the build tree")
+def test_what_is_installed_runs_the_cpp_of_the_readme(folder):
+    prefix, build = folder / "prefix", folder / "build"
+    run(["cmake", "--install", pathlib.Path(CLI).parents[1], "--prefix", prefix, "--component", "cpp"])
+    assert "tenon 0.1.0" in run([prefix / "bin" / "tenon", "--version"])
+    (block,) = readme_block("cpp")
+    (folder / "readme.cpp").write_text(PROGRAM.format(block=block))
+    (folder / "CMakeLists.txt").write_text(PROJECT)
+    run(["cmake", "-S", folder, "-B", build, f"-DCMAKE_PREFIX_PATH={prefix}"])
+    run(["cmake", "--build", build])
+    run([build / "readme"], cwd=folder)

@@ -1,6 +1,7 @@
 """Threads beside each other, and Ctrl-C."""
 
 import concurrent.futures
+import os
 import signal
 import threading
 import time
@@ -138,6 +139,16 @@ def test_ctrl_c_cancels_a_refit_and_nothing_has_changed(large, weights, device):
     assert interrupted(lambda: engine.refit(changed), whole / 20)
     assert engine.version == 1 and np.array_equal(engine(x), want)
     assert engine.refit(changed).version == 2  # and it goes on
+
+
+def test_ctrl_c_cancels_a_refit_in_a_forked_child(large, weights, device):
+    engine = tenon.build(large, device=device, tactics="first")
+    whole = seconds(lambda: engine.refit(weights))  # a watcher for Ctrl-C runs in this process
+    child = os.fork()
+    if child == 0:
+        cancelled = interrupted(lambda: engine.refit(weights), whole / 20) and engine.version == 2
+        os._exit(0 if cancelled else 1)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_ctrl_c_cancels_a_build(device, tmp_path, monkeypatch):
