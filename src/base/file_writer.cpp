@@ -18,11 +18,19 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Where the bytes go in the end: behind a symbolic link, so that the link stays. Only regular files
-// are replaced: a rename over /dev/null would take the device away.
+constexpr int most_links = 40;  // as the kernel
+
+// Where the bytes go in the end: behind symbolic links, so that they stay, though nothing be there
+// yet. Only regular files are replaced: a rename over /dev/null would take the device away.
 fs::path final_target(const fs::path& path) {
   std::error_code ignored;
-  const fs::path target = fs::is_symlink(path, ignored) ? fs::weakly_canonical(path) : path;
+  fs::path target = path;
+  for (int links = 0; fs::is_symlink(target, ignored); ++links) {
+    if (links == most_links)
+      fail(ErrorCode::io, "{}: too many symbolic links; name the file",
+           base::quoted(path.native()));
+    target = target.parent_path() / fs::read_symlink(target, ignored);
+  }
   if (fs::exists(target, ignored) && !fs::is_regular_file(target, ignored)) {
     fail(ErrorCode::io, "{}: is not a regular file; give the name of a file",
          base::quoted(path.native()));

@@ -136,6 +136,18 @@ TEST_F(files, writer_writes_through_a_link_and_refuses_devices_and_absent_folder
   EXPECT_THROW(atomic_file_writer(folder_ / "absent" / "a"), Error);
 }
 
+TEST_F(files, writer_follows_links_to_where_nothing_is_yet_and_none_for_ever) {
+  fs::create_symlink("second", folder_ / "first");
+  fs::create_symlink(folder_ / "absent", folder_ / "second");
+  const auto writer = atomic_file_writer(folder_ / "first");
+  writer->write(bytes_of("new"));
+  writer->commit();
+  EXPECT_TRUE(fs::is_symlink(folder_ / "first") && fs::is_symlink(folder_ / "second"));
+  EXPECT_EQ(text_of(folder_ / "absent"), "new");
+  fs::create_symlink("loop", folder_ / "loop");
+  EXPECT_THROW(atomic_file_writer(folder_ / "loop"), Error);
+}
+
 TEST_F(files, write_that_the_system_refuses_is_an_io_error) {
   const fs::path path = write("a", "old");
   struct rlimit old {};
