@@ -297,6 +297,12 @@ TEST(verify, names_what_does_not_fit_in_a_program) {
   said("has no slot \"s\"", [](Program& p) { p.main = parse("graph () {} -> ()"); });
   said("weights graph has inputs",
        [](Program& p) { p.weights = parse("graph (x: f32[3]) {} -> ()"); });
+  said("only plain layouts", [](Program& p) {
+    p.main = parse("graph (x: f32[1, 3]{AB8b}) { %1 = matmul(%x, @\"s\": f32[3, 4]) } -> (y = %x)");
+  });
+  said("only plain layouts", [](Program& p) {
+    p.main = parse("graph () { %1 = reorder(@\"s\": f32[3, 4]) {layout = AB8b} } -> (y = %1)");
+  });
   said("is computed", [](Program& p) { p.main = parse("graph () {} -> (y = @\"s\": f32[3, 5])"); });
 }
 

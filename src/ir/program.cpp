@@ -67,6 +67,14 @@ void check_slots(const Program& program) {
           quoted(given.empty() ? "" : given.begin()->first));
 }
 
+// Layouts are a target's: lowering chooses them.
+void check_plain(const Graph& graph) {
+  for (const GraphValue& value : graph.values()) {
+    const ValueType& type = value.value.type;
+    require(type.layout.plain(), "a value is {}, and only plain layouts are portable", type.text());
+  }
+}
+
 void check_guards(const std::vector<Guard>& guards, const LeafTable& table) {
   for (const Guard& guard : guards) {
     const auto row = table.find(guard.weight);
@@ -81,6 +89,8 @@ void check_guards(const std::vector<Guard>& guards, const LeafTable& table) {
 void verify(const Program& program) {
   verify(program.main);
   verify(program.weights);
+  check_plain(program.main);
+  check_plain(program.weights);
   const LeafTable table = leaf_table(program.leaves);
   check_weights_leaves(program.weights, table);
   check_slots(program);
