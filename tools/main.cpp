@@ -1,6 +1,7 @@
 // tenon: the command line tool. Exit status 0: done, 1: an error, 2: wrong usage, 130: Ctrl-C.
 #include <fmt/format.h>
 
+#include <csignal>
 #include <cstdio>
 #include <new>
 
@@ -114,4 +115,7 @@ void Session::check_stop() const {
 
 }  // namespace tenon::cli
 
-int main(int argc, char** argv) { return tenon::cli::main(argc, argv); }
+int main(int argc, char** argv) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a file past the limit of its size is an error of the write
+  return tenon::cli::main(argc, argv);
+}

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import resource
 import select
 import signal
 import subprocess
@@ -401,6 +402,15 @@ def test_a_full_disk_behind_the_answer_is_an_error():
     with open("/dev/full", "w") as full:
         done = subprocess.run([CLI, "doctor"], stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 1 and "standard output" in done.stderr
+
+
+def test_a_file_past_its_limit_is_an_error_and_leaves_nothing(tmp_path):
+    limit = 4096
+    done = start(
+        "build", LENET, "-o", tmp_path / "x.plan", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    )
+    assert done.returncode == 1 and "File too large" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 # --- long work
