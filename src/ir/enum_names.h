@@ -1,10 +1,11 @@
-// The text names of the enumerations that ops use as fields.
+// The text names of the enumerations that ops use as fields, and of relations.
 #pragma once
 
 #include <array>
 #include <optional>
 #include <string_view>
 
+#include "ir/infer.h"
 #include "ir/ops/conv.h"
 #include "ir/ops/reduce.h"
 #include "ir/ops/window.h"
@@ -22,6 +23,9 @@ inline constexpr std::array<std::string_view, 3> enum_names<Activation>{"none", 
 template <>
 inline constexpr std::array<std::string_view, 10> enum_names<ReduceKind>{
     "sum", "mean", "max", "min", "prod", "l1", "l2", "sum_square", "log_sum", "log_sum_exp"};
+/// As the text form writes constraints: `n == 3`.
+template <>
+inline constexpr std::array<std::string_view, 3> enum_names<Constraint::Kind>{"==", "~", ">="};
 
 template <class E>
 std::string_view enum_name(E value) {

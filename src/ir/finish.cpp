@@ -67,7 +67,9 @@ class Numbering {
 class ConstraintSet {
  public:
   bool insert(const Constraint& constraint) {
-    return seen_.emplace(constraint.kind, constraint.left.text(), constraint.right.text()).second;
+    std::string left = constraint.left.text(), right = constraint.right.text();
+    if (constraint.kind != Constraint::Kind::at_least && right < left) std::swap(left, right);
+    return seen_.emplace(constraint.kind, std::move(left), std::move(right)).second;
   }
 
  private:
@@ -100,6 +102,10 @@ Graph GraphBuilder::finish() {
     for (Constraint& constraint : node_constraints_[i]) {
       if (constraints.insert(constraint)) result.constraints_.push_back(std::move(constraint));
     }
+  }
+  result.first_requirement_ = result.constraints_.size();
+  for (Constraint& constraint : requirements_) {
+    if (constraints.insert(constraint)) result.constraints_.push_back(std::move(constraint));
   }
   for (Output& output : graph_.outputs_) {
     result.outputs_.push_back({std::move(output.name), renumber(output.value)});

@@ -209,6 +209,18 @@ void GraphBuilder::output(std::string name, ValueId value) {
   graph_.outputs_.push_back({std::move(name), value});
 }
 
+void GraphBuilder::require(std::span<const Constraint> constraints) {
+  for (const Constraint& constraint : constraints) {
+    const auto known = decided(constraint.kind, constraint.left, constraint.right);
+    if (known == true) continue;
+    if (known == false) {
+      fail_build(fmt::format("{}: {} and {} do not go together", constraint.reason,
+                             constraint.left.text(), constraint.right.text()));
+    }
+    requirements_.push_back(constraint);
+  }
+}
+
 void GraphBuilder::name_value(ValueId id, std::string name) {
   GraphValue& value = graph_.values_[static_cast<size_t>(id)];
   if (value.origin != Origin::node) {

@@ -63,7 +63,12 @@ class Graph {
   const std::vector<Node>& nodes() const { return nodes_; }
   const std::vector<ValueId>& inputs() const { return inputs_; }  ///< origin input, in order
   const std::vector<Output>& outputs() const { return outputs_; }
+  /// What every run must satisfy: what the nodes could not prove, then the requirements.
   const std::vector<Constraint>& constraints() const { return constraints_; }
+  /// Those that no node of the graph makes: their nodes were rewritten.
+  std::span<const Constraint> requirements() const {
+    return std::span(constraints_).subspan(first_requirement_);
+  }
 
   const GraphValue& value(ValueId id) const { return values_[static_cast<size_t>(id)]; }
   const ValueType& type(ValueId id) const { return value(id).value.type; }
@@ -79,6 +84,7 @@ class Graph {
   std::vector<ValueId> inputs_;
   std::vector<Output> outputs_;
   std::vector<Constraint> constraints_;
+  size_t first_requirement_ = 0;
 };
 
 /// Makes a graph, node by node. Types are inferred as nodes are added; a node that does not fit
@@ -101,6 +107,9 @@ class GraphBuilder {
   std::vector<ValueId> add_node(Op op, std::vector<ValueId> inputs, int outputs,
                                 std::string name = {});
   void output(std::string name, ValueId value);
+  /// Keeps constraints whose nodes may not be there; those that are proved vanish. Throws build for
+  /// one that cannot hold.
+  void require(std::span<const Constraint> constraints);
   /// Gives a node's output the model's name of it.
   void name_value(ValueId id, std::string name);
   /// Lowering only: another layout for a node's output, or the packed form of a slot, whatever
@@ -131,6 +140,7 @@ class GraphBuilder {
   std::map<std::string, ValueId> leaf_ids_;
   std::vector<std::vector<Constraint>>
       node_constraints_;  // by node: those of dead nodes are dropped
+  std::vector<Constraint> requirements_;
   size_t next_unnamed_ = 0;
 
   ValueId add_value(GraphValue value, bool only_leaves);

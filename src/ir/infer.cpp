@@ -6,6 +6,19 @@
 
 namespace tenon::ir {
 
+std::optional<bool> decided(Constraint::Kind kind, const Dim& left, const Dim& right) {
+  if (left == right) return true;
+  if (kind == Constraint::Kind::broadcast) {
+    if (left == Dim(1) || right == Dim(1)) return true;
+    return left.is_constant() && right.is_constant() ? std::optional(false) : std::nullopt;
+  }
+  const Dim gap = left - right;
+  const auto low = gap.lower_bound(), high = gap.upper_bound();
+  if (high && *high < 0) return false;
+  if (kind == Constraint::Kind::equal) return low && *low > 0 ? std::optional(false) : std::nullopt;
+  return low && *low >= 0 ? std::optional(true) : std::nullopt;
+}
+
 const Value& Infer::operator[](size_t i) const {
   if (!has(i)) fail(fmt::format("operand {} is missing", i));
   return *inputs_[i];
@@ -19,10 +32,9 @@ const Dims& Infer::dims(size_t i) const {
 }
 
 void Infer::require_equal(const Dim& left, const Dim& right, std::string_view what) {
-  if (left == right) return;
-  const Dim gap = left - right;
-  const auto low = gap.lower_bound(), high = gap.upper_bound();
-  if ((low && *low > 0) || (high && *high < 0)) {
+  const auto known = decided(Constraint::Kind::equal, left, right);
+  if (known == true) return;
+  if (known == false) {
     fail(fmt::format("{} must be equal, not {} and {}", what, left.text(), right.text()));
   }
   constraints_.push_back(
@@ -30,10 +42,9 @@ void Infer::require_equal(const Dim& left, const Dim& right, std::string_view wh
 }
 
 void Infer::require_at_least(const Dim& left, const Dim& right, std::string_view what) {
-  const Dim gap = left - right;
-  const auto low = gap.lower_bound(), high = gap.upper_bound();
-  if (low && *low >= 0) return;
-  if (high && *high < 0)
+  const auto known = decided(Constraint::Kind::at_least, left, right);
+  if (known == true) return;
+  if (known == false)
     fail(fmt::format("{} is {}, and must be at least {}", what, left.text(), right.text()));
   constraints_.push_back(
       {Constraint::Kind::at_least, left, right, fmt::format("{}: {}", where_, what)});

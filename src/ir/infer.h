@@ -1,6 +1,7 @@
 // What an op's infer() reads and reports: inputs, and constraints that only a run can check.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,10 @@ struct Constraint {
                        ///< of the weight`
   bool operator==(const Constraint&) const = default;
 };
+
+/// Whether a constraint of these sides holds for all values of the symbols, or for none; nothing
+/// where that cannot be told. What is equal always broadcasts.
+std::optional<bool> decided(Constraint::Kind kind, const Dim& left, const Dim& right);
 
 /// The inputs of one node while its outputs' types are inferred. infer() throws BuildError through
 /// fail().

@@ -79,6 +79,7 @@ class Rewriter {
       for (const ValueId id : node.outputs) count_uses(id);
     }
     copy_outputs(out_, source_, map_);
+    out_.require(source_.constraints());  // whatever becomes of the nodes that made them
     return out_.finish();
   }
 
@@ -153,6 +154,11 @@ Graph substitute(const Graph& graph, const std::map<std::string, Dim>& bindings)
     copy_node(out, graph, node, node.op.substitute(bindings), map);
   }
   copy_outputs(out, graph, map);
+  for (Constraint constraint : graph.requirements()) {
+    constraint.left = constraint.left.substitute(bindings);
+    constraint.right = constraint.right.substitute(bindings);
+    out.require({&constraint, 1});
+  }
   return out.finish();
 }
 
@@ -171,6 +177,7 @@ std::vector<ValueId> splice(GraphBuilder& out, const Graph& graph,
                       : copy_leaf(out, value, value.value.type);
   }
   for (const Node& node : graph.nodes()) copy_node(out, graph, node, node.op, map);
+  out.require(graph.requirements());
   std::vector<ValueId> results;
   for (const Output& output : graph.outputs()) results.push_back(at(map, output.value));
   return results;

@@ -124,6 +124,30 @@ TEST(rewrite, offers_nodes_whose_later_outputs_are_unused_only) {
   EXPECT_EQ(offered("z = %2"), 0);
 }
 
+constexpr std::string_view needs_three_channels =
+    "graph (x: f32[n, c, 8, 8]) {\n"
+    "  %1 = batch_norm(%x, \"s\": f32[3], \"s\", \"s\", \"s\") : f32[n, c, 8, 8]\n"
+    "} -> (y = %1)\n";
+
+// batch_norm(x) becomes x.
+std::optional<ValueId> drop_norm(GraphBuilder&, const Node& node) { return node.inputs[0]; }
+
+TEST(rewrite, keeps_the_constraints_of_nodes_that_go) {
+  const Graph before = parse(needs_three_channels);
+  const Graph after = rewrite(before, drop_norm);
+  EXPECT_TRUE(before.requirements().empty());
+  EXPECT_EQ(after.constraints(), before.constraints());
+  EXPECT_EQ(after.requirements().size(), after.constraints().size());
+  EXPECT_EQ(rewrite(after, drop_norm).constraints(), before.constraints());
+  EXPECT_EQ(parse(print(after)).constraints(), before.constraints());
+}
+
+TEST(rewrite, drops_constraints_that_known_extents_prove) {
+  const Graph after = rewrite(parse(needs_three_channels), drop_norm);
+  EXPECT_TRUE(substitute(after, {{"c", Dim(3)}}).constraints().empty());
+  EXPECT_THROW(substitute(after, {{"c", Dim(4)}}), Error);
+}
+
 TEST(rewrite, keeps_the_models_names_of_values) {
   GraphBuilder builder;
   const ValueId x = builder.input("x", {DType::f32, {1, 3, 8, 8}});

@@ -11,7 +11,8 @@ namespace tenon::ir {
 /// Deterministic; parse(print(g)) prints the same. Inputs and node outputs are `%name`, weights
 /// `"name"`, constants `const "name"`, slots `@"name"`, absent operands `_`; a leaf's type follows
 /// its first use, and a small constant's elements after `=`. A node's name follows its types as `#
-/// "name"`.
+/// "name"`. After the nodes stand requirements: `require n == 3 # "reason"`; `~` is broadcasts
+/// with.
 ///
 ///   graph (x: f32[n, 3, 224, 224]) {
 ///     %1 = conv(%x, "c.weight": f32[64, 3, 7, 7], _) {strides = [2, 2]} : f32[n, 64, 109, 109] #

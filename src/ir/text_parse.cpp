@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "ir/elements.h"
+#include "ir/enum_names.h"
 #include "ir/text.h"
 #include "ir/text_cursor.h"
 
@@ -130,6 +131,7 @@ class Parser {
     parse_list(cursor_, "(", ")", [&] { input(); });
     cursor_.expect("{");
     while (cursor_.peek() == '%') node();
+    while (cursor_.accept("require")) requirement();
     cursor_.expect("}");
     cursor_.expect("->");
     parse_list(cursor_, "(", ")", [&] { output(); });
@@ -180,6 +182,26 @@ class Parser {
         std::move(op), std::move(inputs), static_cast<int>(results.size()), std::move(name));
     check_types(types, ids, types_start);
     for (size_t i = 0; i < ids.size(); ++i) define(results[i].first, ids[i], results[i].second);
+  }
+
+  // `n == 3 # "reason"`
+  void requirement() {
+    Constraint constraint;
+    constraint.left = side("=~>");
+    const std::string_view sign = cursor_.accept("~") ? "~" : cursor_.accept(">=") ? ">=" : "==";
+    if (sign == "==") cursor_.expect(sign);
+    constraint.kind = *parse_enum<Constraint::Kind>(sign);
+    constraint.right = side("#");
+    cursor_.expect("#");
+    constraint.reason = cursor_.quoted_name("the reason");
+    builder_.require({&constraint, 1});
+  }
+
+  Dim side(std::string_view stop) {
+    cursor_.peek();
+    const size_t start = cursor_.position();
+    const std::string_view text = cursor_.until(stop, "a dim");
+    return placed(cursor_, start, [&] { return Dim::parse(text); });
   }
 
   Op parse_op(std::string_view name, size_t start) {

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "ir/elements.h"
+#include "ir/enum_names.h"
 #include "ir/text.h"
 #include "ir/text_cursor.h"
 
@@ -42,6 +43,7 @@ class Printer {
     name_values();
     header();
     for (const Node& node : graph_.nodes()) print_node(node);
+    for (const Constraint& each : graph_.requirements()) print_requirement(each);
     out_ += "} -> (";
     list(graph_.outputs(), [&](const Output& output) {
       out_ += name_text(output.name) + " = ";
@@ -81,6 +83,11 @@ class Printer {
     list(node.outputs, [&](ValueId id) { out_ += graph_.type(id).text(); });
     if (!node.name.empty()) out_ += " # " + quoted(node.name);
     out_ += "\n";
+  }
+
+  void print_requirement(const Constraint& each) {
+    out_ += fmt::format("  require {} {} {} # {}\n", each.left.text(), enum_name(each.kind),
+                        each.right.text(), quoted(each.reason));
   }
 
   void fields(const Op& op) {

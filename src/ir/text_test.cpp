@@ -51,6 +51,20 @@ TEST(text, infers_the_types_that_are_left_out) {
             example);
 }
 
+TEST(text, holds_requirements) {
+  const std::string_view text =
+      "graph (x: f32[n, m]) {\n"
+      "  require n == 3 # \"conv \\\"c\\\": channels\"\n"
+      "  require m + floor_div(n, 2) ~ max(m, n) # \"b\"\n"
+      "  require -m + n >= 1 # \"c\"\n"
+      "} -> (y = %x)\n";
+  EXPECT_EQ(printed(text), text);
+  EXPECT_EQ(printed("graph (x: f32[n]) { require n >= 0 # \"proved\" } -> (y = %x)"),
+            "graph (x: f32[n]) {\n} -> (y = %x)\n");
+  EXPECT_NE(error_of("graph (x: f32[n]) { require n < 3 # \"r\" } -> (y = %x)"), "no error");
+  EXPECT_NE(error_of("graph (x: f32[n]) { require 2 == 3 # \"r\" } -> (y = %x)"), "no error");
+}
+
 TEST(text, prints_every_kind_of_operand_output_and_field) {
   const std::string_view text =
       "graph (x: f32[2*n, 3, 8, 8], mask: bool[8]) {\n"

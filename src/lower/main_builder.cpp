@@ -48,6 +48,7 @@ class MainBuilder {
     for (const ir::Output& output : main_.outputs()) {
       builder_.output(output.name, in_layout(output.value, {}), probes_);
     }
+    builder_.graph().require(main_.requirements());
     // Nodes were inferred with plain slots; from here on types say what lies in memory.
     for (const auto& [id, type] : slot_types_) builder_.graph().set_type(id, type);
     return {std::move(builder_).finish(), slots_.finish()};

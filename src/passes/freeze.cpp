@@ -106,6 +106,7 @@ class Refreezer {
       }
     }
     for (const ir::Output& output : graph_.outputs()) out_.output(output.name, map(output.value));
+    out_.require(graph_.requirements());
     return out_.finish();
   }
 

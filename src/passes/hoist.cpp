@@ -71,6 +71,7 @@ class Splitter {
     for (const ir::Output& output : graph_.outputs()) {
       main_.out.output(output.name, in_main(output.value));
     }
+    main_.out.require(graph_.requirements());
   }
   ir::Graph take_main() { return main_.out.finish(); }
   ir::Graph take_weights() { return weights_.out.finish(); }

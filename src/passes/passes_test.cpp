@@ -152,6 +152,16 @@ void check_guards(const Case& test, const Result& result) {
   EXPECT_EQ(guards, test.guards);
 }
 
+// What one graph refuses the other must refuse: a rewrite may take a node away, not what it asks.
+void check_constraints_kept(const ir::Graph& before, const ir::Graph& after) {
+  for (const ir::Constraint& each : before.constraints()) {
+    EXPECT_TRUE(std::ranges::any_of(after.constraints(), [&](const ir::Constraint& kept) {
+      return std::tie(kept.kind, kept.left, kept.right) ==
+             std::tie(each.kind, each.left, each.right);
+    })) << each.reason;
+  }
+}
+
 void run_case(const Case& test) {
   SCOPED_TRACE(test.name);
   const ir::Graph before = ir::parse(test.graphs.at(0));
@@ -163,6 +173,7 @@ void run_case(const Case& test) {
     EXPECT_EQ(ir::print(result.graphs[i]), ir::print(expected));
   }
   check_guards(test, result);
+  check_constraints_kept(before, result.graphs[0]);
   if (result.graphs.size() > 1) return;
   const Result again = run_passes(test, result.graphs[0]);
   EXPECT_EQ(ir::print(again.graphs[0]), ir::print(result.graphs[0])) << "the second time";
