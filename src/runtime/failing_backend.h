@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <set>
+#include <stop_token>
 #include <thread>
 
 #include "base/byte_source.h"
@@ -14,19 +15,26 @@
 
 namespace tenon::runtime::testing {
 
-/// Counts calls and throws at the chosen one, or from it on. Thread-safe.
+/// Counts calls and throws, or asks for a stop, at the chosen one; throws from it on. Thread-safe.
 class Fault {
  public:
   void arm(int call, bool for_ever = false) {
     const std::lock_guard lock(mutex_);
     left_ = call;
     for_ever_ = for_ever;
+    stop_ = std::stop_source(std::nostopstate);
+  }
+  void stop_at(int call, const std::stop_source& stop) {
+    arm(call);
+    const std::lock_guard lock(mutex_);
+    stop_ = stop;
   }
   void disarm() { arm(0); }
   /// Throws io at the armed call.
   void pass(const char* what) {
     const std::lock_guard lock(mutex_);
     if (left_ == 0 || --left_ > 0) return;
+    if (stop_.stop_possible()) return static_cast<void>(stop_.request_stop());
     if (for_ever_) left_ = 1;
     base::fail(ErrorCode::io, "{} fails as the test wants", what);
   }
@@ -35,6 +43,7 @@ class Fault {
   std::mutex mutex_;
   int left_ = 0;
   bool for_ever_ = false;
+  std::stop_source stop_{std::nostopstate};
 };
 
 /// Another backend whose calls can fail and whose kernels can be held up.

@@ -29,15 +29,17 @@ struct Faulty {
   int64_t size;
   Engine engine;
 
-  Faulty(const std::string& device, const EngineOptions& options, int64_t n)
+  Faulty(const std::string& device, const EngineOptions& options, int64_t n,
+         bool first_weights_fail = true)
       : backend(std::make_shared<FailingBackend>(make_backend(device, 1))),
         size(n),
-        engine(engine_of(file(), options, backend)) {}
+        engine(engine_of(file(first_weights_fail), options, backend)) {}
 
-  plan::PlanFile file() {
-    plan::PlanFile file = plan_file_of(product_program(size), {});
-    for (const auto& [name, tensor] : product_weights(size, 1, 1, 1))
-      file.sources[name] = failing(tensor);
+  plan::PlanFile file(bool may_fail) {
+    plan::PlanFile file = plan_file_of(product_program(size), product_weights(size, 1, 1, 1));
+    for (auto& [name, source] : file.sources) {
+      if (may_fail) source.bytes = std::make_shared<FailingSource>(source.bytes, reads);
+    }
     return file;
   }
   weights::TensorSource failing(const Tensor& tensor) {
@@ -54,7 +56,9 @@ struct Faulty {
     }
     return given;
   }
-  void refit(float a, float b, float s) { engine.impl()->commit(given(a, b, s), false, {}); }
+  void refit(float a, float b, float s, const std::stop_token& stop = {}) {
+    engine.impl()->commit(given(a, b, s), false, stop);
+  }
   float run() const { return run_product(engine, size); }
 };
 

@@ -33,6 +33,15 @@ void write_weights(const std::filesystem::path& path, const Arrays& arrays) {
   weights::write_safetensors(*writer, tensors, {});
 }
 
+void rewrite_in_place(const std::filesystem::path& path) {
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(-4, std::ios::end);
+  file.write("\0\0\0\0", 4);
+  file.close();
+  std::filesystem::last_write_time(
+      path, std::filesystem::file_time_type::clock::now() + std::chrono::seconds(2));
+}
+
 std::vector<float> floats_of(const Tensor& tensor) {
   return {tensor.as<float>().begin(), tensor.as<float>().end()};
 }
@@ -398,13 +407,7 @@ TEST(Files, rewritten_in_place_is_refused_naming_the_weights) {
   write_weights(path, product_weights(kSize, 2, 3, 4));
   Engine engine = product_engine();
   engine.refit(path);
-  {
-    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-    file.seekp(-4, std::ios::end);
-    file.write("\0\0\0\0", 4);
-  }
-  std::filesystem::last_write_time(
-      path, std::filesystem::file_time_type::clock::now() + std::chrono::seconds(2));
+  rewrite_in_place(path);
   EXPECT_EQ(run(engine), 24 * kArea) << "the packed weights need no file";
   // s shares a slot with b, whose bytes are in the file; "stray" is in the same report.
   const Problems problems = problems_of([&] {
