@@ -206,11 +206,11 @@ void Engine::publish(const WeightSet& set) {
                "publish: the weight set is {}; publish sets of this engine",
                set ? "another engine's" : "empty");
   }
+  const std::lock_guard lock(impl_->writer);
   if (impl_->options.memory == Memory::in_place && set.data() != impl_->current()) {
     base::fail(ErrorCode::unsupported,
                "publish: an engine with memory=\"in_place\" holds one set of weights only");
   }
-  const std::lock_guard lock(impl_->writer);
   impl_->publish(set.data());
 }
 

@@ -306,5 +306,20 @@ TEST(Sets, in_place_refit_waits_for_runs) {
   EXPECT_EQ(run_product(engine, kSize), product(2, 2, 2));
 }
 
+TEST(Sets, current_set_that_a_refit_in_place_replaces_is_not_published) {
+  const auto backend = std::make_shared<FailingBackend>(make_backend(test_device(), 1));
+  Engine engine = product_engine({.memory = Memory::in_place}, backend);
+  StuckRun stuck(engine, *backend);
+  auto refit = std::async(std::launch::async,
+                          [&] { engine.refit(views_of(product_weights(kSize, 2, 2, 2))); });
+  EXPECT_EQ(refit.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
+  auto publish = std::async(std::launch::async, [&] { engine.publish(engine.current()); });
+  EXPECT_EQ(publish.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
+  EXPECT_EQ(stuck.finish(), product(1, 1, 1));
+  refit.get();
+  EXPECT_EQ(code_of([&] { publish.get(); }), ErrorCode::unsupported);
+  EXPECT_EQ(engine.version(), 2u);
+}
+
 }  // namespace
 }  // namespace tenon::runtime::testing
