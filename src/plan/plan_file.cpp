@@ -22,12 +22,11 @@ std::string text_digest(std::string_view text) {
   return base::digest(std::as_bytes(std::span(text)));
 }
 
-/// Leaves of the weights graph that need bytes from elsewhere: all but constants that stand in its
-/// text.
-std::set<std::string> leaves_without_bytes(const ir::Graph& weights) {
+/// Leaves of the weights graph whose bytes stand in its text, or all others.
+std::set<std::string> leaves_of(const ir::Graph& weights, bool in_text) {
   std::set<std::string> names;
   for (const ir::ValueId id : weights.leaves()) {
-    if (!weights.value(id).bytes) names.insert(weights.value(id).name);
+    if ((weights.value(id).bytes != nullptr) == in_text) names.insert(weights.value(id).name);
   }
   return names;
 }
@@ -36,7 +35,7 @@ std::set<std::string> leaves_without_bytes(const ir::Graph& weights) {
 class Contents {
  public:
   explicit Contents(const PlanFile& file)
-      : file_(file), needed_(leaves_without_bytes(file.plan.program.weights)) {
+      : file_(file), needed_(leaves_of(file.plan.program.weights, false)) {
     for (const ir::Guard& guard : file.plan.program.guards) guarded_.insert(guard.weight);
   }
 
@@ -118,19 +117,32 @@ class TensorTable {
   std::vector<weights::OutTensor> tensors_;
 };
 
-/// The file with the digests of all weights and tensors that can be told. What stands in the
-/// weights graph's text needs none: the metadata's own digest covers it.
+bool is_unchanged(const base::ByteSource& bytes) {
+  try {
+    bytes.check_unchanged();
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+/// The file with the digests of all leaves that can be told: those of frozen ones without a tensor
+/// let a refit from the model's own file pass. These are left out where their file has changed.
+/// What stands in the weights graph's text needs none: the metadata's own digest covers it.
 PlanFile with_digests(PlanFile file, const TensorNames& tensors) {
-  std::erase_if(file.digests, [](const auto& entry) { return entry.second.empty(); });
+  const std::set<std::string> in_text = leaves_of(file.plan.program.weights, true);
+  std::erase_if(file.digests, [&](const auto& entry) {
+    return entry.second.empty() || in_text.contains(entry.first);
+  });
   for (const ir::Leaf& leaf : file.plan.program.leaves) {
     const auto source = file.sources.find(leaf.name);
-    if (!leaf.refittable && !tensors.contains(leaf.name)) {
-      file.digests.erase(leaf.name);
-    } else if (source != file.sources.end() && !file.digests.contains(leaf.name)) {
-      source->second.bytes->check_unchanged();
-      file.digests[leaf.name] = weights::digest(source->second, leaf.type.dtype);
-      source->second.bytes->check_unchanged();
-    }
+    if (source == file.sources.end() || file.digests.contains(leaf.name)) continue;
+    if (in_text.contains(leaf.name)) continue;
+    const base::ByteSource& bytes = *source->second.bytes;
+    if (!leaf.refittable && !tensors.contains(leaf.name) && !is_unchanged(bytes)) continue;
+    bytes.check_unchanged();
+    file.digests[leaf.name] = weights::digest(source->second, leaf.type.dtype);
+    bytes.check_unchanged();
   }
   return file;
 }

@@ -20,8 +20,8 @@ struct PlanFile {
   /// Where the bytes of leaves are; refittable ones are absent in a stripped plan, but for guarded
   /// ones. After read_plan() also constants whose bytes stand in the weights graph.
   std::map<std::string, weights::TensorSource> sources;
-  /// Digest of every refittable weight (of the bytes in the weight's dtype), also where stripped,
-  /// and of frozen leaves.
+  /// Digest of every leaf whose bytes were known (in the leaf's dtype), also of those without a
+  /// tensor: stripped weights, and frozen leaves that no slot needs.
   std::map<std::string, std::string> digests;
   bool stripped = false;
   bool identical = false;  ///< accepts only weights with these digests

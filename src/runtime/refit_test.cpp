@@ -225,6 +225,22 @@ TEST_F(Check, weights_without_bytes_are_missing_until_given) {
   EXPECT_EQ(code_of([&] { unfinished.reset(); }), ErrorCode::not_ready);
 }
 
+TEST_F(Check, frozen_weight_that_no_slot_needs_is_known_by_its_digest_after_a_load) {
+  const Folder folder;
+  file.plan.program.leaves.insert(
+      std::ranges::find(file.plan.program.leaves, "layer.bias", &ir::Leaf::name),
+      {.name = "idle", .type = {DType::f32, ir::Dims{2}}, .refittable = false, .reason = "read"});
+  file.sources["idle"] = source_over(full({2}, 1));
+  engine_of(file).save(folder / "0.plan");
+  for (const char* next : {"1.plan", "2.plan"}) {
+    const std::string last = next == std::string("1.plan") ? "0.plan" : "1.plan";
+    engine = std::make_unique<Engine>(Engine::load(folder / last));
+    EXPECT_EQ(engine->refit(Views{{"idle", ones}}).ignored.size(), 1u);
+    EXPECT_EQ(refused({{"idle", twos}}).size(), 1u);
+    engine->save(folder / next);
+  }
+}
+
 TEST(Conversion, overflow_is_counted_for_each_weight) {
   const ir::Program program =
       program_of(R"(graph (x: f16[3]) {

@@ -50,7 +50,11 @@ void Engine::Impl::save(base::FileWriter& writer_of_file, const SaveOptions& sav
       if (versions == 0 || file.identical) out.digests.emplace(info.name, leaves[leaf].digest);
       continue;
     }
-    if (source) out.sources.emplace(info.name, *source);
+    if (source) {
+      out.sources.emplace(info.name, *source);
+    } else {
+      out.digests.emplace(info.name, leaves[leaf].digest);
+    }
   }
   lock.unlock();
   base::throw_if_stopped(save_options.stop);
