@@ -241,6 +241,21 @@ TEST_F(Check, frozen_weight_that_no_slot_needs_is_known_by_its_digest_after_a_lo
   }
 }
 
+TEST_F(Check, weights_whose_bytes_are_one_place_come_one_by_one_from_a_plan) {
+  const Folder folder;
+  file.sources["layer.bias"] = file.sources["layer.weight"];
+  engine = std::make_unique<Engine>(engine_of(file));
+  engine->save(folder / "full.plan");
+  engine->save(folder / "stripped.plan", {.strip = true});
+  engine->refit(Views{{"layer.bias", twos}, {"layer.weight", twos}});
+  engine->refit(folder / "full.plan");
+  EXPECT_EQ(floats_of(engine->read_weight("layer.weight")), (std::vector<float>{1, 1}));
+  EXPECT_EQ(floats_of(engine->read_weight("layer.bias")), (std::vector<float>{1, 1}));
+  Engine stripped = Engine::load(folder / "stripped.plan");
+  EXPECT_NO_THROW(stripped.refit(folder / "full.plan"));
+  EXPECT_EQ(code_of([&] { engine->refit(folder / "stripped.plan"); }), ErrorCode::plan);
+}
+
 TEST(Conversion, overflow_is_counted_for_each_weight) {
   const ir::Program program =
       program_of(R"(graph (x: f16[3]) {

@@ -3,11 +3,39 @@
 
 #include "base/convert.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "runtime/engine_impl.h"
 
 namespace tenon {
 
 using namespace runtime;
+
+namespace {
+
+// A plan's leaves may share one tensor, so its own table tells which leaf has which.
+weights::WeightFile weights_of_plan(plan::PlanFile plan, const std::filesystem::path& path) {
+  if (plan.stripped) {
+    base::fail(ErrorCode::plan,
+               "{}: is a stripped plan, which holds no weights; give the file that has them",
+               base::quoted(path.native()));
+  }
+  weights::WeightFile file{.path = path.native()};
+  for (const ir::Leaf& leaf : plan.plan.program.leaves) {
+    const auto source = plan.sources.find(leaf.name);
+    if (source != plan.sources.end()) file.tensors.insert(*source);
+  }
+  return file;
+}
+
+weights::WeightFile open_weights_or_plan(const std::filesystem::path& path) {
+  if (!std::filesystem::is_directory(path)) {
+    const std::shared_ptr<const base::ByteSource> bytes = base::open_file(path);
+    if (plan::is_plan(*bytes)) return weights_of_plan(plan::read_plan(bytes), path);
+  }
+  return weights::open_weights(path);
+}
+
+}  // namespace
 
 struct Refitter::Impl {
   std::shared_ptr<Engine::Impl> engine;
@@ -41,8 +69,8 @@ void Refitter::unset(std::string_view name) {
 }
 
 void Refitter::load(const std::filesystem::path& path) {
-  weights::WeightFile file = weights::open_weights(path);
-  for (auto& [name, source] : file.tensors) {
+  const weights::WeightFile file = open_weights_or_plan(path);
+  for (const auto& [name, source] : file.tensors) {
     Given weight{.kind = Given::Kind::file,
                  .source = std::make_shared<weights::TensorSource>(source)};
     weight.file = file.path;
