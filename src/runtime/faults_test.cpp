@@ -115,6 +115,57 @@ TEST(Faults, refit_without_memory_leaves_the_old_weights) {
   }
 }
 
+TEST(Faults, refit_in_place_without_memory_restores_the_old_weights) {
+  for (const std::string& device : devices()) {
+    // The first weights are memory and need no room of their own; those of the refits do.
+    Faulty faulty(device, {.memory = Memory::in_place}, kLargeSize, false);
+    const int failures = fail_at_every_call(faulty, faulty.backend->allocations);
+    if (faulty.backend->host_memory()) {
+      EXPECT_GE(failures, 1) << device;
+    }
+  }
+}
+
+/// A refit that is asked to stop at that call is done, or has changed nothing. False when it ended
+/// before the call.
+bool stop_at(Faulty& faulty, Fault& fault, int call) {
+  const uint64_t version = faulty.engine.version();
+  std::stop_source stop;
+  fault.stop_at(call, stop);
+  float scale = 2;
+  try {
+    faulty.refit(scale, 1, 1, stop.get_token());
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::cancelled);
+    EXPECT_EQ(faulty.engine.version(), version);
+    scale = 1;
+  }
+  fault.disarm();
+  EXPECT_EQ(faulty.run(), product(faulty.size, scale, 1, 1));
+  faulty.refit(1, 1, 1);
+  return stop.stop_requested();
+}
+
+void stop_everywhere(const EngineOptions& options) {
+  for (const std::string& device : devices()) {
+    Faulty faulty(device, options, kSize);
+    for (Fault* fault : {&faulty.reads, &faulty.backend->launches}) {
+      SCOPED_TRACE(device);
+      int call = 1;
+      while (stop_at(faulty, *fault, call)) ++call;
+      EXPECT_GE(call, 3);
+    }
+  }
+}
+
+TEST(Faults, cancelled_refit_is_done_or_leaves_the_old_weights) {
+  for (const Memory memory : {Memory::double_, Memory::in_place}) {
+    for (const Sources sources : {Sources::keep, Sources::drop}) {
+      stop_everywhere({.memory = memory, .sources = sources});
+    }
+  }
+}
+
 TEST(Faults, engine_that_cannot_be_restored_is_not_ready_until_refitted) {
   for (const std::string& device : devices()) {
     for (const Sources sources : {Sources::keep, Sources::drop}) {

@@ -141,6 +141,8 @@ void Engine::Impl::write_in_place(const Accepted& accepted, RefitStats& stats,
   next->slots = old->slots;
   next->sources = next_sources(*this, accepted, kept, *next);
   base::throw_if_stopped(stop);
+  // Without the old sources nothing can be restored: what is begun is ended.
+  const std::stop_token from_here = options.sources == Sources::drop ? std::stop_token() : stop;
 
   const std::lock_guard alone(gate);
   SlotEvaluator evaluator(*backend, *pool);
@@ -149,7 +151,7 @@ void Engine::Impl::write_in_place(const Accepted& accepted, RefitStats& stats,
     for (; written < slots.size(); ++written) {
       const size_t slot = slots[written];
       evaluator.evaluate(lowered.slots[slot], reader.leaves_of(slot),
-                         next->slots[slot].memory.get(), stats, stop);
+                         next->slots[slot].memory.get(), stats, from_here);
       next->slots[slot].version = versions + 1;
     }
     reader.check_unchanged(slots);
