@@ -63,7 +63,7 @@ Engine::Impl::Impl(plan::PlanFile plan_file, std::shared_ptr<kernel::Backend> on
   for (const ir::Guard& guard : program.guards) {
     const size_t leaf = leaf_named(guard.weight);
     leaves[leaf].guard = &guard;
-    if (!original[leaf]) original[leaf] = source_of_bytes(leaves[leaf].leaf, guard.bytes);
+    original[leaf] = source_of_bytes(leaves[leaf].leaf, guard.bytes);
   }
   add_inline_constants();
   slot_values = lowered.main.graph.leaves();
@@ -89,8 +89,7 @@ void Engine::Impl::add_inline_constants() {
                                  .reason = "made while building"}});
       original.emplace_back();
     }
-    Source& source = original[at->second];
-    if (!source) source = source_of_bytes(leaves[at->second].leaf, *value.bytes);
+    original[at->second] = source_of_bytes(leaves[at->second].leaf, *value.bytes);
   }
 }
 

@@ -225,6 +225,19 @@ TEST_F(Check, weights_without_bytes_are_missing_until_given) {
   EXPECT_EQ(code_of([&] { unfinished.reset(); }), ErrorCode::not_ready);
 }
 
+TEST_F(Check, guarded_weight_is_read_from_its_guard_whatever_becomes_of_its_file) {
+  const Folder folder;
+  const auto path = folder / "w.safetensors";
+  write_weights(path, {{"exponent", full({}, 2)}});
+  file.sources["exponent"] = weights::open_weights(path).tensors.at("exponent");
+  engine = std::make_unique<Engine>(engine_of(file));
+  rewrite_in_place(path);
+  EXPECT_EQ(floats_of(engine->read_weight("exponent")), std::vector<float>{2});
+  EXPECT_NO_THROW(engine->reset());
+  EXPECT_NO_THROW(engine->save(folder / "x.plan"));
+  EXPECT_NO_THROW(engine->save(folder / "s.plan", {.strip = true}));
+}
+
 TEST_F(Check, frozen_weight_that_no_slot_needs_is_known_by_its_digest_after_a_load) {
   const Folder folder;
   file.plan.program.leaves.insert(
