@@ -61,7 +61,8 @@ class Check {
     const bool all = engine_.current() == nullptr;
     for (std::string& sentence : LeafReader(engine_, accepted_, kept)
                                      .changed_files(touched_slots(engine_, accepted_, all))) {
-      problems_.push_back(std::move(sentence));
+      if (std::ranges::find(problems_, sentence) == problems_.end())
+        problems_.push_back(std::move(sentence));
     }
   }
 
@@ -170,8 +171,15 @@ class Check {
   }
 
   void frozen(size_t index, const Given& given) {
-    const ir::Leaf& leaf = engine_.leaves[index].leaf;
-    if (has_same_value(index, given)) return ignore(leaf.name, "frozen, and has the same value");
+    const LeafState& state = engine_.leaves[index];
+    const ir::Leaf& leaf = state.leaf;
+    const Source source = engine_.source_of(index);
+    const std::string lost = source ? what_changed(*source->bytes) : "";
+    if (!lost.empty() && state.digest.empty()) return problems_.push_back(lost_source(state, lost));
+    if (has_same_value(index, given)) {
+      if (!lost.empty()) accepted_.by_leaf[index] = &given;
+      return ignore(leaf.name, "frozen, and has the same value");
+    }
     problem("weights: {} is frozen: {}; build with refit=… naming it to change it",
             base::quoted(leaf.name), leaf.reason);
   }

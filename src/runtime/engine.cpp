@@ -114,11 +114,10 @@ Engine::Impl::DataPtr Engine::Impl::set_for_run() const {
 }
 
 Source Engine::Impl::source_of(size_t leaf) const {
-  const LeafState& known = leaves[leaf];
-  if (!known.leaf.refittable || known.guard) return original[leaf];
+  if (leaves[leaf].guard) return original[leaf];
   const std::lock_guard lock(state);
-  if (current_) return current_->sources[leaf];
-  return lost_ ? lost_->sources[leaf] : original[leaf];
+  const DataPtr& set = current_ ? current_ : lost_;
+  return set && set->sources[leaf] ? set->sources[leaf] : original[leaf];
 }
 
 std::vector<Port> Engine::inputs() const {

@@ -8,7 +8,6 @@
 #include "base/text.h"
 
 namespace tenon::runtime {
-namespace {
 
 std::string what_changed(const base::ByteSource& file) {
   try {
@@ -19,7 +18,13 @@ std::string what_changed(const base::ByteSource& file) {
   }
 }
 
-}  // namespace
+std::string lost_source(const LeafState& state, std::string_view what_changed) {
+  const bool can_be_given = state.leaf.refittable || !state.digest.empty();
+  return fmt::format(
+      "weights: {} {}: {}", base::quoted(state.leaf.name),
+      can_be_given ? "must be supplied again" : "is frozen, so the model must be built again",
+      what_changed);
+}
 
 std::vector<size_t> touched_slots(const Engine::Impl& engine, const Accepted& accepted, bool all) {
   std::vector<size_t> slots;
@@ -73,8 +78,7 @@ std::vector<std::string> LeafReader::changed_files(std::span<const size_t> slots
       const auto [entry, fresh] = seen.try_emplace(file);
       if (fresh) entry->second = what_changed(*file);
       if (entry->second.empty()) continue;
-      problems.emplace(bytes.name, fmt::format("weights: {} must be supplied again: {}",
-                                               base::quoted(bytes.name), entry->second));
+      problems.emplace(bytes.name, lost_source(engine_.leaves[index], entry->second));
     }
   }
   std::vector<std::string> sentences;

@@ -16,6 +16,11 @@ std::vector<size_t> touched_slots(const Engine::Impl& engine, const Accepted& ac
 /// What the engine's leaves are read from now, by leaf; null where nothing is known.
 std::vector<Source> sources_now(const Engine::Impl& engine);
 
+/// What is wrong with a file, or "".
+std::string what_changed(const base::ByteSource& file);
+/// What is to be done about a leaf whose file has changed: a refit's problem.
+std::string lost_source(const LeafState& state, std::string_view what_changed);
+
 /// Refers to all that it is given.
 class LeafReader {
  public:
@@ -24,7 +29,7 @@ class LeafReader {
 
   /// In the order of the slot's program. Throws NotReadyError where nothing is known of a leaf.
   std::vector<LeafBytes> leaves_of(size_t slot) const;
-  /// A sentence for every weight of these slots whose file is not what it was.
+  /// A sentence for every leaf of these slots whose file is not what it was.
   std::vector<std::string> changed_files(std::span<const size_t> slots) const;
   /// Throws RefitError with all of changed_files().
   void check_unchanged(std::span<const size_t> slots) const;

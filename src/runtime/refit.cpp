@@ -50,8 +50,8 @@ Source kept_copy(Impl& engine, size_t index, const TensorView& view, const Data&
 std::vector<Source> next_sources(Impl& engine, const Accepted& accepted,
                                  const std::vector<Source>& kept, const Data& next) {
   std::vector<Source> sources(kept.size());
-  if (engine.options.sources == Sources::drop) return sources;
   for (size_t index = 0; index < kept.size(); ++index) {
+    if (engine.options.sources == Sources::drop && engine.leaves[index].leaf.refittable) continue;
     const Given* given = accepted.by_leaf[index];
     if (!given) {
       sources[index] = kept[index];

@@ -238,6 +238,40 @@ TEST_F(Check, guarded_weight_is_read_from_its_guard_whatever_becomes_of_its_file
   EXPECT_NO_THROW(engine->save(folder / "s.plan", {.strip = true}));
 }
 
+TEST_F(Check, frozen_weight_of_a_rewritten_plan_is_supplied_again_by_its_digest) {
+  const Folder folder;
+  for (const Sources sources : {Sources::keep, Sources::drop}) {
+    engine_of(file).save(folder / "x.plan");
+    engine = std::make_unique<Engine>(
+        Engine::load(folder / "x.plan", {.device = test_device(), .sources = sources}));
+    rewrite_in_place(folder / "x.plan");
+    const Problems lost = refused({{"layer.bias", twos}});
+    ASSERT_EQ(lost.size(), 1u);
+    EXPECT_TRUE(lost[0].starts_with(R"(weights: "frozen" must be supplied again: )")) << lost[0];
+    EXPECT_NE(refused({{"layer.bias", twos}, {"frozen", twos}})[0].find("is frozen"),
+              std::string::npos);
+    engine->refit(Views{{"layer.bias", twos}, {"frozen", ones}});
+    EXPECT_NO_THROW(engine->refit(Views{{"layer.bias", ones}}));
+  }
+}
+
+TEST_F(Check, frozen_weight_without_a_digest_whose_file_is_lost_asks_for_a_build) {
+  const Folder folder;
+  const auto path = folder / "w.safetensors";
+  write_weights(path, {{"frozen", full({2}, 1)}});
+  file.sources["frozen"] = weights::open_weights(path).tensors.at("frozen");
+  engine = std::make_unique<Engine>(engine_of(file));
+  rewrite_in_place(path);
+  for (const Views& weights :
+       {Views{{"layer.bias", twos}}, Views{{"layer.bias", twos}, {"frozen", ones}}}) {
+    const Problems lost = refused(weights);
+    ASSERT_EQ(lost.size(), 1u);
+    EXPECT_TRUE(
+        lost[0].starts_with(R"(weights: "frozen" is frozen, so the model must be built again: )"))
+        << lost[0];
+  }
+}
+
 TEST_F(Check, frozen_weight_that_no_slot_needs_is_known_by_its_digest_after_a_load) {
   const Folder folder;
   file.plan.program.leaves.insert(
