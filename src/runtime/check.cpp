@@ -32,6 +32,22 @@ std::vector<std::byte> read_whole(const LeafBytes& bytes, const ir::Leaf& leaf) 
   return out;
 }
 
+std::vector<std::string> consumers_of(const std::vector<base::Consumer>& consumers) {
+  std::vector<std::string> texts;
+  for (const base::Consumer& consumer : consumers)
+    texts.push_back(fmt::format("{} (operand {})", consumer.op_type, consumer.operand));
+  std::ranges::sort(texts);
+  return texts;
+}
+
+// The first that `others` has not, or not as often; both are sorted.
+std::string first_beside(const std::vector<std::string>& texts,
+                         const std::vector<std::string>& others) {
+  std::vector<std::string> beside;
+  std::ranges::set_difference(texts, others, std::back_inserter(beside));
+  return beside.empty() ? "" : beside[0];
+}
+
 // One refit's check: collects sentences for one given weight after another.
 class Check {
  public:
@@ -122,27 +138,32 @@ class Check {
   bool fits(const LeafState& state, const Given& given) {
     const ir::Leaf& leaf = state.leaf;
     const Shape shape = leaf.type.shape();
+    const size_t before = problems_.size();
     if (given.kind == Given::Kind::borrow && !is_readable(leaf, given.view)) return false;
     if (given.shape() != shape) {
       problem("weights: {} has shape {}, the engine's has {}", base::quoted(leaf.name),
               to_string(given.shape()), to_string(shape));
-      return false;
     }
     if (!base::converts(given.dtype(), leaf.type.dtype)) {
       problem("weights: {} is {}, the engine's is {}; convert it first", base::quoted(leaf.name),
               to_string(given.dtype()), to_string(leaf.type.dtype));
-      return false;
     }
-    if (!given.consumers.empty() && !leaf.consumers.empty() && given.consumers != leaf.consumers) {
-      problem(
-          "weights: {} feeds {} (operand {}) in {}, and {} (operand {}) in the engine; its names "
-          "have shifted, "
-          "refit from a file with the model's own",
-          base::quoted(leaf.name), given.consumers[0].op_type, given.consumers[0].operand,
-          base::quoted(given.file), leaf.consumers[0].op_type, leaf.consumers[0].operand);
-      return false;
-    }
-    return true;
+    feeds_the_same(leaf, given);
+    return problems_.size() == before;
+  }
+
+  // The nodes of a file may come in any order.
+  void feeds_the_same(const ir::Leaf& leaf, const Given& given) {
+    if (given.consumers.empty() || leaf.consumers.empty()) return;
+    const std::vector<std::string> here = consumers_of(leaf.consumers);
+    const std::vector<std::string> there = consumers_of(given.consumers);
+    const std::string ours = first_beside(here, there), theirs = first_beside(there, here);
+    if (ours.empty() && theirs.empty()) return;
+    problem(
+        "weights: {} feeds {} in {}, and {} in the engine; its names have shifted, refit from a "
+        "file with the model's own",
+        base::quoted(leaf.name), theirs.empty() ? "nothing else" : theirs, base::quoted(given.file),
+        ours.empty() ? "nothing else" : ours);
   }
 
   bool is_readable(const ir::Leaf& leaf, const TensorView& view) {

@@ -303,6 +303,34 @@ TEST_F(Check, weights_whose_bytes_are_one_place_come_one_by_one_from_a_plan) {
   EXPECT_EQ(code_of([&] { engine->refit(folder / "stripped.plan"); }), ErrorCode::plan);
 }
 
+TEST_F(Check, all_that_is_wrong_with_one_weight_is_told) {
+  EXPECT_EQ(refused({{"layer.weight", {one, DType::i32, {1, 2}}}}),
+            (Problems{R"(weights: "layer.weight" has shape [1, 2], the engine's has [2])",
+                      R"(weights: "layer.weight" is i32, the engine's is f32; convert it first)"}));
+}
+
+TEST_F(Check, consumers_are_compared_in_any_order) {
+  auto& leaves = file.plan.program.leaves;
+  std::ranges::find(leaves, "layer.weight", &ir::Leaf::name)->consumers = {{"MatMul", 1},
+                                                                           {"Add", 1}};
+  engine = std::make_unique<Engine>(engine_of(file));
+  const auto commit = [&](const std::vector<base::Consumer>& consumers) {
+    engine->impl()->commit(
+        {{"layer.weight",
+          {.kind = Given::Kind::file,
+           .source = std::make_shared<weights::TensorSource>(source_over(full({2}, 3))),
+           .file = "other.onnx",
+           .consumers = consumers}}},
+        false, {});
+  };
+  EXPECT_NO_THROW(commit({{"Add", 1}, {"MatMul", 1}}));
+  const Problems problems = problems_of([&] { commit({{"MatMul", 1}, {"Sub", 1}}); });
+  ASSERT_EQ(problems.size(), 1u);
+  EXPECT_NE(problems[0].find("feeds Sub (operand 1) in \"other.onnx\", and Add (operand 1)"),
+            std::string::npos)
+      << problems[0];
+}
+
 TEST(Conversion, overflow_is_counted_for_each_weight) {
   const ir::Program program =
       program_of(R"(graph (x: f16[3]) {
