@@ -129,7 +129,7 @@ bool is_unchanged(const base::ByteSource& bytes) {
 /// The file with the digests of all leaves that can be told: those of frozen ones without a tensor
 /// let a refit from the model's own file pass. These are left out where their file has changed.
 /// What stands in the weights graph's text needs none: the metadata's own digest covers it.
-PlanFile with_digests(PlanFile file, const TensorNames& tensors) {
+PlanFile with_digests(PlanFile file, const TensorNames& tensors, const std::stop_token& stop) {
   const std::set<std::string> in_text = leaves_of(file.plan.program.weights, true);
   std::erase_if(file.digests, [&](const auto& entry) {
     return entry.second.empty() || in_text.contains(entry.first);
@@ -141,7 +141,7 @@ PlanFile with_digests(PlanFile file, const TensorNames& tensors) {
     const base::ByteSource& bytes = *source->second.bytes;
     if (!leaf.refittable && !tensors.contains(leaf.name) && !is_unchanged(bytes)) continue;
     bytes.check_unchanged();
-    file.digests[leaf.name] = weights::digest(source->second, leaf.type.dtype);
+    file.digests[leaf.name] = weights::digest(source->second, leaf.type.dtype, stop);
     bytes.check_unchanged();
   }
   return file;
@@ -271,13 +271,13 @@ void check_all_digests_there(const PlanFile& file, const TensorNames& names) {
 
 }  // namespace
 
-void write_plan(base::FileWriter& writer, const PlanFile& file) {
+void write_plan(base::FileWriter& writer, const PlanFile& file, const std::stop_token& stop) {
   const TensorTable table(file);
-  const PlanFile complete = with_digests(file, table.names());
+  const PlanFile complete = with_digests(file, table.names(), stop);
   check_identical(complete);
   const std::string text = to_json(complete, table.names());
   weights::write_safetensors(writer, table.tensors(),
-                             {{kProgram, text}, {kProgramDigest, text_digest(text)}});
+                             {{kProgram, text}, {kProgramDigest, text_digest(text)}}, stop);
 }
 
 PlanFile read_plan(std::shared_ptr<const base::ByteSource> bytes) {
@@ -298,11 +298,10 @@ void verify_digests(const PlanFile& file, const std::stop_token& stop) {
     const auto source = file.sources.find(leaf.name);
     const auto digest = file.digests.find(leaf.name);
     if (source == file.sources.end() || digest == file.digests.end()) continue;
-    base::throw_if_stopped(stop);
     const std::shared_ptr<const base::ByteSource>& bytes = source->second.bytes;
     as_plan_error(bytes->name(), [&] {
       bytes->check_unchanged();
-      const std::string found = weights::digest(source->second, leaf.type.dtype);
+      const std::string found = weights::digest(source->second, leaf.type.dtype, stop);
       bytes->check_unchanged();
       if (found == digest->second) return;
       base::fail(ErrorCode::plan,

@@ -30,7 +30,8 @@ struct PlanFile {
 
 /// Writes and commits. Weights whose source has another dtype are converted to the weight's.
 /// Digests that are not given are computed. Deterministic: equal contents give equal bytes.
-void write_plan(base::FileWriter& writer, const PlanFile& file);
+/// Throws cancelled, up to the commit.
+void write_plan(base::FileWriter& writer, const PlanFile& file, const std::stop_token& stop = {});
 
 /// Reads and checks everything but the tensors' own digests, which verify_digests() reads. Throws
 /// PlanError (or io): not a plan, other format, damaged metadata, unknown op or field, a graph that

@@ -243,6 +243,28 @@ std::string text_of(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+TEST(Faults, cancelled_save_leaves_no_file) {
+  Faulty faulty(test_device(), {}, kSize);
+  Fault writes;
+  for (Fault* fault : {&writes, &faulty.reads}) {
+    const Folder folder;
+    int call = 0;
+    while (folder.files() == 0) {
+      std::stop_source stop;
+      fault->stop_at(++call, stop);
+      FailingWriter writer(base::atomic_file_writer(folder / "model.plan"), writes);
+      try {
+        faulty.engine.impl()->save(writer, {.stop = stop.get_token()});
+      } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ErrorCode::cancelled);
+        EXPECT_EQ(folder.files(), 1u) << "the one that is being written";
+      }
+      fault->disarm();
+    }
+    EXPECT_GE(call, 5);
+  }
+}
+
 TEST(Faults, failed_save_leaves_the_old_file_and_no_other) {
   const Folder folder;
   const auto path = folder / "model.plan";

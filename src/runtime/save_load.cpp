@@ -57,8 +57,7 @@ void Engine::Impl::save(base::FileWriter& writer_of_file, const SaveOptions& sav
     }
   }
   lock.unlock();
-  base::throw_if_stopped(save_options.stop);
-  plan::write_plan(writer_of_file, out);
+  plan::write_plan(writer_of_file, out, save_options.stop);
 }
 
 void Engine::save(const std::filesystem::path& path, const SaveOptions& options) const {

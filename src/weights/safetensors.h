@@ -33,8 +33,9 @@ struct OutTensor {
 
 /// Writes a file of `tensors`, in falling element size (then in the order given), with `metadata`;
 /// sources are read in chunks and their identity is checked before and after. Calls
-/// `writer.commit()`.
+/// `writer.commit()`. Throws cancelled, up to that call.
 void write_safetensors(base::FileWriter& writer, std::span<const OutTensor> tensors,
-                       const std::map<std::string, std::string>& metadata);
+                       const std::map<std::string, std::string>& metadata,
+                       const std::stop_token& stop = {});
 
 }  // namespace tenon::weights

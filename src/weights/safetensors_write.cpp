@@ -76,14 +76,17 @@ void check_unchanged(const std::vector<const OutTensor*>& order) {
 }
 
 void write_tensor(base::FileWriter& writer, const TensorSource& source,
-                  std::vector<std::byte>& buffer) {
+                  std::vector<std::byte>& buffer, const std::stop_token& stop) {
   const uint64_t size = source.size();
-  if (const std::byte* memory = source.bytes->memory()) {
-    writer.write({memory + source.offset, size});
-    return;
-  }
+  const std::byte* memory = source.bytes->memory();
   for (uint64_t done = 0; done < size; done += kChunk) {
-    const std::span<std::byte> chunk = std::span(buffer).first(std::min(kChunk, size - done));
+    base::throw_if_stopped(stop);
+    const uint64_t some = std::min(kChunk, size - done);
+    if (memory) {
+      writer.write({memory + source.offset + done, some});
+      continue;
+    }
+    const std::span<std::byte> chunk = std::span(buffer).first(some);
     source.bytes->read(source.offset + done, chunk);
     writer.write(chunk);
   }
@@ -92,7 +95,8 @@ void write_tensor(base::FileWriter& writer, const TensorSource& source,
 }  // namespace
 
 void write_safetensors(base::FileWriter& writer, std::span<const OutTensor> tensors,
-                       const std::map<std::string, std::string>& metadata) {
+                       const std::map<std::string, std::string>& metadata,
+                       const std::stop_token& stop) {
   const std::vector<const OutTensor*> order = in_file_order(tensors);
   const std::string header = header_of(order, metadata);
   const uint64_t length = header.size();
@@ -100,8 +104,9 @@ void write_safetensors(base::FileWriter& writer, std::span<const OutTensor> tens
   writer.write(std::as_bytes(std::span(&length, 1)));
   writer.write(std::as_bytes(std::span(header)));
   std::vector<std::byte> buffer(kChunk);
-  for (const OutTensor* tensor : order) write_tensor(writer, tensor->source, buffer);
+  for (const OutTensor* tensor : order) write_tensor(writer, tensor->source, buffer, stop);
   check_unchanged(order);
+  base::throw_if_stopped(stop);
   writer.commit();
 }
 

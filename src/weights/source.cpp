@@ -103,12 +103,13 @@ void read_elements(const TensorSource& source, int64_t first, int64_t count, DTy
   }
 }
 
-std::string digest(const TensorSource& source, DType dtype) {
+std::string digest(const TensorSource& source, DType dtype, const std::stop_token& stop) {
   const int64_t total = element_count(source.shape);
   const auto step = static_cast<int64_t>(base::Digester::chunk / size_of(dtype));
   const auto buffer = std::make_unique_for_overwrite<std::byte[]>(base::Digester::chunk);
   base::Digester digester;
   for (int64_t first = 0; first < total; first += step) {
+    base::throw_if_stopped(stop);
     const int64_t count = std::min(step, total - first);
     read_elements(source, first, count, dtype, buffer.get());
     digester.update({buffer.get(), static_cast<size_t>(count) * size_of(dtype)});

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/byte_source.h"
+#include "base/cancel.h"
 #include "base/consumer.h"
 #include "tenon/tensor.h"
 
@@ -48,8 +49,8 @@ struct ReadStats {
 void read_elements(const TensorSource& source, int64_t first, int64_t count, DType dtype, void* out,
                    ReadStats* stats = nullptr);
 
-/// The digest of the tensor's bytes as `dtype` (see base::Digester).
-std::string digest(const TensorSource& source, DType dtype);
+/// The digest of the tensor's bytes as `dtype` (see base::Digester). Throws cancelled.
+std::string digest(const TensorSource& source, DType dtype, const std::stop_token& stop = {});
 
 /// What a weight file holds.
 struct WeightFile {
