@@ -48,6 +48,20 @@ std::string first_beside(const std::vector<std::string>& texts,
   return beside.empty() ? "" : beside[0];
 }
 
+const std::byte* bytes_at(const Given& given, uintptr_t address) {
+  if (given.kind == Given::Kind::borrow) return reinterpret_cast<const std::byte*>(address);
+  return given.source->bytes->memory() + (address - given.extent.first);
+}
+
+// What was set may have gone, and its place been used again: there the bytes must be equal, too.
+bool shares_storage(const Given& a, const Given& b) {
+  const uintptr_t first = std::max(a.extent.first, b.extent.first);
+  const uintptr_t last = std::min(a.extent.last, b.extent.last);
+  if (first >= last) return false;
+  if (a.kind == Given::Kind::borrow && b.kind == Given::Kind::borrow) return true;
+  return std::memcmp(bytes_at(a, first), bytes_at(b, first), last - first) == 0;
+}
+
 // One refit's check: collects sentences for one given weight after another.
 class Check {
  public:
@@ -125,12 +139,9 @@ class Check {
   // The known weight whose bytes these are too: tied tensors of a state_dict under a second name.
   std::string storage_twin(const std::string& name, const Given& given) const {
     if (!given.shares_storage_with.empty()) return given.shares_storage_with;
-    if (given.kind != Given::Kind::borrow) return {};
     for (const auto& [other, twin] : given_) {
-      if (other != name && twin.kind == Given::Kind::borrow && twin.view.data == given.view.data &&
-          engine_.leaf_index.contains(other)) {
+      if (other != name && engine_.leaf_index.contains(other) && shares_storage(twin, given))
         return other;
-      }
     }
     return {};
   }

@@ -38,12 +38,18 @@ struct LeafState {
   std::string digest;                ///< of a stripped or identical plan: what it had when saved
 };
 
+/// The addresses from a view's first element to the end of its last.
+struct Extent {
+  uintptr_t first = 0, last = 0;
+};
+
 /// How a weight was given to a refitter.
 struct Given {
   enum class Kind { set, borrow, file };
   Kind kind = Kind::set;
   Source source;                          ///< of set and file
   TensorView view;                        ///< of borrow
+  Extent extent;                          ///< of borrow, and of a dense set: where it was
   std::string file;                       ///< of file: the path as given
   std::vector<base::Consumer> consumers;  ///< of an ONNX file
   std::string shares_storage_with;        ///< of file: see weights::WeightFile

@@ -331,6 +331,24 @@ TEST_F(Check, consumers_are_compared_in_any_order) {
       << problems[0];
 }
 
+TEST_F(Check, part_of_a_known_weight_is_ignored_too) {
+  const Views weights = {{"layer.weight", twos}, {"second", {two + 1, DType::f32, {1}}}};
+  EXPECT_EQ(engine->refit(weights).ignored.size(), 1u);
+  Refitter refitter(*engine);
+  refitter.set("layer.weight", twos);
+  refitter.set("second", {two + 1, DType::f32, {1}});
+  EXPECT_EQ(refitter.commit().ignored.size(), 1u);
+}
+
+TEST_F(Check, other_bytes_at_the_place_of_one_that_was_set_are_no_twin) {
+  float reused[2] = {2, 2};
+  Refitter refitter(*engine);
+  refitter.set("layer.weight", {reused, DType::f32, {2}});
+  reused[0] = 3;
+  refitter.set("typo", {reused, DType::f32, {2}});
+  EXPECT_EQ(problems_of([&] { refitter.commit(); }).size(), 1u);
+}
+
 TEST(Conversion, overflow_is_counted_for_each_weight) {
   const ir::Program program =
       program_of(R"(graph (x: f16[3]) {

@@ -12,6 +12,21 @@ using namespace runtime;
 
 namespace {
 
+// Nothing of the view has been checked yet, so this wraps where it is impossible.
+Extent extent_of(const TensorView& view) {
+  uint64_t count = view.data == nullptr ? 0 : 1, before = 0, after = 1;
+  for (size_t axis = view.shape.size(); axis-- > 0;) {
+    const bool strided = axis < view.strides.size();
+    const uint64_t stride = strided ? static_cast<uint64_t>(view.strides[axis]) : count;
+    const uint64_t reach = (static_cast<uint64_t>(view.shape[axis]) - 1) * stride;
+    (strided && view.strides[axis] < 0 ? before : after) += reach;
+    count *= static_cast<uint64_t>(view.shape[axis]);
+  }
+  if (count == 0) return {};
+  const auto start = reinterpret_cast<uintptr_t>(view.data);
+  return {start + before * size_of(view.dtype), start + after * size_of(view.dtype)};
+}
+
 // A plan's leaves may share one tensor, so its own table tells which leaf has which.
 weights::WeightFile weights_of_plan(plan::PlanFile plan, const std::filesystem::path& path) {
   if (plan.stripped) {
@@ -56,11 +71,13 @@ Refitter& Refitter::operator=(Refitter&&) noexcept = default;
 
 void Refitter::set(std::string_view name, const TensorView& weight) {
   auto copy = std::make_shared<weights::TensorSource>(weights::copy_of(weight));
-  impl_->give(name, {.kind = Given::Kind::set, .source = std::move(copy)});
+  impl_->give(name, {.kind = Given::Kind::set,
+                     .source = std::move(copy),
+                     .extent = base::is_dense(weight) ? extent_of(weight) : Extent{}});
 }
 
 void Refitter::borrow(std::string_view name, const TensorView& weight) {
-  impl_->give(name, {.kind = Given::Kind::borrow, .view = weight});
+  impl_->give(name, {.kind = Given::Kind::borrow, .view = weight, .extent = extent_of(weight)});
 }
 
 void Refitter::unset(std::string_view name) {
