@@ -19,7 +19,8 @@ struct Leaf {
   std::vector<base::Consumer> consumers;  ///< in the file it came from
 };
 
-/// A rewrite used this weight's value: a refit must bring the same bits.
+/// A rewrite used this weight's value: a refit must bring the same bits. One for each pass that
+/// did.
 struct Guard {
   std::string weight;
   std::string pass;              ///< the pass to build without

@@ -22,12 +22,12 @@ void Door::guard(const std::string& weight, std::string_view pass) {
     base::fail(ErrorCode::build, "internal: pass {} guards {}, whose value it cannot know", pass,
                base::quoted(weight));
   }
-  guards_.try_emplace(weight, ir::Guard{weight, std::string(pass), *bytes});
+  guards_.try_emplace({weight, std::string(pass)}, ir::Guard{weight, std::string(pass), *bytes});
 }
 
 std::vector<ir::Guard> Door::take_guards() {
   std::vector<ir::Guard> guards;
-  for (auto& [name, guard] : guards_) guards.push_back(std::move(guard));
+  for (auto& [key, guard] : guards_) guards.push_back(std::move(guard));
   guards_.clear();
   return guards;
 }

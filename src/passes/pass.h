@@ -31,7 +31,7 @@ class Door {
  private:
   Reader reader_;
   std::map<std::string, std::optional<std::vector<std::byte>>> seen_;
-  std::map<std::string, ir::Guard> guards_;
+  std::map<std::pair<std::string, std::string>, ir::Guard> guards_;  // by weight and pass
   std::set<std::string> shut_;
 };
 

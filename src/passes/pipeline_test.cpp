@@ -144,15 +144,17 @@ TEST(door, reads_each_weight_once_and_remembers_who_had_no_bytes) {
   EXPECT_EQ(door.shut(), std::set<std::string>{"none"});
 }
 
-TEST(door, looking_makes_no_guard_and_guarding_twice_makes_one) {
+TEST(door, looking_makes_no_guard_and_guarding_makes_one_for_each_pass) {
   Door door([](const std::string&) { return std::optional(bytes_of(1)); });
   door.peek("looked_at");
   door.guard("used", "power");
+  door.guard("used", "power");
   door.guard("used", "gelu");
   const std::vector<ir::Guard> guards = door.take_guards();
-  ASSERT_EQ(guards.size(), 1u);
+  ASSERT_EQ(guards.size(), 2u);
   EXPECT_EQ(guards[0].weight, "used");
-  EXPECT_EQ(guards[0].pass, "power");
+  EXPECT_EQ(guards[0].pass, "gelu");
+  EXPECT_EQ(guards[1].pass, "power");
 }
 
 TEST(door, without_a_reader_it_is_shut) {

@@ -217,12 +217,15 @@ class Check {
   }
 
   bool guard_holds(const LeafState& state, const Given& given) {
-    if (!state.guard) return true;
-    if (read_whole(bytes_of(given, state.leaf), state.leaf) == state.guard->bytes) return true;
+    if (state.guards.empty()) return true;
+    if (read_whole(bytes_of(given, state.leaf), state.leaf) == state.guards[0]->bytes) return true;
+    std::vector<std::string> names;
+    for (const ir::Guard* guard : state.guards) names.push_back(base::quoted(guard->pass));
+    const std::string passes = base::join(names, ", ");
     problem(
-        "weights: {} has another value than the build used in pass \"{}\"; build with "
-        "without={{\"{}\"}} to refit it",
-        base::quoted(state.leaf.name), state.guard->pass, state.guard->pass);
+        "weights: {} has another value than the build used in pass {}; build with without={{{}}} "
+        "to refit it",
+        base::quoted(state.leaf.name), passes, passes);
     return false;
   }
 

@@ -62,7 +62,7 @@ Engine::Impl::Impl(plan::PlanFile plan_file, std::shared_ptr<kernel::Backend> on
   }
   for (const ir::Guard& guard : program.guards) {
     const size_t leaf = leaf_named(guard.weight);
-    leaves[leaf].guard = &guard;
+    leaves[leaf].guards.push_back(&guard);
     original[leaf] = source_of_bytes(leaves[leaf].leaf, guard.bytes);
   }
   add_inline_constants();
@@ -114,7 +114,7 @@ Engine::Impl::DataPtr Engine::Impl::set_for_run() const {
 }
 
 Source Engine::Impl::source_of(size_t leaf) const {
-  if (leaves[leaf].guard) return original[leaf];
+  if (!leaves[leaf].guards.empty()) return original[leaf];
   const std::lock_guard lock(state);
   const DataPtr& set = current_ ? current_ : lost_;
   return set && set->sources[leaf] ? set->sources[leaf] : original[leaf];
@@ -143,7 +143,7 @@ std::vector<WeightInfo> Engine::weights() const {
     WeightInfo info{state.leaf.name,
                     state.leaf.type.dtype,
                     state.leaf.type.shape(),
-                    state.guard != nullptr,
+                    !state.guards.empty(),
                     {},
                     {}};
     for (const size_t slot : state.slots) {
@@ -275,7 +275,7 @@ std::shared_ptr<Engine::Impl> runtime::make_engine(plan::PlanFile file,
   if (options.sources == Sources::drop) {
     for (size_t leaf = 0; leaf < engine->leaves.size(); ++leaf) {
       const LeafState& state = engine->leaves[leaf];
-      if (state.leaf.refittable && !state.guard) engine->original[leaf] = nullptr;
+      if (state.leaf.refittable && state.guards.empty()) engine->original[leaf] = nullptr;
     }
     engine->file.sources.clear();
   }

@@ -33,9 +33,9 @@ struct EngineOptions {
 /// One row of the leaf table with what a refit needs of it.
 struct LeafState {
   ir::Leaf leaf;
-  const ir::Guard* guard = nullptr;  ///< where the build used its value
-  std::vector<size_t> slots;         ///< indices of the slots that are made from it
-  std::string digest;                ///< of a stripped or identical plan: what it had when saved
+  std::vector<const ir::Guard*> guards;  ///< where the build used its value
+  std::vector<size_t> slots;             ///< indices of the slots that are made from it
+  std::string digest;  ///< of a stripped or identical plan: what it had when saved
 };
 
 /// The addresses from a view's first element to the end of its last.

@@ -349,6 +349,14 @@ TEST_F(Check, other_bytes_at_the_place_of_one_that_was_set_are_no_twin) {
   EXPECT_EQ(problems_of([&] { refitter.commit(); }).size(), 1u);
 }
 
+TEST_F(Check, every_pass_that_guards_a_weight_is_named) {
+  file.plan.program.guards.push_back({"exponent", "gelu", file.plan.program.guards[0].bytes});
+  engine = std::make_unique<Engine>(engine_of(file));
+  EXPECT_EQ(refused({{"exponent", {one, DType::f32, {}}}}),
+            Problems{"weights: \"exponent\" has another value than the build used in pass "
+                     "\"power\", \"gelu\"; build with without={\"power\", \"gelu\"} to refit it"});
+}
+
 TEST(Conversion, overflow_is_counted_for_each_weight) {
   const ir::Program program =
       program_of(R"(graph (x: f16[3]) {
