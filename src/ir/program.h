@@ -3,12 +3,17 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/consumer.h"
 #include "ir/graph.h"
 
 namespace tenon::ir {
+
+/// How the reason of a leaf begins whose elements decide shapes: no build can make it refittable.
+inline constexpr std::string_view read_while_building_reason =
+    "its elements are read while building";
 
 /// One row of the leaf table: every named tensor of a model that is not an input.
 struct Leaf {

@@ -17,9 +17,7 @@ using ir::ValueId;
 using Kind = RefitPolicy::Kind;
 
 // What an importer says of a leaf whose elements it has read itself begins so, too.
-constexpr std::string_view kRead = "its elements are read while building";
-
-bool is_read(const Leaf& leaf) { return leaf.reason.starts_with(kRead); }
+bool is_read(const Leaf& leaf) { return leaf.reason.starts_with(ir::read_while_building_reason); }
 
 // Leaves that are constants in the graph, or read while building, are frozen to begin with, and say
 // why.
@@ -34,7 +32,8 @@ void settle_defaults(ir::Network& network) {
     if (origin != origins.end() && origin->second == Origin::constant) leaf.refittable = false;
     if (const auto reader = readers.find(leaf.name); reader != readers.end()) {
       leaf.refittable = false;
-      if (!is_read(leaf)) leaf.reason = fmt::format("{} ({})", kRead, reader->second);
+      if (!is_read(leaf))
+        leaf.reason = fmt::format("{} ({})", ir::read_while_building_reason, reader->second);
     }
     if (leaf.refittable || !leaf.reason.empty()) continue;
     const DType dtype = leaf.type.dtype;

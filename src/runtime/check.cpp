@@ -212,8 +212,10 @@ class Check {
       if (!lost.empty()) accepted_.by_leaf[index] = &given;
       return ignore(leaf.name, "frozen, and has the same value");
     }
-    problem("weights: {} is frozen: {}; build with refit=… naming it to change it",
-            base::quoted(leaf.name), leaf.reason);
+    problem("weights: {} is frozen: {}; {}", base::quoted(leaf.name), leaf.reason,
+            leaf.reason.starts_with(ir::read_while_building_reason)
+                ? "build again from a model with the other value"
+                : "build with refit=… naming it to change it");
   }
 
   bool guard_holds(const LeafState& state, const Given& given) {

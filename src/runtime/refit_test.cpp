@@ -357,6 +357,16 @@ TEST_F(Check, every_pass_that_guards_a_weight_is_named) {
                      "\"power\", \"gelu\"; build with without={\"power\", \"gelu\"} to refit it"});
 }
 
+TEST_F(Check, what_was_read_while_building_cannot_be_named_in_refit) {
+  auto& leaves = file.plan.program.leaves;
+  std::ranges::find(leaves, "frozen", &ir::Leaf::name)->reason =
+      "its elements are read while building (Reshape \"r\", operand 1)";
+  engine = std::make_unique<Engine>(engine_of(file));
+  EXPECT_EQ(refused({{"frozen", twos}}),
+            Problems{"weights: \"frozen\" is frozen: its elements are read while building (Reshape "
+                     "\"r\", operand 1); build again from a model with the other value"});
+}
+
 TEST(Conversion, overflow_is_counted_for_each_weight) {
   const ir::Program program =
       program_of(R"(graph (x: f16[3]) {
