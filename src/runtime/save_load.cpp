@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "runtime/backends.h"
 #include "runtime/engine_impl.h"
+#include "runtime/leaf_reader.h"
 
 namespace tenon {
 
@@ -35,9 +36,13 @@ void Engine::Impl::save(base::FileWriter& writer_of_file, const SaveOptions& sav
   out.plan.records = records_with(file.plan, lowered.record);
   out.identical = save_options.identical || file.identical;
   out.stripped = save_options.strip;
+  std::vector<std::string> problems;
   for (size_t leaf = 0; leaf < leaves.size(); ++leaf) {
     const ir::Leaf& info = leaves[leaf].leaf;
     const Source source = source_of(leaf);
+    const std::string changed = source ? what_changed(*source->bytes) : "";
+    if (!changed.empty() && (info.refittable || !leaves[leaf].slots.empty()))
+      problems.push_back(lost_source(leaves[leaf], changed));
     if (info.refittable && !source) {
       if (!save_options.strip) {
         base::fail(
@@ -57,6 +62,7 @@ void Engine::Impl::save(base::FileWriter& writer_of_file, const SaveOptions& sav
     }
   }
   lock.unlock();
+  if (!problems.empty()) throw RefitError(std::move(problems));
   plan::write_plan(writer_of_file, out, save_options.stop);
 }
 
