@@ -210,6 +210,7 @@ void Engine::publish(const WeightSet& set) {
                "publish: an engine with memory=\"in_place\" holds one set of weights only");
   }
   impl_->publish(set.data());
+  impl_->refitted = true;
 }
 
 RefitReport Engine::refit(const std::filesystem::path& path, bool strict) {

@@ -103,6 +103,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   mutable std::mutex state;  ///< guards current_
   runtime::RunGate gate;     ///< in-place engines: runs and writes exclude each other
   uint64_t versions = 0;     ///< the last version given; guarded by writer
+  bool refitted = false;     ///< since build or load; guarded by writer
 
   /// The weights of a run that starts now; throws NotReadyError.
   DataPtr set_for_run() const;

@@ -201,6 +201,7 @@ RefitReport Engine::Impl::commit(const GivenWeights& given, bool strict,
   } else {
     publish(prepare(accepted, stats, stop));
   }
+  refitted = true;
   RefitReport report;
   report.changed = accepted.changed;
   report.ignored = accepted.ignored;

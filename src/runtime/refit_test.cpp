@@ -519,6 +519,26 @@ TEST(Dropped, what_is_forgotten_is_not_read_saved_or_reset) {
   EXPECT_EQ(folder.files(), 1u);
 }
 
+TEST(Dropped, digests_are_known_until_a_refit) {
+  const Folder folder;
+  product_engine().save(folder / "x.plan");
+  Engine engine = Engine::load(folder / "x.plan", {.sources = Sources::drop});
+  EXPECT_NO_THROW(engine.save(folder / "y.plan", {.strip = true, .identical = true}));
+  engine.refit(views_of(product_weights(kSize, 2, 3, 4)));
+  EXPECT_EQ(code_of([&] { engine.save(folder / "y.plan", {.strip = true, .identical = true}); }),
+            ErrorCode::plan);
+}
+
+TEST(Dropped, digests_of_a_stripped_plan_are_gone_once_it_is_filled) {
+  const Folder folder;
+  product_engine().save(folder / "s.plan", {.strip = true});
+  Engine engine = Engine::load(folder / "s.plan", {.sources = Sources::drop});
+  EXPECT_NO_THROW(engine.save(folder / "y.plan", {.strip = true, .identical = true}));
+  engine.refit(views_of(product_weights(kSize, 2, 3, 4)));
+  EXPECT_EQ(code_of([&] { engine.save(folder / "y.plan", {.strip = true, .identical = true}); }),
+            ErrorCode::plan);
+}
+
 TEST(Stripped, plan_misses_all_and_is_filled_from_arrays_and_files) {
   const Folder folder;
   product_engine().save(folder / "s.plan", {.strip = true});

@@ -52,7 +52,7 @@ void Engine::Impl::save(base::FileWriter& writer_of_file, const SaveOptions& sav
             options.sources == Sources::drop ? "load it with sources=\"keep\"" : "refit it first");
       }
       // What was dropped has a known digest only if no refit can have changed it.
-      if (versions == 0 || file.identical) out.digests.emplace(info.name, leaves[leaf].digest);
+      if (!refitted || file.identical) out.digests.emplace(info.name, leaves[leaf].digest);
       continue;
     }
     if (source) {
