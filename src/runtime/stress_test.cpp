@@ -294,6 +294,19 @@ TEST(Sets, writer_that_waits_sees_a_set_become_held) {
   in_use.reset();
 }
 
+TEST(Sets, buffers_are_back_before_a_writer_is_told_that_a_set_has_gone) {
+  const auto ledger = std::make_shared<SetLedger>();
+  auto data = std::make_shared<WeightSet::Data>();
+  data->ledger = ledger;
+  size_t retired = 0;
+  char byte = 0;
+  data->slots.push_back({kernel::Memory(&byte, [&](void*) { retired = ledger->retired.size(); })});
+  ledger->retired.push_back(data.get());
+  data.reset();
+  EXPECT_EQ(retired, 1u);
+  EXPECT_TRUE(ledger->retired.empty());
+}
+
 TEST(Sets, in_place_refit_waits_for_runs) {
   const auto backend = std::make_shared<FailingBackend>(make_backend(test_device(), 1));
   Engine engine = product_engine({.memory = Memory::in_place}, backend);
