@@ -6,6 +6,7 @@
 
 #include "base/convert.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "base/thread_pool.h"
 #include "runtime/queue_guard.h"
 
@@ -137,8 +138,10 @@ void SlotEvaluator::evaluate(const lower::SlotProgram& slot, std::span<const Lea
   }
   staged_.clear();
   if (const char* failure = state.failure.load()) {
-    base::fail(ErrorCode::refit, "weight \"{}\": {}", leaves.empty() ? slot.name : leaves[0].name,
-               failure);
+    std::vector<std::string> names;
+    for (const LeafBytes& leaf : leaves) names.push_back(base::quoted(leaf.name));
+    base::fail(ErrorCode::refit, "weight{} {}: {}", names.size() == 1 ? "" : "s",
+               names.empty() ? slot.name : base::join(names, ", "), failure);
   }
 }
 

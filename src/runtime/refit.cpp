@@ -206,6 +206,9 @@ RefitReport Engine::Impl::commit(const GivenWeights& given, bool strict,
   report.changed = accepted.changed;
   report.ignored = accepted.ignored;
   report.overflowed = std::move(stats.overflowed);
+  std::erase_if(report.overflowed, [&](const auto& entry) {  // others were read for shared slots
+    return std::ranges::find(report.changed, entry.first) == report.changed.end();
+  });
   report.bytes = stats.bytes;
   report.version = versions;
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -367,6 +367,44 @@ TEST_F(Check, what_was_read_while_building_cannot_be_named_in_refit) {
                      "\"r\", operand 1); build again from a model with the other value"});
 }
 
+TEST(Data, error_names_all_weights_that_may_have_made_it) {
+  plan::PlanFile file;
+  file.plan.program = program_of(
+      R"(graph (x: i32[1]) {
+           %1 = pointwise(%x, @"0": i32[1]) {add(a, b)}
+         } -> (y = %1))",
+      R"(graph () {
+           %1 = pointwise("p": i32[1], "q": i32[1]) {div(a, b)}
+         } -> ("0" = %1))");
+  Engine engine = engine_of(file);
+  const int32_t one = 1, zero = 0;
+  try {
+    engine.refit(Views{{"p", {&one, DType::i32, {1}}}, {"q", {&zero, DType::i32, {1}}}});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "weights \"p\", \"q\": integer division by zero");
+  }
+}
+
+TEST(Conversion, overflow_is_told_of_weights_that_were_given_only) {
+  plan::PlanFile file;
+  file.plan.program = program_of(
+      R"(graph (x: f16[1]) {
+           %1 = pointwise(%x, @"0": f16[1]) {mul(a, b)}
+         } -> (y = %1))",
+      R"(graph () {
+           %1 = pointwise("v": f16[1], "w": f16[1]) {mul(a, b)}
+         } -> ("0" = %1))");
+  Engine engine = engine_of(file);
+  const float large[] = {1e6f}, small[] = {1};
+  Refitter refitter(engine);
+  refitter.set("v", {small, DType::f32, {1}});
+  refitter.set("w", {large, DType::f32, {1}});
+  EXPECT_EQ(refitter.commit().overflowed.size(), 1u);
+  refitter.set("v", {small, DType::f32, {1}});
+  EXPECT_TRUE(refitter.commit().overflowed.empty());
+}
+
 TEST(Conversion, overflow_is_counted_for_each_weight) {
   const ir::Program program =
       program_of(R"(graph (x: f16[3]) {
