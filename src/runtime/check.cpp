@@ -210,7 +210,9 @@ class Check {
     if (!lost.empty() && state.digest.empty()) return problems_.push_back(lost_source(state, lost));
     if (has_same_value(index, given)) {
       if (!lost.empty()) accepted_.by_leaf[index] = &given;
-      return ignore(leaf.name, "frozen, and has the same value");
+      accepted_.ignored.push_back(
+          fmt::format("{}: frozen, and has the same value", base::quoted(leaf.name)));
+      return;
     }
     problem("weights: {} is frozen: {}; {}", base::quoted(leaf.name), leaf.reason,
             leaf.reason.starts_with(ir::read_while_building_reason)

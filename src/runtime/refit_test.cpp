@@ -349,6 +349,10 @@ TEST_F(Check, other_bytes_at_the_place_of_one_that_was_set_are_no_twin) {
   EXPECT_EQ(problems_of([&] { refitter.commit(); }).size(), 1u);
 }
 
+TEST_F(Check, strict_takes_a_frozen_weight_with_its_own_value) {
+  EXPECT_EQ(engine->refit(Views{{"frozen", ones}}, true).ignored.size(), 1u);
+}
+
 TEST_F(Check, every_pass_that_guards_a_weight_is_named) {
   file.plan.program.guards.push_back({"exponent", "gelu", file.plan.program.guards[0].bytes});
   engine = std::make_unique<Engine>(engine_of(file));
