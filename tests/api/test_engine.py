@@ -368,6 +368,16 @@ def test_a_refused_refit_names_every_problem_and_changes_nothing(lenet, trained,
     assert {name: w.digest for name, w in lenet.weights.items()} == digests
 
 
+@pytest.mark.parametrize("model", ["mnist-8-simplified.onnx", "lenet.onnx"])
+def test_the_models_own_file_refits_a_loaded_plan_and_fills_a_stripped_one(model, mnist, device, tmp_path):
+    engine = tenon.build(mnist / model, device=device, tactics="first")
+    for strip in (False, True):
+        engine.save(tmp_path / "model.plan", strip=strip)
+        again = tenon.load(tmp_path / "model.plan", device=device)
+        assert sorted(again.refit(mnist / model).changed) == sorted(engine.weights)
+        assert {n: w.digest for n, w in again.weights.items()} == {n: w.digest for n, w in engine.weights.items()}
+
+
 def test_integer_tensors_that_nobody_knows_are_ignored_unless_strict(linear):
     extra = {"b": B + 1, "bn.num_batches_tracked": np.array(5)}
     report = linear.refit(extra)
