@@ -1,5 +1,5 @@
-// pow with a known exponent of 2, 3, 1, 0.5 or -1 becomes products, the base, a root or a
-// reciprocal.
+// pow with a known exponent of 2, 3, 1 or -1 becomes products, the base or a reciprocal. Not a root
+// with 0.5: pow(-inf, 0.5) is inf and pow(-0.0, 0.5) is 0, the roots are NaN and -0.0.
 #include "ir/rewrite.h"
 #include "passes/formula.h"
 #include "passes/pattern.h"
@@ -66,7 +66,6 @@ class PowerExpansion {
     if (exponent == 1) return x;
     if (exponent == 2) return emit(Scalar::mul, x, x);
     if (exponent == 3) return emit(Scalar::mul, emit(Scalar::mul, x, x), x);
-    if (exponent == 0.5) return emit(Scalar::sqrt, x);
     if (exponent == -1) return emit(Scalar::reciprocal, x);
     return std::nullopt;
   }
