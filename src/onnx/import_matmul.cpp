@@ -63,7 +63,9 @@ Outputs import_gemm(NodeContext& node) {
   if (node.has(2) && node.rank(2) > 2)
     node.fail("operand 2 has rank {}, expected 2 or less", node.rank(2));
   const ir::ValueId product = node.add(matmul, {node.input(0), node.input(1)});
-  return {scaled_sum(node, product, alpha, beta)};
+  const ir::ValueId sum = scaled_sum(node, product, alpha, beta);
+  node.require_dims(sum, ir::Dims(node.builder().dims(product)), "operand 2");
+  return {sum};
 }
 
 }  // namespace tenon::onnx

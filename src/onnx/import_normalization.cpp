@@ -34,11 +34,16 @@ Outputs import_batch_normalization(NodeContext& node) {
     node.unsupported("training_mode=1; export the model for inference");
   const bool spatial = node.opset() >= 9 || node.flag("spatial", true);
   const DType computed = common_dtype(node);
+  const ir::Dims dims = node.dims(0);
   std::vector<ir::ValueId> operands;
   for (size_t i = 0; i < 5; ++i) operands.push_back(node.cast(node.input(i), computed));
-  const ir::ValueId y = spatial ? node.add(ir::BatchNorm{epsilon}, operands)
-                                : node.pointwise("add(mul(div(sub(a, d), sqrt(add(e, f))), b), c)",
-                                                 operands, std::array{epsilon});
+  const bool one_channel = spatial && dims.size() == 1;  // as ONNX says of a single axis
+  if (one_channel) operands[0] = node.reshape(operands[0], {dims[0], 1});
+  ir::ValueId y = spatial ? node.add(ir::BatchNorm{epsilon}, operands)
+                          : node.pointwise("add(mul(div(sub(a, d), sqrt(add(e, f))), b), c)",
+                                           operands, std::array{epsilon});
+  if (one_channel) y = node.reshape(y, dims);
+  node.require_dims(y, dims, "a parameter");
   return {node.cast(y, node.dtype(0))};
 }
 

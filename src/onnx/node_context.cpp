@@ -3,6 +3,7 @@
 #include "onnx/node_context.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/text.h"
 #include "ir/ops/cast.h"
@@ -143,6 +144,19 @@ ir::ValueId NodeContext::cast(ir::ValueId value, DType to) {
 
 ir::ValueId NodeContext::reshape(ir::ValueId value, ir::Dims dims) {
   return add(ir::Reshape{std::move(dims)}, {value});
+}
+
+void NodeContext::require_dims(ir::ValueId result, const ir::Dims& dims, std::string_view what) {
+  constexpr auto equal = ir::Constraint::Kind::equal;
+  const ir::Dims got = builder().dims(result);
+  const bool fits = std::ranges::equal(got, dims, [&](const ir::Dim& left, const ir::Dim& right) {
+    return ir::decided(equal, left, right) != false;
+  });
+  if (!fits) fail("{} enlarges {} to {}", what, ir::text(dims), ir::text(got));
+  for (size_t i = 0; i < dims.size(); ++i) {
+    const std::string reason = fmt::format("{}: {} may not enlarge the result", label(node_), what);
+    builder().require(std::array{ir::Constraint{equal, got[i], dims[i], reason}});
+  }
 }
 
 void NodeContext::check_attributes_used() const {

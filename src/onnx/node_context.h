@@ -80,6 +80,9 @@ class NodeContext {
                         std::span<const double> literals = {});
   ir::ValueId cast(ir::ValueId value, DType to);  ///< the value itself when it has the dtype
   ir::ValueId reshape(ir::ValueId value, ir::Dims dims);
+  /// Bad_file unless `result` has these dims; what cannot be told is checked by each run. For
+  /// operands, called `what`, that broadcast into others and may not enlarge them.
+  void require_dims(ir::ValueId result, const ir::Dims& dims, std::string_view what);
 
   /// `Relu "r": <sentence>`, collected with all that Tenon lacks.
   template <class... Args>
