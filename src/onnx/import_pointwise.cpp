@@ -1,6 +1,7 @@
 // Imports of element-wise ops: each becomes a Pointwise node with its definition as an expression.
 #include <array>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "onnx/imports.h"
@@ -43,7 +44,6 @@ constexpr Formula formulas[] = {
     {"Div", "div(a, b)"},
     {"Elu", "where(less(a, 0), mul(sub(exp(a), 1), b), a)", {{{"alpha", 1.0f}}}},
     {"Equal", "equal(a, b)"},
-    {"Erf", "erf(a)"},
     {"Exp", "exp(a)"},
     {"Floor", "floor(a)"},
     {"Greater", "less(b, a)"},
@@ -103,17 +103,20 @@ std::string_view variadic_function(std::string_view op_type) {
   return op_type == "Max" ? "max" : op_type == "Min" ? "min" : "add";
 }
 
-// Bounds given as attributes are literals, the letters after the operand.
+// Bounds that are attributes have a default: infinities are clipped to it.
 Outputs clip_by_attributes(NodeContext& node) {
-  std::string text = "a";
-  std::vector<double> bounds;
-  for (const auto& [name, function] : {std::pair{"min", "max"}, std::pair{"max", "min"}}) {
-    if (!node.has_attribute(name)) continue;
-    bounds.push_back(node.number(name, 0));
-    text = fmt::format("{}({}, {})", function, text, static_cast<char>('a' + bounds.size()));
-  }
-  if (bounds.empty()) return {node.input(0)};
-  return {node.pointwise(text, {node.input(0)}, bounds)};
+  constexpr float greatest = std::numeric_limits<float>::max();
+  const std::array<double, 2> bounds{node.number("min", -greatest), node.number("max", greatest)};
+  return {node.pointwise("min(max(a, b), c)", {node.input(0)}, bounds)};
+}
+
+// A bound is a scalar; one element on one axis passes too, as in ONNX Runtime.
+ir::ValueId clip_bound(NodeContext& node, size_t i) {
+  const ir::Dims& dims = node.dims(i);
+  if (dims.empty()) return node.input(i);
+  if (dims.size() > 1 || !(dims[0] == ir::Dim(1)))
+    node.fail("bound {} is {}, expected a scalar", i, ir::text(dims));
+  return node.rank(0) > 0 ? node.input(i) : node.reshape(node.input(i), {});
 }
 
 Outputs clip_by_operands(NodeContext& node) {
@@ -123,7 +126,7 @@ Outputs clip_by_operands(NodeContext& node) {
     if (!node.has(i)) continue;
     text = fmt::format("{}({}, {})", i == 1 ? "max" : "min", text,
                        static_cast<char>('a' + operands.size()));
-    operands.push_back(node.input(i));
+    operands.push_back(clip_bound(node, i));
   }
   if (operands.size() == 1) return {node.input(0)};
   return {node.pointwise(text, operands)};
@@ -143,20 +146,28 @@ Outputs import_formula(NodeContext& node) {
 }
 
 // Max, Mean, Min, Sum. Long lists become a chain: each further expression takes the result so far
-// as its first operand.
+// as its first operand. Sums of small floats would round, and overflow, between the expressions.
 Outputs import_variadic(NodeContext& node) {
   const std::string_view op_type = node.node().op_type;
-  ir::ValueId result = node.input(0);
+  const std::string_view function = variadic_function(op_type);
+  const DType dtype = node.dtype(0);
+  const bool small = is_floating(dtype) && size_of(dtype) < 4;
+  const bool widens = small && function == "add" && node.inputs() > most_operands;
+  const auto operand = [&](size_t i) {
+    const bool same = node.dtype(i) == dtype;  // others are for infer() to refuse
+    return widens && same ? node.cast(node.input(i), DType::f32) : node.input(i);
+  };
+  ir::ValueId result = operand(0);
   for (size_t next = 1; next < node.inputs();) {
     std::vector<ir::ValueId> operands{result};
     while (next < node.inputs() && operands.size() < most_operands)
-      operands.push_back(node.input(next++));
-    std::string text = chain(variadic_function(op_type), operands.size());
+      operands.push_back(operand(next++));
+    std::string text = chain(function, operands.size());
     if (op_type == "Mean" && next == node.inputs())
       text = fmt::format("div({}, {})", text, node.inputs());
     result = node.pointwise(text, std::move(operands));
   }
-  return {result};
+  return {widens ? node.cast(result, dtype) : result};
 }
 
 Outputs import_clip(NodeContext& node) {
@@ -211,6 +222,13 @@ Outputs import_is_inf(NodeContext& node) {
   else if (negative)
     text = "is_negative_infinity(a)";
   return {node.pointwise(text, {node.input(0)})};
+}
+
+// Of integers too, in f32 as ONNX computes it: erf(4) is 1 there, and truncated it stays 1.
+Outputs import_erf(NodeContext& node) {
+  const DType dtype = node.dtype(0);
+  const ir::ValueId x = is_floating(dtype) ? node.input(0) : node.cast(node.input(0), DType::f32);
+  return {node.cast(node.pointwise("erf(a)", {x}), dtype)};
 }
 
 // Integers are shrunk as f64, for the bounds need not be whole.

@@ -43,7 +43,7 @@ constexpr ImportEntry entries[] = {
     {"Dropout", import_dropout, 1, 3, operand(2)},
     {"Elu", import_formula},
     {"Equal", import_formula, 2, 2},
-    {"Erf", import_formula},
+    {"Erf", import_erf},
     {"Exp", import_formula},
     {"Flatten", import_flatten},
     {"Floor", import_formula},

@@ -119,8 +119,10 @@ TEST(onnx_pointwise, clip_takes_attributes_up_to_opset_10) {
   EXPECT_EQ(imported(10, {.op_type = "Clip", .attributes = {{"min", 0.0f}, {"max", 6.0f}}}),
             Lines{"pointwise(%x) {min(max(a, 0), 6)} : f32[2, 3, 4, 5]"});
   EXPECT_EQ(imported(7, {.op_type = "Clip", .attributes = {{"max", 6.0f}}}),
-            Lines{"pointwise(%x) {min(a, 6)} : f32[2, 3, 4, 5]"});
-  EXPECT_EQ(imported(7, {.op_type = "Clip"}), Lines{});
+            Lines{"pointwise(%x) {min(max(a, -3.4028234663852886e+38), 6)} : f32[2, 3, 4, 5]"});
+  EXPECT_EQ(imported(7, {.op_type = "Clip"}),
+            Lines{"pointwise(%x) {min(max(a, -3.4028234663852886e+38), 3.4028234663852886e+38)} : "
+                  "f32[2, 3, 4, 5]"});
 }
 
 TEST(onnx_pointwise, clip_takes_optional_operands_from_opset_11) {

@@ -14,6 +14,7 @@ Outputs import_mod(NodeContext& node);
 Outputs import_bit_shift(NodeContext& node);
 Outputs import_gelu(NodeContext& node);
 Outputs import_is_inf(NodeContext& node);
+Outputs import_erf(NodeContext& node);
 Outputs import_shrink(NodeContext& node);
 Outputs import_cast(NodeContext& node);
 Outputs import_cast_like(NodeContext& node);
