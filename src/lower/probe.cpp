@@ -11,6 +11,8 @@
 namespace tenon::lower {
 namespace {
 
+using Ranges = std::map<std::string, plan::SymbolRange>;
+
 constexpr int64_t kTypicalBatch = 1;
 constexpr int64_t kTypicalExtent = 128;
 constexpr int64_t kGreatestAsked = 4096;
@@ -39,10 +41,9 @@ std::set<std::string> batch_symbols(const ir::Graph& graph) {
   return {names.begin(), names.end()};
 }
 
-std::map<std::string, plan::SymbolRange> complete_ranges(
-    const ir::Graph& graph, const std::map<std::string, plan::SymbolRange>& given) {
+Ranges complete_ranges(const ir::Graph& graph, const Ranges& given) {
   const std::set<std::string> batch = batch_symbols(graph);
-  std::map<std::string, plan::SymbolRange> ranges;
+  Ranges ranges;
   for (const std::string& symbol : symbols_of(graph)) {
     const auto known = given.find(symbol);
     plan::SymbolRange range = known == given.end() ? plan::SymbolRange{} : known->second;
@@ -76,30 +77,98 @@ std::optional<int64_t> solution(const ir::Constraint& constraint, const std::str
   };
   try {
     const int64_t at_zero = gap(0), slope = gap(1) - at_zero;
-    if (slope == 0 || at_zero % slope != 0 || gap(-at_zero / slope) != 0) return std::nullopt;
+    if (slope == 0 || at_zero % slope != 0) return std::nullopt;
     return -at_zero / slope;
   } catch (const Error&) {  // an extent that cannot be told there
     return std::nullopt;
   }
 }
 
-/// Moves one symbol so that the constraint holds.
-void satisfy(const ir::Constraint& constraint,
-             const std::map<std::string, plan::SymbolRange>& ranges, Bindings& point) {
-  std::vector<std::string> symbols;
-  constraint.left.symbols(symbols);
-  constraint.right.symbols(symbols);
-  for (const std::string& symbol : symbols) {
-    const auto value = solution(constraint, symbol, point);
-    const plan::SymbolRange& range = ranges.at(symbol);
-    if (!value || *value < range.least || *value > range.greatest) continue;
-    point[symbol] = *value;
-    return;
+/// Moves a point until constraints hold, one after the other: first those that leave the least
+/// choice, so that what is tied to a number passes it on.
+class Solver {
+ public:
+  Solver(const std::vector<ir::Constraint>& constraints, const Ranges& ranges, Bindings point)
+      : ranges_(ranges), point_(std::move(point)) {
+    for (const ir::Constraint& constraint : constraints) {
+      Open open{&constraint, {}};
+      constraint.left.symbols(open.symbols);
+      constraint.right.symbols(open.symbols);
+      open_.push_back(std::move(open));
+    }
   }
-}
+
+  /// The point as near to that as was found.
+  Bindings run() {
+    while (!open_.empty()) {
+      const auto next =
+          std::ranges::min_element(open_, {}, [&](const Open& o) { return choice(o); });
+      const Open open = std::move(*next);
+      open_.erase(next);
+      if (!holds(*open.constraint, point_) && !solve(open)) continue;
+      done_.push_back(open.constraint);
+      if (is_equality(open)) settled_.insert(open.symbols.begin(), open.symbols.end());
+    }
+    return point_;
+  }
+
+ private:
+  struct Open {
+    const ir::Constraint* constraint;
+    std::vector<std::string> symbols;
+  };
+
+  static bool is_equality(const Open& open) {
+    return open.constraint->kind == ir::Constraint::Kind::equal;
+  }
+
+  std::pair<bool, int64_t> choice(const Open& open) const {
+    return {!is_equality(open), std::ranges::count_if(open.symbols, [&](const auto& symbol) {
+              return !settled_.contains(symbol);
+            })};
+  }
+
+  bool solve(const Open& open) {
+    for (const bool settled : {false, true}) {
+      for (const std::string& symbol : open.symbols) {
+        if (settled_.contains(symbol) == settled && move(open, symbol)) return true;
+      }
+    }
+    return false;
+  }
+
+  // Where a division rounds, the nearest multiple is sought.
+  bool move(const Open& open, const std::string& symbol) {
+    const int64_t before = point_.at(symbol);
+    const auto value = solution(*open.constraint, symbol, point_);
+    if (value && *value > 0 && fits(open, symbol, *value)) return true;
+    for (int64_t step = 1; step <= kFarthest; ++step) {
+      if (fits(open, symbol, before + step)) return true;
+      if (before > step && fits(open, symbol, before - step)) return true;
+    }
+    if (fits(open, symbol, 0)) return true;  // nothing is typical of no elements
+    point_[symbol] = before;
+    return false;
+  }
+
+  bool fits(const Open& open, const std::string& symbol, int64_t value) {
+    const plan::SymbolRange& range = ranges_.at(symbol);
+    if (value < range.least || value > range.greatest) return false;
+    point_[symbol] = value;
+    return holds(*open.constraint, point_) &&
+           std::ranges::all_of(done_, [&](const auto* each) { return holds(*each, point_); });
+  }
+
+  static constexpr int64_t kFarthest = 1024;
+  const Ranges& ranges_;
+  Bindings point_;
+  std::vector<Open> open_;
+  std::vector<const ir::Constraint*> done_;
+  std::set<std::string> settled_;
+};
 
 template <class F>
-Bindings bind(const std::map<std::string, plan::SymbolRange>& ranges, F&& pick) {
+Bindings bind(const Ranges& ranges, F&& pick) {
   Bindings bindings;
   for (const auto& [symbol, range] : ranges) bindings[symbol] = pick(range);
   return bindings;
@@ -107,14 +176,11 @@ Bindings bind(const std::map<std::string, plan::SymbolRange>& ranges, F&& pick) 
 
 }  // namespace
 
-Probes probe_points(const ir::Graph& main, const std::map<std::string, plan::SymbolRange>& given) {
+Probes probe_points(const ir::Graph& main, const Ranges& given) {
   const auto ranges = complete_ranges(main, given);
   Probes probes;
   const auto offer = [&](auto&& pick) {
-    Bindings point = bind(ranges, pick);
-    for (const ir::Constraint& constraint : main.constraints()) {
-      if (!holds(constraint, point)) satisfy(constraint, ranges, point);
-    }
+    const Bindings point = Solver(main.constraints(), ranges, bind(ranges, pick)).run();
     const bool seen =
         std::find(probes.points.begin(), probes.points.end(), point) != probes.points.end();
     if (!seen && fits(main, point)) probes.points.push_back(point);

@@ -36,8 +36,14 @@ def batch_norm():
     return model(nodes, ["n", "c", 1], parameters), (2, 3, 1), (2, 1, 1)
 
 
+def gemm():
+    nodes = [helper.make_node("Gemm", ["x", "w", "c"], ["y"], alpha=0.5)]
+    parameters = {"w": np.ones((4, 2), np.float32), "c": np.ones((3, 2), np.float32)}
+    return model(nodes, ["n", 4], parameters), (3, 4), (1, 4)
+
+
 @pytest.mark.parametrize("without", [tenon.pass_names(), []], ids=["no passes", "all passes"])
-@pytest.mark.parametrize("make", [reshapes, reshape_and_back, batch_norm])
+@pytest.mark.parametrize("make", [reshapes, reshape_and_back, batch_norm, gemm])
 def test_extents_that_do_not_fit_are_refused(make, without, device, tmp_path):
     onnx_model, good, bad = make()
     built = tenon.build(onnx_model, device=device, tactics="first", without=without)
@@ -46,3 +52,25 @@ def test_extents_that_do_not_fit_are_refused(make, without, device, tmp_path):
         engine(np.ones(good, np.float32))
         with pytest.raises(tenon.InputError):
             engine(np.ones(bad, np.float32))
+
+
+def concat():
+    dims = {"x": ["a", 2], "y": ["b", 2], "z": [3, 2]}
+    inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, each) for name, each in dims.items()]
+    y = helper.make_tensor_value_info("o", TensorProto.FLOAT, None)
+    graph = helper.make_graph([helper.make_node("Concat", ["x", "y", "z"], ["o"], axis=1)], "g", inputs, [y])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)]).SerializeToString()
+
+
+def test_extents_that_are_tied_to_a_number_need_no_shapes(device):
+    x = np.ones((3, 2), np.float32)
+    assert tenon.build(concat(), device=device, tactics="first").run({"x": x, "y": x, "z": x})["o"].shape == (3, 6)
+
+
+@pytest.mark.parametrize(["rows", "batch"], [(5, 10), (11, 22), (127, 127)])
+def test_reshapes_that_need_divisors_need_no_shapes(rows, batch, device):
+    nodes = [helper.make_node("Reshape", ["x", "s"], ["y"])]
+    built = tenon.build(model(nodes, ["n", 17], {"s": np.array([rows, -1])}), device=device, tactics="first")
+    assert built(np.ones((batch, 17), np.float32)).shape == (rows, batch * 17 // rows)
+    with pytest.raises(tenon.InputError):
+        built(np.ones((batch + 1, 17), np.float32))
