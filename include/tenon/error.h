@@ -26,10 +26,11 @@ enum class ErrorCode {
 /// The code's name in snake_case, as in the enumeration.
 TENON_API std::string_view to_string(ErrorCode code) noexcept;
 
-/// Base of all errors. `what()` is one line: the thing, the fact and the way out.
+/// Base of all errors. `what()` is one line: the thing, the fact and the way out; control
+/// characters out of a file's names are escaped.
 class TENON_API Error : public std::runtime_error {
  public:
-  Error(ErrorCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
+  Error(ErrorCode code, const std::string& message);
   ~Error() override;
 
   ErrorCode code() const noexcept { return code_; }

@@ -33,8 +33,13 @@ std::string_view to_string(ErrorCode code) noexcept {
   return "unknown";
 }
 
+Error::Error(ErrorCode code, const std::string& message)
+    : std::runtime_error(base::one_line(message)), code_(code) {}
+
 RefitError::RefitError(std::vector<std::string> problems)
-    : Error(ErrorCode::refit, describe(problems)), problems_(std::move(problems)) {}
+    : Error(ErrorCode::refit, describe(problems)), problems_(std::move(problems)) {
+  for (std::string& problem : problems_) problem = base::one_line(problem);
+}
 
 // Out of line, so that each class has one home for its type information across shared libraries.
 Error::~Error() = default;

@@ -44,15 +44,17 @@ std::string escaped(char c) {
   }
 }
 
-bool is_plain(std::string_view sequence) {
-  const auto first = static_cast<unsigned char>(sequence[0]);
-  return first >= 0x20 && first != 0x7f && first != '"' && first != '\\';
+bool is_control(char c) {
+  const auto code = static_cast<unsigned char>(c);
+  return code < 0x20 || code == 0x7f;
 }
 
-void append_escaped(std::string& out, std::string_view text) {
+bool needs_escape_in_quotes(char c) { return is_control(c) || c == '"' || c == '\\'; }
+
+void append_escaped(std::string& out, std::string_view text, bool (*needs_escape)(char)) {
   while (!text.empty()) {
     const size_t length = utf8_length(text);
-    if (length > 0 && is_plain(text)) {
+    if (length > 0 && !needs_escape(text[0])) {
       out += text.substr(0, length);
     } else {
       out += escaped(text[0]);
@@ -98,13 +100,19 @@ size_t distance(std::string_view a, std::string_view b, size_t most) {
 std::string quoted(std::string_view name, size_t limit) {
   std::string text = "\"";
   if (name.size() <= limit) {
-    append_escaped(text, name);
+    append_escaped(text, name, needs_escape_in_quotes);
   } else {
-    append_escaped(text, name.substr(0, limit / 2));
+    append_escaped(text, name.substr(0, limit / 2), needs_escape_in_quotes);
     text += "…";
-    append_escaped(text, name.substr(name.size() - limit / 2));
+    append_escaped(text, name.substr(name.size() - limit / 2), needs_escape_in_quotes);
   }
   return text + "\"";
+}
+
+std::string one_line(std::string_view message) {
+  std::string text;
+  append_escaped(text, message, is_control);
+  return text;
 }
 
 std::optional<std::string> parse_quoted(std::string_view& text) {

@@ -15,6 +15,8 @@ namespace tenon::base {
 /// whole_name).
 std::string quoted(std::string_view name, size_t limit = 200);
 inline constexpr size_t whole_name = SIZE_MAX;
+/// The message with control characters and bytes that are not UTF-8 escaped.
+std::string one_line(std::string_view message);
 /// Takes a quoted() name off the front of `text` and undoes the escapes; nothing (and no change)
 /// when it is malformed.
 std::optional<std::string> parse_quoted(std::string_view& text);

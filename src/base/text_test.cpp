@@ -8,6 +8,11 @@
 namespace tenon::base {
 namespace {
 
+TEST(text, one_line_escapes_what_steers_a_terminal_only) {
+  EXPECT_EQ(base::one_line("\"größe\" is \\ here"), "\"größe\" is \\ here");
+  EXPECT_EQ(base::one_line("a\n\x1b[31m\xff"), R"(a\n\x1b[31m\xff)");
+}
+
 TEST(text, quoted_is_one_printable_line) {
   EXPECT_EQ(base::quoted("conv.w"), "\"conv.w\"");
   EXPECT_EQ(base::quoted("a\"b\\c\nd\te\x01"), R"("a\"b\\c\nd\te\x01")");

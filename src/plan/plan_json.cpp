@@ -223,7 +223,7 @@ void check_format(Members& members, const std::string& library) {
   base::fail(ErrorCode::plan,
              "plan format {} is not {}: it was written by Tenon {}, this is Tenon {}; build the "
              "model again with this version",
-             format, plan_format, library, TENON_VERSION);
+             format, plan_format, base::quoted(library), TENON_VERSION);
 }
 
 void read_leaves(const Json& json, PlanFile& file, TensorNames& tensors) {
@@ -240,16 +240,23 @@ void read_leaves(const Json& json, PlanFile& file, TensorNames& tensors) {
 }
 
 Json parse(std::string_view text) {
-  const auto bounded = [](int depth, Json::parse_event_t, Json&) {
-    if (depth > kMostDepth) {
+  std::vector<std::set<std::string>> names;  // of the objects that are open
+  const auto bounded = [&](int depth, Json::parse_event_t event, const Json& parsed) {
+    using Event = Json::parse_event_t;
+    if (depth > kMostDepth)
       base::fail(ErrorCode::plan, "damaged metadata: nested deeper than {}", kMostDepth);
-    }
+    if (event == Event::object_start) names.emplace_back();
+    if (event == Event::object_end) names.pop_back();
+    if (event == Event::key && !names.back().insert(parsed.get<std::string>()).second)
+      fail_member(parsed.get<std::string>(), "stands there twice");
     return true;
   };
   try {
     return Json::parse(text, bounded);
-  } catch (const Json::exception& error) {
-    base::fail(ErrorCode::plan, "damaged metadata: {}", error.what());
+  } catch (const Json::parse_error& error) {
+    base::fail(ErrorCode::plan, "damaged metadata: no JSON at byte {}", error.byte);
+  } catch (const Json::exception&) {
+    base::fail(ErrorCode::plan, "damaged metadata: a number is out of range");
   }
 }
 

@@ -97,12 +97,10 @@ std::string error_of(const std::vector<std::byte>& bytes) {
 }
 
 /// A plan with other metadata, its digest made right again.
-std::vector<std::byte> forged(const std::function<void(Json&)>& change) {
+std::vector<std::byte> forged_text(const std::function<std::string(std::string)>& change) {
   const PlanFile file = small_plan();
   const weights::Safetensors data = weights::read_safetensors(base::memory_source(written(file)));
-  Json json = Json::parse(data.metadata.at("tenon"));
-  change(json);
-  const std::string text = json.dump();
+  const std::string text = change(data.metadata.at("tenon"));
   std::vector<weights::OutTensor> tensors;
   for (const auto& [name, source] : data.tensors) tensors.push_back({name, source});
   MemoryWriter writer;
@@ -110,6 +108,14 @@ std::vector<std::byte> forged(const std::function<void(Json&)>& change) {
       writer, tensors,
       {{"tenon", text}, {"tenon_digest", base::digest(std::as_bytes(std::span(text)))}});
   return writer.bytes;
+}
+
+std::vector<std::byte> forged(const std::function<void(Json&)>& change) {
+  return forged_text([&](const std::string& text) {
+    Json json = Json::parse(text);
+    change(json);
+    return json.dump();
+  });
 }
 
 Json& leaf(Json& json, const std::string& name) {
@@ -313,15 +319,27 @@ TEST(plan_file, no_truncation_is_taken) {
   }
 }
 
+TEST(plan_file, metadata_that_is_no_json_or_names_twice_is_refused) {
+  const auto said = [](const std::string& front) {
+    return error_of(forged_text([&](const std::string& text) { return front + text.substr(1); }));
+  };
+  EXPECT_EQ(said("{\"format\": 9, "), "memory: damaged metadata: \"format\" stands there twice");
+  EXPECT_EQ(said("{\"format\": NaN, "), "memory: damaged metadata: no JSON at byte 12");
+  EXPECT_EQ(said("{\"extra\": 1e999, "), "memory: damaged metadata: a number is out of range");
+  EXPECT_NE(said("{\"extra\": {\"a\": [{\"a\": 1}]}, ").find("\"extra\" is not a member"),
+            std::string::npos);
+}
+
 TEST(plan_file, another_format_is_refused_with_the_way_out) {
-  EXPECT_EQ(error_of(forged([](Json& json) {
-              json["format"] = 2;
-              json["library"] = "0.9.0";
-              json["news"] = true;
-            })),
-            std::string("memory: plan format 2 is not 1: it was written by Tenon 0.9.0, this is "
-                        "Tenon ") +
-                TENON_VERSION + "; build the model again with this version");
+  EXPECT_EQ(
+      error_of(forged([](Json& json) {
+        json["format"] = 2;
+        json["library"] = "0.9.0";
+        json["news"] = true;
+      })),
+      std::string("memory: plan format 2 is not 1: it was written by Tenon \"0.9.0\", this is "
+                  "Tenon ") +
+          TENON_VERSION + "; build the model again with this version");
 }
 
 TEST(plan_file, forged_metadata_is_refused_by_name) {

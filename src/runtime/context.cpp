@@ -37,6 +37,12 @@ bool overlap(const void* a, size_t a_bytes, const void* b, size_t b_bytes) {
   return a_bytes > 0 && b_bytes > 0 && first < second + b_bytes && second < first + a_bytes;
 }
 
+std::string listed(std::span<const std::string> names) {
+  constexpr size_t most = 20;
+  if (names.size() <= most) return base::join(names, ", ");
+  return fmt::format("{} and {} more", base::join(names.first(most), ", "), names.size() - most);
+}
+
 // Two outputs in one place would leave the bytes of whichever is written last.
 void check_apart(const std::map<std::string, TensorView>& out) {
   for (auto a = out.begin(); a != out.end(); ++a) {
@@ -99,7 +105,7 @@ void Context::Impl::unknown_input(const std::map<std::string, TensorView>& given
     if (std::find(names.begin(), names.end(), name) != names.end()) continue;
     const std::string near = base::nearest(name, names);
     throw InputError(fmt::format("input {} is not the network's; it takes: {}{}",
-                                 base::quoted(name), base::join(names, ", "),
+                                 base::quoted(name), listed(names),
                                  near.empty() ? "" : "; the nearest is " + base::quoted(near)));
   }
   throw InputError("an input is given twice");
@@ -286,7 +292,7 @@ void Context::Impl::place_outputs(Prepared& at, Outputs* fresh,
         std::vector<std::string> names;
         for (const ir::Output& output : graph().outputs()) names.push_back(output.name);
         throw InputError(fmt::format("out {} is not the network's; it gives: {}",
-                                     base::quoted(name), base::join(names, ", ")));
+                                     base::quoted(name), listed(names)));
       }
     }
   }
