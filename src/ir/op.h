@@ -24,9 +24,6 @@ struct OpInfo {
   int max_inputs = 1;  ///< -1: any number
   int max_outputs = 1;
   bool pure = true;  ///< equal inputs give equal outputs, and nothing else happens
-  bool row_wise =
-      false;  ///< row i of the output needs row i of the first input (and whole smaller operands)
-  bool enlarges = false;  ///< only repeats elements: it is not hoisted
   uint32_t value_operands =
       0;  ///< bit i: infer() reads operand i's elements, so leaves that reach it are frozen
   uint32_t host_operands = 0;  ///< bit i: operand i must be in host memory when the op runs

@@ -27,13 +27,11 @@ class Early {
   bool operator()(ValueId id) const { return early_[static_cast<size_t>(id)]; }
 
  private:
-  // What only enlarges would cost memory and save nothing; a symbolic extent is not known before a
-  // run.
+  // A symbolic extent is not known before a run.
   bool moves(const Node& node) const {
-    const ir::OpInfo& info = node.op.info();
     const auto given = [&](ValueId id) { return id == ir::absent || (*this)(id); };
     const auto is_static = [&](ValueId id) { return graph_.type(id).is_static(); };
-    return info.pure && !info.enlarges && std::ranges::all_of(node.inputs, given) &&
+    return node.op.info().pure && std::ranges::all_of(node.inputs, given) &&
            std::ranges::all_of(node.outputs, is_static);
   }
 

@@ -17,7 +17,7 @@ struct Conv {
   Activation act = Activation::none;
   double act_min = 0, act_max = 0;  ///< of clip
 
-  static constexpr OpInfo info{.name = "conv", .min_inputs = 2, .max_inputs = 3, .row_wise = false};
+  static constexpr OpInfo info{.name = "conv", .min_inputs = 2, .max_inputs = 3};
   static constexpr auto fields() {
     return std::tuple{Field{"strides", &Conv::strides},     Field{"pads", &Conv::pads},
                       Field{"dilations", &Conv::dilations}, Field{"auto_pad", &Conv::auto_pad},
