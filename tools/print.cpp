@@ -132,7 +132,8 @@ std::string to_text(const RefitReport& report) {
     text += fmt::format("  \"{}\": {} became infinite\n", name,
                         count_text(static_cast<size_t>(count), "value"));
   }
-  for (const std::string& name : report.ignored) text += fmt::format("  ignored {}\n", name);
+  for (const auto& [name, reason] : report.ignored)
+    text += fmt::format("  ignored \"{}\": {}\n", name, reason);
   return text;
 }
 

@@ -54,8 +54,8 @@ struct ConstantInfo {
 
 /// What a refit did.
 struct RefitReport {
-  std::vector<std::string> changed;  ///< weights that were given
-  std::vector<std::string> ignored;  ///< names that the engine does not need, with the reason
+  std::vector<std::string> changed;            ///< weights that were given
+  std::map<std::string, std::string> ignored;  ///< names that the engine does not need: why
   std::map<std::string, int64_t>
       overflowed;  ///< by weight: finite values that became infinite in its dtype
   double seconds = 0;

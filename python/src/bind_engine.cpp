@@ -182,8 +182,15 @@ void bind_weight(nb::module_& module) {
 void bind_reports(nb::module_& module) {
   nb::class_<RefitReport>(module, "RefitReport", "What a refit did.")
       .def_ro("changed", &RefitReport::changed, "Weights that were given.")
-      .def_ro("ignored", &RefitReport::ignored,
-              "Tensors that the engine does not need, with the reason.")
+      .def_prop_ro(
+          "ignored",
+          [](const RefitReport& report) {
+            std::vector<std::string> names;
+            for (const auto& [name, reason] : report.ignored) names.push_back(name);
+            return names;
+          },
+          "Tensors that the engine does not need.")
+      .def_ro("reasons", &RefitReport::ignored, "Why the ignored are not needed, by name.")
       .def_ro("overflowed", &RefitReport::overflowed,
               "By weight: finite values that became infinite in its dtype.")
       .def_ro("seconds", &RefitReport::seconds)

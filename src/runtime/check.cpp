@@ -100,13 +100,15 @@ class Check {
     if (strict_) {
       problem("weights: {} is not used: {} (strict)", base::quoted(name), reason);
     } else {
-      accepted_.ignored.push_back(fmt::format("{}: {}", base::quoted(name), reason));
+      accepted_.ignored.emplace(name, reason);
     }
   }
 
   void weight(const std::string& name, const Given& given) {
     const auto found = engine_.leaf_index.find(name);
-    if (found == engine_.leaf_index.end()) return unknown(name, given);
+    const bool known = found != engine_.leaf_index.end();
+    if (!given.unreadable.empty()) return unreadable(name, given, known);
+    if (!known) return unknown(name, given);
     const LeafState& state = engine_.leaves[found->second];
     if (!fits(state, given)) return;
     try {
@@ -117,6 +119,12 @@ class Check {
     }
     accepted_.by_leaf[found->second] = &given;
     accepted_.changed.push_back(name);
+  }
+
+  void unreadable(const std::string& name, const Given& given, bool known) {
+    if (!known) return ignore(name, "not in this engine, and " + given.unreadable);
+    problem("weights: {} is {} in {}, which Tenon does not read; convert it", base::quoted(name),
+            given.unreadable, base::quoted(given.file));
   }
 
   void unknown(const std::string& name, const Given& given) {
@@ -210,8 +218,7 @@ class Check {
     if (!lost.empty() && state.digest.empty()) return problems_.push_back(lost_source(state, lost));
     if (has_same_value(index, given)) {
       if (!lost.empty()) accepted_.by_leaf[index] = &given;
-      accepted_.ignored.push_back(
-          fmt::format("{}: frozen, and has the same value", base::quoted(leaf.name)));
+      accepted_.ignored.emplace(leaf.name, "frozen, and has the same value");
       return;
     }
     problem("weights: {} is frozen: {}; {}", base::quoted(leaf.name), leaf.reason,

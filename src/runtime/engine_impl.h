@@ -53,6 +53,7 @@ struct Given {
   std::string file;                       ///< of file: the path as given
   std::vector<base::Consumer> consumers;  ///< of an ONNX file
   std::string shares_storage_with;        ///< of file: see weights::WeightFile
+  std::string unreadable;                 ///< of file: a type that Tenon lacks; no source then
 
   DType dtype() const { return kind == Kind::borrow ? view.dtype : source->dtype; }
   const Shape& shape() const { return kind == Kind::borrow ? view.shape : source->shape; }
@@ -63,7 +64,7 @@ using GivenWeights = std::map<std::string, Given, std::less<>>;
 struct Accepted {
   std::vector<const Given*> by_leaf;  ///< null: keeps its source
   std::vector<std::string> changed;
-  std::vector<std::string> ignored;
+  std::map<std::string, std::string> ignored;  ///< name to reason
 };
 
 /// Progress of an evaluation that the report wants.

@@ -131,7 +131,7 @@ TEST_F(Check, frozen_weight_may_come_with_its_own_value) {
   const RefitReport report = engine->refit(Views{{"frozen", ones}, {"layer.weight", twos}});
   EXPECT_EQ(report.changed, std::vector<std::string>{"layer.weight"});
   EXPECT_EQ(report.ignored,
-            std::vector<std::string>{R"("frozen": frozen, and has the same value)"});
+            (std::map<std::string, std::string>{{"frozen", "frozen, and has the same value"}}));
   EXPECT_EQ(
       refused({{"frozen", twos}}),
       Problems{
@@ -158,8 +158,8 @@ TEST_F(Check, second_name_of_a_known_weight_is_ignored_unless_strict) {
   const RefitReport report = engine->refit(weights);
   EXPECT_EQ(report.changed, std::vector<std::string>{"layer.weight"});
   EXPECT_EQ(report.ignored,
-            std::vector<std::string>{
-                R"("tied.weight": not in this engine; shares its storage with "layer.weight")"});
+            (std::map<std::string, std::string>{
+                {"tied.weight", R"(not in this engine; shares its storage with "layer.weight")"}}));
   EXPECT_EQ(refused(weights, true).size(), 1u);
 }
 

@@ -99,6 +99,8 @@ void Refitter::load(const std::filesystem::path& path) {
     }
     impl_->give(name, std::move(weight));
   }
+  for (const auto& [name, type] : file.unreadable)
+    impl_->give(name, {.kind = Given::Kind::file, .file = file.path, .unreadable = type});
 }
 
 std::vector<std::string> Refitter::missing() const { return impl_->engine->missing(impl_->given); }

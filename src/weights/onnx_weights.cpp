@@ -104,7 +104,11 @@ WeightFile read_onnx_weights(std::shared_ptr<const base::ByteSource> bytes,
   WeightFile file{.path = bytes->name()};
   const Model model = read_model(std::move(bytes), folder);
   for (const Tensor& tensor : model.graph.initializers) {
-    if (tensor.source) add(file, tensor.name, *tensor.source);
+    if (tensor.source) {
+      add(file, tensor.name, *tensor.source);
+    } else {
+      file.unreadable.emplace(tensor.name, data_type_name(tensor.data_type));
+    }
   }
   for (const auto& [name, initializer] : renamed_initializers(model.graph)) {
     const auto found = file.tensors.find(initializer);

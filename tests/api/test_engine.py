@@ -378,11 +378,25 @@ def test_the_models_own_file_refits_a_loaded_plan_and_fills_a_stripped_one(model
         assert {n: w.digest for n, w in again.weights.items()} == {n: w.digest for n, w in engine.weights.items()}
 
 
+def test_an_onnx_weight_of_a_type_that_tenon_lacks_is_refused(linear, tmp_path):
+    def saved(name):
+        w = onnx.TensorProto(name=name, data_type=onnx.TensorProto.FLOAT8E4M3FN, dims=W.shape, raw_data=bytes(W.size))
+        graph = helper.make_graph([], "g", [], [], [w, onnx.numpy_helper.from_array(B + 1, "b")])
+        onnx.save(helper.make_model(graph), tmp_path / "weights.onnx")
+        return tmp_path / "weights.onnx"
+
+    with pytest.raises(tenon.RefitError) as refused:
+        linear.refit(saved("w"))
+    assert len(refused.value.problems) == 1 and '"w" is FLOAT8E4M3FN' in refused.value.problems[0]
+    report = linear.refit(saved("unknown"))
+    assert report.changed == ["b"] and report.ignored == ["unknown"]
+
+
 def test_integer_tensors_that_nobody_knows_are_ignored_unless_strict(linear):
     extra = {"b": B + 1, "bn.num_batches_tracked": np.array(5)}
     report = linear.refit(extra)
-    assert report.changed == ["b"] and len(report.ignored) == 1
-    assert "num_batches_tracked" in report.ignored[0]
+    assert report.changed == ["b"] and report.ignored == ["bn.num_batches_tracked"]
+    assert report.reasons == {"bn.num_batches_tracked": "not in this engine, and i64"}
     with pytest.raises(tenon.RefitError) as refused:
         linear.refit(extra, strict=True)
     assert len(refused.value.problems) == 1 and linear.version == 2

@@ -106,7 +106,11 @@ class RefitReport:
 
     @property
     def ignored(self) -> list[str]:
-        """Tensors that the engine does not need, with the reason."""
+        """Tensors that the engine does not need."""
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why the ignored are not needed, by name."""
 
     @property
     def overflowed(self) -> dict[str, int]:
