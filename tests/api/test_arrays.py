@@ -211,13 +211,15 @@ def test_engines_leave_no_memory_behind(device):
         with open("/proc/self/statm") as file:
             return int(file.read().split()[1]) * 4096
 
-    big = np.ones((1024, 1024), np.float32)
-    for i in range(12):
+    # What malloc keeps for later comes and goes by some megabytes, and differs between threads: so
+    # engines enough that one lost weight of each would be far above that.
+    big, engines = np.ones((1024, 1024), np.float32), 40
+    for i in range(8 + engines):
+        if i == 8:
+            before = resident()
         engine = linear_engine(device, big, np.ones(1024, np.float32))
         engine.refit({"w": big})
-        if i == 3:
-            before = resident()
-    assert resident() - before < 5 * big.nbytes
+    assert resident() - before < engines / 2 * big.nbytes
 
 
 @pytest.mark.parametrize("key", [1, None, b"w", "\udcff"])
