@@ -54,11 +54,20 @@ void add_summary(Answer& answer, const Engine& engine) {
                              count_text(engine.layers().size(), "layer"), engine.device());
 }
 
+// Of an engine that drops its sources, or was stripped of what it had been refitted with: none.
+std::string digest_of(const Engine& engine, const std::string& weight) {
+  try {
+    return engine.digest(weight);
+  } catch (const NotReadyError&) {
+    return "";
+  }
+}
+
 void add_weights(Answer& answer, const Engine& engine) {
   Json weights = Json::array(), constants = Json::array();
   std::vector<std::vector<std::string>> rows;
   for (const WeightInfo& weight : engine.weights()) {
-    const std::string digest = engine.ready() ? engine.digest(weight.name) : "";
+    const std::string digest = digest_of(engine, weight.name);
     weights.push_back({{"name", weight.name},
                        {"dtype", to_string(weight.dtype)},
                        {"shape", weight.shape},

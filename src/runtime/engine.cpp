@@ -185,6 +185,8 @@ Tensor Engine::read_weight(const std::string& name) const {
 }
 
 std::string Engine::digest(const std::string& name) const {
+  const std::string& recorded = impl_->leaves[impl_->leaf_named(name)].digest;
+  if (!ready() && !recorded.empty()) return recorded;
   const Tensor tensor = read_weight(name);
   return base::digest({static_cast<const std::byte*>(tensor.data()), tensor.bytes()});
 }

@@ -203,7 +203,10 @@ def test_stripped_plan_holds_no_weight_and_fills_again(plan, tmp_path, run_lenet
     content = stripped.read_bytes()
     for array in load_file(plan).values():
         assert array.tobytes() not in content
-    assert not answer("inspect", stripped)["ready"]
+    told = answer("inspect", stripped, "--weights")
+    assert not told["ready"]
+    digests = [weight["digest"] for weight in answer("inspect", plan, "--weights")["weights"]]
+    assert [weight["digest"] for weight in told["weights"]] == digests and all(digests)
     assert "no weights" in refused("run", stripped)[0]
     tenon("refit", stripped, plan, "-o", filled)
     numpy.testing.assert_array_equal(run_lenet(filled), run_lenet(plan))
