@@ -26,10 +26,6 @@ struct Axis {
   TENON_API static Axis range(int64_t least, int64_t typical, int64_t greatest);
 };
 
-/// How to choose between kernels: by timing them here, or the first of each list that accepts
-/// (reproducible plans).
-enum class Tactics { time, first };
-
 struct BuildOptions {
   std::string device = "cpu";
   /// "all", "none", or names of leaves (exact).

@@ -3,28 +3,17 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <memory>
-#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "tenon/error.h"
 #include "tenon/layers.h"
+#include "tenon/options.h"
 #include "tenon/tensor.h"
 
 namespace tenon {
-
-/// Called with what is being done and the fraction done (0 to 1), from the working thread.
-using Progress = std::function<void(std::string_view stage, double fraction)>;
-
-/// Where a refit writes: into memory of its own (runs go on), or over the weights (runs wait, half
-/// the memory).
-enum class Memory { double_, in_place };
-/// Whether the engine remembers where each weight's bytes are (partial refits, readback, save,
-/// reset), or forgets.
-enum class Sources { keep, drop };
 
 /// An input or output.
 struct Port {
@@ -79,23 +68,6 @@ class TENON_API WeightSet {
  private:
   std::shared_ptr<Data> data_;
   std::shared_ptr<void> hold_;  // counts the handles outside of runs
-};
-
-struct LoadOptions {
-  std::string device;         ///< "": the device that the plan was built for
-  int threads = 0;            ///< 0: all physical cores
-  bool time_tactics = false;  ///< choose kernels by timing here instead of by the plan's record
-  Memory memory = Memory::double_;
-  int sets = 2;
-  Sources sources = Sources::keep;
-  std::stop_token stop;
-  Progress progress;
-};
-
-struct SaveOptions {
-  bool strip = false;      ///< leave the refittable weights out
-  bool identical = false;  ///< the saved plan takes only weights with these digests
-  std::stop_token stop;
 };
 
 /// A compiled network. Copies are handles of one engine. All methods may be called from any thread.

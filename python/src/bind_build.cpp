@@ -56,6 +56,12 @@ int to_threads(nb::handle given) {
   return threads;
 }
 
+Tactics to_tactics(const std::string& name) {
+  if (name == "time") return Tactics::time;
+  if (name == "first") return Tactics::first;
+  refuse("tactics", nb::str(name.c_str()), "give \"time\" or \"first\"");
+}
+
 // A file name, the bytes of a model, or a network (a copy: another thread may go on adding to it);
 // with the GIL.
 struct Model {
@@ -93,9 +99,7 @@ PyEngine build_engine(nb::handle model, const std::string& device, nb::handle re
   options.shapes = to_shapes(shapes);
   options.threads = to_threads(threads);
   options.precision = precision;
-  if (tactics != "time" && tactics != "first")
-    refuse("tactics", nb::str(tactics.c_str()), "give \"time\" or \"first\"");
-  options.tactics = tactics == "first" ? Tactics::first : Tactics::time;
+  options.tactics = to_tactics(tactics);
   for (std::string& name : to_names(without, "without")) options.without.insert(std::move(name));
   options.memory = to_memory(memory);
   options.sets = sets;
@@ -113,10 +117,7 @@ PyEngine load_engine(nb::handle path, const std::optional<std::string>& device, 
   LoadOptions options;
   options.device = device.value_or("");
   options.threads = to_threads(threads);
-  if (tactics && *tactics != "time") {
-    refuse("tactics", nb::str(tactics->c_str()), "give None for the plan's choices, or \"time\"");
-  }
-  options.time_tactics = tactics.has_value();
+  if (tactics) options.tactics = to_tactics(*tactics);
   options.memory = to_memory(memory);
   options.sets = sets;
   options.sources = to_sources(sources);
@@ -188,7 +189,9 @@ void bind_build(nb::module_& module) {
               "None = None, "
               "tactics: str | None = None, memory: str = 'double', sets: int = 2, sources: str = "
               "'keep') -> Engine"),
-      "Loads a plan. A stripped one is not ready until it is refitted.");
+      "Loads a plan. A stripped one is not ready until it is refitted.\n\n"
+      "tactics: None takes the kernels that the plan records; \"time\" and \"first\" choose as "
+      "build() does.");
   module.def("pass_names", &pass_names,
              "Names of the optimisation passes, in order: what `without` may hold.");
 }

@@ -86,7 +86,9 @@ std::shared_ptr<Engine::Impl> runtime::load_engine(std::shared_ptr<const base::B
   const plan::Record* found = file.plan.record_for(backend->target().key());
   const std::optional<plan::Record> record = found ? std::optional(*found) : std::nullopt;
   lower::Options lowering;
-  lowering.tactics = options.time_tactics ? lower::Tactics::time : lower::Tactics::recorded;
+  lowering.tactics = !options.tactics                    ? lower::Tactics::recorded
+                     : options.tactics == Tactics::first ? lower::Tactics::first
+                                                         : lower::Tactics::time;
   lowering.record = record ? &*record : nullptr;
   lowering.ranges = file.plan.ranges;
   lowering.stop = options.stop;

@@ -553,6 +553,7 @@ def test_load_takes_every_option(lenet, digits, tmp_path):
         {"device": lenet.device},
         {"threads": 1},
         {"tactics": "time"},
+        {"tactics": "first"},
         {"memory": "in_place"},
         {"sets": 3},
         {"sources": "drop"},

@@ -717,7 +717,7 @@ def shapes_are_not_in_order(s):
 
 @scene
 def load_tactics_are_unknown(s):
-    tenon.load(s.plan(), tactics="first")
+    tenon.load(s.plan(), tactics="best")
 
 
 @scene

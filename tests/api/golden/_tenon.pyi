@@ -238,7 +238,11 @@ def build(model: str | os.PathLike[str] | bytes | Network, *, device: str = 'cpu
     """
 
 def load(path: str | os.PathLike[str], device: str | None = None, threads: int | None = None, tactics: str | None = None, memory: str = 'double', sets: int = 2, sources: str = 'keep') -> Engine:
-    """Loads a plan. A stripped one is not ready until it is refitted."""
+    """
+    Loads a plan. A stripped one is not ready until it is refitted.
+
+    tactics: None takes the kernels that the plan records; "time" and "first" choose as build() does.
+    """
 
 def pass_names() -> list[str]:
     """Names of the optimisation passes, in order: what `without` may hold."""

@@ -1,0 +1,43 @@
+// How engines are loaded and saved, and what building shares with that.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+namespace tenon {
+
+/// Called with what is being done and the fraction done (0 to 1), from the working thread.
+using Progress = std::function<void(std::string_view stage, double fraction)>;
+
+/// Where a refit writes: into memory of its own (runs go on), or over the weights (runs wait, half
+/// the memory).
+enum class Memory { double_, in_place };
+/// Whether the engine remembers where each weight's bytes are (partial refits, readback, save,
+/// reset), or forgets.
+enum class Sources { keep, drop };
+
+/// How to choose between kernels: by timing them here, or the first of each list that accepts
+/// (reproducible plans).
+enum class Tactics { time, first };
+
+struct LoadOptions {
+  std::string device;              ///< "": the device that the plan was built for
+  int threads = 0;                 ///< 0: all physical cores
+  std::optional<Tactics> tactics;  ///< nothing: the kernels that the plan records
+  Memory memory = Memory::double_;
+  int sets = 2;
+  Sources sources = Sources::keep;
+  std::stop_token stop;
+  Progress progress;
+};
+
+struct SaveOptions {
+  bool strip = false;      ///< leave the refittable weights out
+  bool identical = false;  ///< the saved plan takes only weights with these digests
+  std::stop_token stop;
+};
+
+}  // namespace tenon
