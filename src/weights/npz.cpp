@@ -25,10 +25,16 @@ std::string array_name(const base::ByteSource& archive, const ZipEntry& entry) {
   return entry.name.substr(0, entry.name.size() - kSuffix.size());
 }
 
-NpyHeader read_header(const base::ByteSource& bytes, uint64_t offset, uint64_t size,
-                      const std::string& who) {
-  const NpyHeader header =
-      parse_npy_header(base::read_range(bytes, offset, std::min(size, kLongestNpyHeader)), who);
+// The header of an array whose first bytes are `start`: it and the array must fill the entry.
+NpyHeader checked_header(base::Bytes start, const base::ByteSource& archive, const ZipEntry& entry,
+                         const std::string& name) {
+  const std::string who = fmt::format("{}: array {}", archive.name(), base::quoted(name));
+  NpyHeader header = parse_npy_header(start, who);
+  const uint64_t needed = size_in_file(archive, name, header.dtype, header.shape);
+  if (needed != entry.size - header.size) {
+    base::fail(ErrorCode::bad_file, "{}: has {} bytes, but {}{} needs {}", who,
+               entry.size - header.size, to_string(header.dtype), to_string(header.shape), needed);
+  }
   return header;
 }
 
@@ -46,19 +52,42 @@ TensorSource to_row_major(const TensorSource& source) {
   return copy_of(TensorView(bytes.data(), source.dtype, shape, strides));
 }
 
+/// An array as it stands in the archive.
+struct Array {
+  NpyHeader header;
+  TensorSource source;
+};
+
+Array read_stored(const std::shared_ptr<const base::ByteSource>& archive, const ZipEntry& entry,
+                  const std::string& name) {
+  const uint64_t front = std::min(entry.size, kLongestNpyHeader);
+  NpyHeader header =
+      checked_header(base::read_range(*archive, entry.offset, front), *archive, entry, name);
+  TensorSource source{header.dtype, header.shape, archive, entry.offset + header.size};
+  return {std::move(header), std::move(source)};
+}
+
+// The header is checked before memory is taken for the array: a few bytes may say gigabytes.
+Array read_deflated(const std::shared_ptr<const base::ByteSource>& archive, const ZipEntry& entry,
+                    const std::string& name) {
+  EntryReader reader(*archive, entry);
+  std::vector<std::byte> bytes(std::min(entry.size, kLongestNpyHeader));
+  reader.read(bytes);
+  NpyHeader header = checked_header(bytes, *archive, entry, name);
+  const size_t front = bytes.size();
+  bytes.resize(entry.size);
+  reader.read(std::span(bytes).subspan(front));
+  reader.finish();
+  TensorSource source{header.dtype, header.shape, base::memory_source(std::move(bytes)),
+                      header.size};
+  return {std::move(header), std::move(source)};
+}
+
 TensorSource read_array(const std::shared_ptr<const base::ByteSource>& archive,
                         const ZipEntry& entry, const std::string& name) {
-  const std::string who = fmt::format("{}: array {}", archive->name(), base::quoted(name));
-  const auto bytes = entry.deflated ? base::memory_source(inflate_entry(*archive, entry)) : archive;
-  const uint64_t offset = entry.deflated ? 0 : entry.offset;
-  const NpyHeader header = read_header(*bytes, offset, entry.size, who);
-  TensorSource source = make_source(name, header.dtype, header.shape, bytes, offset + header.size);
-  if (source.size() != entry.size - header.size) {
-    base::fail(ErrorCode::bad_file, "{}: has {} bytes, but {}{} needs {}", who,
-               entry.size - header.size, to_string(header.dtype), to_string(header.shape),
-               source.size());
-  }
-  return header.fortran_order ? to_row_major(source) : source;
+  const Array array =
+      entry.deflated ? read_deflated(archive, entry, name) : read_stored(archive, entry, name);
+  return array.header.fortran_order ? to_row_major(array.source) : array.source;
 }
 
 }  // namespace

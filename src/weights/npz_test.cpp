@@ -2,6 +2,7 @@
 #include "weights/npz.h"
 
 #include <gtest/gtest.h>
+#include <zlib.h>
 
 #include "weights/npy.h"
 #include "weights/weights_test_support.h"
@@ -90,11 +91,84 @@ TEST(npz, lies_about_sizes_sums_and_places_are_found) {
   EXPECT_NE(refused(patched(stored, 0, kSize, 1000)).find("impossible size"), std::string::npos);
   EXPECT_NE(refused(patched(deflated, 0, kSize, 0xfffffff0)).find("impossible size"),
             std::string::npos);
-  EXPECT_NE(refused(patched(deflated, 0, kSize, 100)).find("damaged"), std::string::npos);
+  EXPECT_NE(refused(patched(deflated, 0, kSize, 1000)).find("damaged"), std::string::npos);
   EXPECT_NE(refused(patched(deflated, 0, kCrc, 1)).find("damaged"), std::string::npos);
   EXPECT_NE(refused(patched(stored, 1, kLocalOffset, 0)).find("overlap"), std::string::npos);
   EXPECT_NE(refused(patched(stored, 1, kLocalOffset, 0xfffffff0)).find("past the end"),
             std::string::npos);
+}
+
+void append(std::string& bytes, uint64_t value, int size) {
+  for (int i = 0; i < size; ++i) bytes += static_cast<char>(value >> 8 * i);
+}
+
+// What local and central headers have in common, from the version (APPNOTE 4.3.7, 4.3.12).
+std::string common_header(const std::string& stream, size_t size, const std::string& contents) {
+  const std::string name = "x.npy";
+  std::string bytes;
+  for (const uint16_t field : {20, 0, 8, 0, 33}) append(bytes, field, 2);  // 8: deflated
+  const auto* data = reinterpret_cast<const Bytef*>(contents.data());
+  append(bytes, ::crc32(0, data, static_cast<uInt>(contents.size())), 4);
+  append(bytes, stream.size(), 4);
+  append(bytes, size, 4);
+  append(bytes, name.size(), 2);
+  append(bytes, 0, 2);
+  return bytes;
+}
+
+// An archive with one deflated array "x", said to be of `size` bytes with the CRC of `contents`.
+std::string archive_of(const std::string& stream, size_t size, const std::string& contents) {
+  const std::string header = common_header(stream, size, contents);
+  const std::string local = "PK\x03\x04" + header + "x.npy" + stream;
+  std::string central = std::string("PK\x01\x02\x14\0", 6) + header;
+  central += std::string(14, '\0') + "x.npy";  // no comment, disk 0, local header at 0
+  std::string end("PK\x05\x06\0\0\0\0\1\0\1\0", 12);
+  append(end, central.size(), 4);
+  append(end, local.size(), 4);
+  return local + central + end + std::string(2, '\0');
+}
+
+// One of deflate's stored blocks (RFC 1951, 3.2.4).
+std::string deflate_stored(const std::string& contents, bool last = true) {
+  std::string stream(1, last ? '\1' : '\0');
+  append(stream, contents.size(), 2);
+  append(stream, ~contents.size(), 2);
+  return stream + contents;
+}
+
+TEST(npz, a_deflated_member_is_exactly_as_long_as_its_header_says) {
+  const std::string array = npy_header(DType::u8, {4}, "x") + "\1\2\3\4";
+  const auto read = [&](const std::string& stream, size_t size) {
+    return refusal([&] {
+      const WeightFile file = read_npz(memory(archive_of(stream, size, array)));
+      EXPECT_EQ(elements(file.tensors.at("x")), (std::vector<double>{1, 2, 3, 4}));
+    });
+  };
+  const size_t size = array.size();
+  EXPECT_EQ(read(deflate_stored(array), size), "");
+  EXPECT_EQ(read(deflate_stored(array, false) + deflate_stored(""), size), "");
+  for (const std::string& stream :
+       {deflate_stored(array + '\5'), deflate_stored(array, false) + deflate_stored("\5"),
+        deflate_stored(array.substr(0, size - 1)), deflate_stored(array, false),
+        deflate_stored(array).substr(0, size)}) {
+    EXPECT_NE(read(stream, size).find("\"x.npy\" is damaged"), std::string::npos);
+  }
+  EXPECT_NE(read(deflate_stored(array), size + 1).find("\"x.npy\" is damaged"), std::string::npos);
+  EXPECT_NE(read(deflate_stored(array), size - 1).find("has 3 bytes, but u8[4] needs 4"),
+            std::string::npos);
+}
+
+TEST(npz, a_header_is_checked_before_its_array_is_inflated) {
+  const std::string header = npy_header(DType::f32, {1}, "x");
+  // Two megabytes may well inflate to one gibibyte, and this member says that it does.
+  const std::string stream = deflate_stored(header, false) +
+                             deflate_stored(std::string(kLongestNpyHeader - 1, '\0'), false) +
+                             std::string(2'000'000, '\0');
+  const std::string bytes = archive_of(stream, size_t{1} << 30, "");
+  const int64_t before = peak_memory();
+  const std::string message = refusal([&] { read_npz(memory(bytes)); });
+  EXPECT_NE(message.find("but f32[1] needs 4"), std::string::npos) << message;
+  EXPECT_LT(peak_memory() - before, int64_t{100} << 20);
 }
 
 TEST(npz, a_checkpoint_of_pytorch_is_told_from_an_npz) {

@@ -3,7 +3,6 @@
 #include "weights/onnx_wire.h"
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "weights/weights_test_support.h"
@@ -310,12 +309,6 @@ TEST(onnx_external, file_rewritten_in_place_is_found) {
 
 constexpr int64_t kHugeCount = 750'000'000;  // f32: 3 GB
 constexpr uint64_t kHugeSize = 4ull * kHugeCount;
-
-int64_t peak_memory() {
-  struct rusage usage {};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return int64_t{usage.ru_maxrss} << 10;
-}
 
 void expect_last_element_is_zero(const TensorSource& source) {
   float last = 1;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -118,6 +119,13 @@ inline void expect_only_errors(const std::string& bytes,
     }
     refusal([&] { read(damaged); });
   }
+}
+
+/// The most bytes that this process has held so far.
+inline int64_t peak_memory() {
+  struct rusage usage {};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return int64_t{usage.ru_maxrss} << 10;
 }
 
 /// A protobuf message under construction, written from the encoding's description, not with the

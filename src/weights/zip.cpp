@@ -150,39 +150,6 @@ void check_apart(const base::ByteSource& archive, std::vector<const ZipEntry*> e
   }
 }
 
-/// zlib's state for raw deflate.
-class Inflater {
- public:
-  Inflater() {
-    if (::inflateInit2(&stream_, -MAX_WBITS) != Z_OK) throw std::bad_alloc();
-  }
-  ~Inflater() { ::inflateEnd(&stream_); }
-  Inflater(const Inflater&) = delete;
-  Inflater& operator=(const Inflater&) = delete;
-  z_stream& operator*() noexcept { return stream_; }
-
- private:
-  z_stream stream_{};
-};
-
-// Inflates one chunk to the rest of `out`; true at the stream's end. zlib counts in 32 bits, so
-// `out` goes in pieces.
-bool inflate_chunk(z_stream& stream, std::span<std::byte> chunk, std::span<std::byte>& rest) {
-  constexpr size_t kMost = size_t{1} << 30;
-  stream.next_in = reinterpret_cast<Bytef*>(chunk.data());
-  stream.avail_in = static_cast<uInt>(chunk.size());
-  for (;;) {
-    const auto room = static_cast<uInt>(std::min(rest.size(), kMost));
-    stream.next_out = reinterpret_cast<Bytef*>(rest.data());
-    stream.avail_out = room;
-    const int status = ::inflate(&stream, Z_NO_FLUSH);
-    rest = rest.subspan(room - stream.avail_out);
-    if (status == Z_STREAM_END) return true;
-    if (status != Z_OK) return false;  // Z_BUF_ERROR: wants input, or has more than the entry says
-    if (stream.avail_in == 0 && stream.avail_out > 0) return false;
-  }
-}
-
 }  // namespace
 
 std::vector<ZipEntry> read_zip_directory(const base::ByteSource& archive) {
@@ -207,23 +174,71 @@ std::vector<ZipEntry> read_zip_directory(const base::ByteSource& archive) {
   return entries;
 }
 
-std::vector<std::byte> inflate_entry(const base::ByteSource& archive, const ZipEntry& entry) {
-  constexpr uint64_t kChunk = uint64_t{256} << 10;
-  std::vector<std::byte> out(entry.size), chunk(std::min(kChunk, entry.compressed));
-  std::span<std::byte> rest = out;
-  Inflater inflater;
-  bool ended = false;
-  for (uint64_t done = 0; done < entry.compressed && !ended; done += chunk.size()) {
-    const auto part =
-        std::span(chunk).first(std::min<uint64_t>(chunk.size(), entry.compressed - done));
-    archive.read(entry.offset + done, part);
-    ended = inflate_chunk(*inflater, part, rest);
+struct EntryReader::State {
+  State(const base::ByteSource& from, const ZipEntry& which) : archive(from), entry(which) {
+    if (::inflateInit2(&stream, -MAX_WBITS) != Z_OK) throw std::bad_alloc();
   }
-  const auto* bytes = reinterpret_cast<const Bytef*>(out.data());
-  if (!ended || !rest.empty() || ::crc32_z(0, bytes, out.size()) != entry.crc) {
+  ~State() { ::inflateEnd(&stream); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  [[noreturn]] void damaged() const {
     refuse(archive, fmt::format("{} is damaged", base::quoted(entry.name)));
   }
-  return out;
+
+  void feed() {
+    constexpr uint64_t kChunk = uint64_t{256} << 10;
+    chunk.resize(std::min(kChunk, entry.compressed - fed));
+    archive.read(entry.offset + fed, chunk);
+    fed += chunk.size();
+    stream.next_in = reinterpret_cast<Bytef*>(chunk.data());
+    stream.avail_in = static_cast<uInt>(chunk.size());
+  }
+
+  // Inflates what fits; zlib counts in 32 bits, so `out` goes in pieces. Returns how much came: 0
+  // at the stream's end, or when it is cut.
+  size_t inflate(std::span<std::byte> out) {
+    constexpr size_t kMost = size_t{1} << 30;
+    const auto room = static_cast<uInt>(std::min(out.size(), kMost));
+    stream.next_out = reinterpret_cast<Bytef*>(out.data());
+    stream.avail_out = room;
+    while (!ended && stream.avail_out == room) {
+      if (stream.avail_in == 0 && fed < entry.compressed) feed();
+      const int status = ::inflate(&stream, Z_NO_FLUSH);
+      ended = status == Z_STREAM_END;
+      if (status == Z_BUF_ERROR) break;  // no input is left
+      if (status != Z_OK && !ended) damaged();
+    }
+    return room - stream.avail_out;
+  }
+
+  const base::ByteSource& archive;
+  const ZipEntry& entry;
+  z_stream stream{};
+  std::vector<std::byte> chunk;
+  uint64_t fed = 0;
+  uLong crc = 0;
+  bool ended = false;
+};
+
+EntryReader::EntryReader(const base::ByteSource& archive, const ZipEntry& entry)
+    : state_(std::make_unique<State>(archive, entry)) {}
+EntryReader::~EntryReader() = default;
+
+void EntryReader::read(std::span<std::byte> out) {
+  while (!out.empty()) {
+    const size_t count = state_->inflate(out);
+    if (count == 0) state_->damaged();
+    state_->crc = ::crc32_z(state_->crc, reinterpret_cast<const Bytef*>(out.data()), count);
+    out = out.subspan(count);
+  }
+}
+
+// The stream's end may still have to be read, and a longer stream shows by a byte more.
+void EntryReader::finish() {
+  std::byte more{};
+  const bool longer = state_->inflate({&more, 1}) != 0;
+  if (longer || !state_->ended || state_->crc != state_->entry.crc) state_->damaged();
 }
 
 }  // namespace tenon::weights

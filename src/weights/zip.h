@@ -1,6 +1,8 @@
 // The directory of a zip archive (APPNOTE 6.3.10), zip64 too, and the bytes of its entries.
 #pragma once
 
+#include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,7 +24,20 @@ struct ZipEntry {
 /// Throws bad_file or unsupported (encryption, other methods, several disks), naming the archive.
 std::vector<ZipEntry> read_zip_directory(const base::ByteSource& archive);
 
-/// The bytes of a deflated entry, at most as many as the entry says; checked by length and CRC.
-std::vector<std::byte> inflate_entry(const base::ByteSource& archive, const ZipEntry& entry);
+/// Reads a deflated entry front to back; refers to the archive and the entry. Throws bad_file.
+class EntryReader {
+ public:
+  EntryReader(const base::ByteSource& archive, const ZipEntry& entry);
+  ~EntryReader();
+
+  /// Fills `out` with the entry's next bytes.
+  void read(std::span<std::byte> out);
+  /// Throws unless the entry ends here and all of it had the CRC that the directory says.
+  void finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 }  // namespace tenon::weights
