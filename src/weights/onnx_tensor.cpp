@@ -229,6 +229,7 @@ TensorSource TensorReader::typed(const Proto& proto, DType dtype) {
 }
 
 std::vector<std::byte> TensorReader::decode(const Proto& proto, DType dtype, uint64_t count) {
+  file_.charge(count * size_of(dtype));
   std::vector<std::byte> out(count * size_of(dtype));
   if (dtype == DType::f32 || dtype == DType::f64) {
     std::span<std::byte> rest = out;

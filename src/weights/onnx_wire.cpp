@@ -123,6 +123,7 @@ class ModelReader {
       case 4: attribute.s = fields.binary(); return kString;
       case 5: attribute.tensor = read_tensor(fields.bytes()); return kTensor;
       case 6:
+        file_.charge(sizeof(Graph));
         attribute.graph = std::make_shared<Graph>();
         read_graph(fields.bytes(), depth + 1, *attribute.graph);
         return kGraph;
@@ -133,15 +134,13 @@ class ModelReader {
           attribute.ints.push_back(static_cast<int64_t>(value));
         });
         return kInts;
-      case 9:
-        file_.charge(sizeof(std::string));
-        attribute.strings.push_back(fields.binary());
-        return kStrings;
+      case 9: attribute.strings.push_back(fields.binary()); return kStrings;
       default: return 0;
     }
   }
 
   void read_floats(const Fields& fields, std::vector<float>& floats) {
+    file_.charge(fields.encoded().length);
     if (!fields.is_packed()) {
       floats.push_back(fields.real());
       return;

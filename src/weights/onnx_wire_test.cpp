@@ -340,6 +340,45 @@ TEST(onnx_huge, three_gigabytes_of_external_data_stay_in_their_file) {
   EXPECT_LT(peak_memory() - before, int64_t{200} << 20);
 }
 
+// A model that ends in the bytes of one field, `size` of them, all zero and none of them on disk.
+// `heads` are messages, outer to inner, each with the number of the field that holds the next.
+fs::path write_sparse(const Folder& folder, std::vector<std::pair<int, Message>> heads,
+                      uint64_t size) {
+  const uint64_t hole = size;
+  std::string bytes;
+  for (auto head = heads.rbegin(); head != heads.rend(); ++head) {
+    bytes = head->second.open(head->first, size).bytes + bytes;
+    size = bytes.size() + hole;
+  }
+  const fs::path path = folder.write("m.onnx", bytes);
+  fs::resize_file(path, size);
+  return path;
+}
+
+TEST(onnx_huge, memory_that_a_model_would_take_is_bounded_before_it_is_taken) {
+  using Heads = std::vector<std::pair<int, Message>>;
+  constexpr uint64_t kMore = (uint64_t{1} << 30) + 8;
+  const auto attribute = [](int field) {  // of a node of the graph
+    return Heads{{7, {}}, {1, {}}, {5, {}}, {field, {}}};
+  };
+  const Heads int64s = {{7, {}}, {5, {}}, {7, tensor("w", 7, {kMore / 8})}};
+  const Folder folder;
+  for (const auto& [heads, size] : std::vector<std::pair<Heads, uint64_t>>{
+           {int64s, kMore / 8},  // a byte on the wire, 8 decoded
+           {attribute(7), kMore},
+           {attribute(4), kMore},
+           {attribute(9), kMore},
+           {{{7, {}}, {2, {}}}, kMore}}) {
+    const fs::path path = write_sparse(folder, heads, size);
+    const int64_t before = peak_memory();
+    ErrorCode code{};
+    const std::string message = refusal([&] { open_weights(path); }, &code);
+    EXPECT_NE(message.find("more than 1 GiB"), std::string::npos) << message;
+    EXPECT_EQ(code, ErrorCode::unsupported);
+    EXPECT_LT(peak_memory() - before, int64_t{200} << 20);
+  }
+}
+
 TEST(onnx_huge, four_gibibytes_in_one_file_are_refused_with_the_way_out) {
   const Folder folder;
   const fs::path path = folder.write("m.onnx", model_of({}));

@@ -15,8 +15,7 @@ using protozero::pbf_wire_type;
 namespace {
 
 constexpr uint64_t kWindow = uint64_t{64} << 10;
-constexpr uint64_t kMostMemory = uint64_t{1}
-                                 << 30;  // structs of a model; its weights are not among them
+constexpr uint64_t kMostMemory = uint64_t{1} << 30;  // of a model without what stays in files
 
 }  // namespace
 
@@ -36,7 +35,8 @@ std::string_view WireFile::peek(uint64_t offset, uint64_t end) {
   return {window_.data() + (offset - start_), static_cast<size_t>(count)};
 }
 
-std::string WireFile::text(Range range) const {
+std::string WireFile::text(Range range) {
+  charge(sizeof(std::string) + range.length);
   std::string text(range.length, '\0');
   bytes_->read(range.offset, std::as_writable_bytes(std::span(text)));
   return text;
@@ -45,7 +45,11 @@ std::string WireFile::text(Range range) const {
 void WireFile::charge(uint64_t bytes) {
   charged_ += bytes;
   if (charged_ <= kMostMemory) return;
-  base::fail(ErrorCode::unsupported, "{}: has more nodes and names than fit 1 GiB", bytes_->name());
+  base::fail(
+      ErrorCode::unsupported,
+      "{}: its nodes, names and lists of numbers need more than 1 GiB; keep weights as raw or "
+      "external data",
+      bytes_->name());
 }
 
 void WireFile::malformed(uint64_t offset, std::string_view fact) const {
@@ -108,7 +112,6 @@ Range Fields::bytes() const {
 
 std::string Fields::text() const {
   std::string text = binary();
-  file_.charge(sizeof(std::string));
   if (!base::is_utf8(text)) file_.malformed(field_.bytes.offset, "a name that is not UTF-8");
   return text;
 }

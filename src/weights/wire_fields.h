@@ -30,9 +30,9 @@ class WireFile {
   /// Bytes from `offset` to at most `end`: to `end` itself, or at least kLookAhead of them. Valid
   /// until the next call.
   std::string_view peek(uint64_t offset, uint64_t end);
-  std::string text(Range range) const;
-  /// Counts memory that the parsed structs take; a small file must not become large in memory
-  /// without end.
+  std::string text(Range range);
+  /// Counts memory that the model will take, before it is taken: a small file must not become large
+  /// without end. Of a model that takes too much, throws unsupported.
   void charge(uint64_t bytes);
   [[noreturn]] void malformed(uint64_t offset, std::string_view fact) const;
 
