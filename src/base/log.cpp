@@ -32,11 +32,6 @@ LogSink& current_sink() {
 
 }  // namespace
 
-void set_log_sink(LogSink sink) {
-  const std::lock_guard lock(sink_mutex);
-  current_sink() = std::move(sink);
-}
-
 bool log_enabled(LogLevel level) noexcept {
   static const LogLevel least = level_from_environment();
   return level >= least && level != LogLevel::off;
@@ -55,3 +50,8 @@ void log_line(LogLevel level, std::string_view line) {
 }
 
 }  // namespace tenon::base
+
+void tenon::set_log_sink(LogSink sink) {
+  const std::lock_guard lock(base::sink_mutex);
+  base::current_sink() = std::move(sink);
+}

@@ -51,7 +51,7 @@ std::shared_ptr<Engine::Impl> compile(ir::Network network,
   pass_options.without = options.without;
   pass_options.read_weight = [&](const std::string& name) { return value_of(sources, name); };
   pass_options.observe = [](std::string_view pass, const ir::Graph& after, double seconds) {
-    base::log(base::LogLevel::debug, "pass {}: {} nodes, {:.3f} ms", pass, after.nodes().size(),
+    base::log(LogLevel::debug, "pass {}: {} nodes, {:.3f} ms", pass, after.nodes().size(),
               seconds * 1e3);
   };
   pass_options.step = [&](double fraction) {

@@ -67,7 +67,7 @@ class Lowering {
     if (options_.tactics == Tactics::time) return fastest();
     if (options_.tactics == Tactics::first) return first();
     if (const auto recorded = from_record()) return *recorded;
-    base::log(base::LogLevel::warn,
+    base::log(LogLevel::warn,
               "no fitting record of choices for {}: kernels are the first that accept; load with "
               "tactics=\"time\" to choose by timing",
               backend_.target().key());

@@ -24,10 +24,10 @@ class lowering : public testing::Test {
               fmt::format("tenon_lower_{}_{}", ::getpid(),
                           testing::UnitTest::GetInstance()->current_test_info()->name());
     ::setenv("TENON_CACHE_DIR", folder_.c_str(), 1);
-    base::set_log_sink([this](base::LogLevel, std::string_view line) { log_.emplace_back(line); });
+    set_log_sink([this](LogLevel, std::string_view line) { log_.emplace_back(line); });
   }
   void TearDown() override {
-    base::set_log_sink({});
+    set_log_sink({});
     ::unsetenv("TENON_CACHE_DIR");
     std::filesystem::remove_all(folder_);
   }

@@ -70,7 +70,7 @@ std::map<uint64_t, double> read_timings(const fs::path& file) {
 void log_once(const fs::path& folder, std::string_view why) {
   static std::once_flag logged;
   std::call_once(logged, [&] {
-    base::log(base::LogLevel::warn, "cache {}: {}; timings are not kept, set TENON_CACHE_DIR",
+    base::log(LogLevel::warn, "cache {}: {}; timings are not kept, set TENON_CACHE_DIR",
               base::quoted(folder.native()), why);
   });
 }

@@ -70,12 +70,12 @@ TEST_F(tactic_cache, a_damaged_byte_never_gives_another_timing) {
 TEST_F(tactic_cache, an_unwritable_folder_is_no_error) {
   fs::create_directories(folder_);
   std::ofstream(folder_ / "deep") << "a file where the folder should be";
-  base::set_log_sink([](base::LogLevel, std::string_view) {});
+  set_log_sink([](LogLevel, std::string_view) {});
   TacticCache cache(folder_ / "deep");
   cache.store(1, 2);
   EXPECT_NO_THROW(cache.save());
   EXPECT_EQ(cache.find(1), 2);
-  base::set_log_sink({});
+  set_log_sink({});
 }
 
 TEST_F(tactic_cache, the_folder_comes_from_the_environment) {

@@ -62,7 +62,7 @@ void log_shut_door(const std::set<std::string>& shut) {
   std::vector<std::string> names;
   for (const std::string& name : shut) names.push_back(base::quoted(name));
   base::log(
-      base::LogLevel::warn,
+      LogLevel::warn,
       "passes: power, gelu and literal could not look at {}, which have no bytes yet; what they "
       "feed stays general and may run slower: build with them for the faster form",
       base::join(names, ", "));

@@ -121,9 +121,9 @@ TEST(compile, a_guard_holds_the_weight_its_pass_and_its_bytes) {
 
 TEST(compile, what_a_shut_door_cost_is_logged) {
   std::vector<std::string> lines;
-  base::set_log_sink([&](base::LogLevel, std::string_view line) { lines.emplace_back(line); });
+  set_log_sink([&](LogLevel, std::string_view line) { lines.emplace_back(line); });
   compile(network(), {});
-  base::set_log_sink({});
+  set_log_sink({});
   ASSERT_EQ(lines.size(), 1u);
   EXPECT_NE(lines[0].find("\"e\""), std::string::npos) << lines[0];
 }

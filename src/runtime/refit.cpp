@@ -181,7 +181,7 @@ void Engine::Impl::restore(std::span<const size_t> slots) noexcept {
     reader.check_unchanged(slots);
   } catch (const std::exception& error) {
     base::log(
-        base::LogLevel::error,
+        LogLevel::error,
         "refit in place failed and the old weights cannot be read again ({}); refit the engine",
         error.what());
     const std::lock_guard lock(state);

@@ -25,8 +25,8 @@ def run(command, **options):
     return done.stdout
 
 
-def readme_block(language):
-    return re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+def blocks(page, language):
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_the_cpp_example_reads_the_digits_after_the_refit():
 
 
 def test_the_python_of_the_readme_runs(folder, monkeypatch):
-    (block,) = readme_block("python")
+    (block,) = blocks("README.md", "python")
     monkeypatch.chdir(folder)
     names = {"x": np.zeros((2, 1, 28, 28), np.float32)}
     exec(block, names)  # the README is ours
@@ -62,7 +62,7 @@ def test_the_python_of_the_readme_runs(folder, monkeypatch):
 @pytest.mark.skipif(not CLI, reason="needs the build tree")
 def test_the_commands_of_the_readme_run(folder):
     np.savez(folder / "in.npz", input=np.zeros((2, 1, 28, 28), np.float32))
-    commands = readme_block("sh")[1]
+    commands = blocks("README.md", "sh")[1]
     path = f"{pathlib.Path(CLI).parent}{os.pathsep}{os.environ['PATH']}"
     run(["sh", "-e", "-c", commands], cwd=folder, env={**os.environ, "PATH": path})
     with np.load(folder / "out.npz") as outputs:
@@ -83,21 +83,27 @@ int main() {{
 
 PROJECT = """
 cmake_minimum_required(VERSION 3.25)
-project(readme CXX)
+project(pages CXX)
 find_package(tenon REQUIRED)
 add_executable(readme readme.cpp)
 target_link_libraries(readme tenon::tenon)
+add_executable(server server.cpp)
+target_link_libraries(server tenon::runtime)
 """
 
 
 @pytest.mark.skipif(not CLI, reason="needs the build tree")
-def test_what_is_installed_runs_the_cpp_of_the_readme(folder):
+def test_what_is_installed_runs_the_cpp_of_the_pages(folder):
     prefix, build = folder / "prefix", folder / "build"
     run(["cmake", "--install", pathlib.Path(CLI).parents[1], "--prefix", prefix, "--component", "cpp"])
     assert "tenon 0.1.0" in run([prefix / "bin" / "tenon", "--version"])
-    (block,) = readme_block("cpp")
+    (block,) = blocks("README.md", "cpp")
     (folder / "readme.cpp").write_text(PROGRAM.format(block=block))
+    (block,) = blocks("docs/cpp.md", "cpp")
+    (folder / "server.cpp").write_text(block)
     (folder / "CMakeLists.txt").write_text(PROJECT)
     run(["cmake", "-S", folder, "-B", build, f"-DCMAKE_PREFIX_PATH={prefix}"])
     run(["cmake", "--build", build])
     run([build / "readme"], cwd=folder)
+    assert "version 2 in " in run([build / "server"], cwd=folder)
+    run([prefix / "bin" / "tenon", "refit", "lenet.plan", "trained.plan", "--dry-run"], cwd=folder)
