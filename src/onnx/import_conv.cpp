@@ -1,5 +1,6 @@
 // Imports of convolution and windowed pooling.
 #include <algorithm>
+#include <array>
 
 #include "base/text.h"
 #include "ir/ops/conv.h"
@@ -46,16 +47,26 @@ std::vector<int64_t> pool_kernel(NodeContext& node) {
   return node.integers("kernel_shape");
 }
 
-// The weight is the truth; kernel_shape only repeats it.
-void check_kernel_shape(NodeContext& node) {
-  if (!node.has_attribute("kernel_shape")) return;
+// The weight is the truth, and kernel_shape only repeats it; but of a weight that comes with each
+// run it tells what the weight's type leaves open, which every run must then keep to.
+ir::ValueId read_weight(NodeContext& node) {
+  const ir::ValueId weight = node.input(1);
+  if (!node.has_attribute("kernel_shape")) return weight;
   const std::vector<int64_t> kernel = node.integers("kernel_shape");
-  const ir::Dims& weight = node.dims(1);
-  bool same = weight.size() == kernel.size() + 2;
+  const ir::Dims dims = node.dims(1);
+  constexpr auto equal = ir::Constraint::Kind::equal;
+  bool same = dims.size() == kernel.size() + 2;
   for (size_t i = 0; same && i < kernel.size(); ++i)
-    same = weight[i + 2].try_constant().value_or(kernel[i]) == kernel[i];
+    same = ir::decided(equal, dims[i + 2], kernel[i]) != false;
   if (!same)
-    node.fail("kernel_shape {} does not fit the weight {}", to_string(kernel), ir::text(weight));
+    node.fail("kernel_shape {} does not fit the weight {}", to_string(kernel), ir::text(dims));
+  ir::Dims told{dims[0], dims[1]};
+  told.insert(told.end(), kernel.begin(), kernel.end());
+  if (told == dims) return weight;
+  const std::string reason = label(node.node()) + ": kernel_shape and extents of the weight";
+  for (size_t i = 2; i < dims.size(); ++i)
+    node.builder().require(std::array{ir::Constraint{equal, dims[i], told[i], reason}});
+  return node.reshape(weight, told);
 }
 
 }  // namespace
@@ -65,9 +76,9 @@ Outputs import_conv(NodeContext& node) {
   const size_t rank = node.rank(0);
   if (rank < 3) node.fail("the input has rank {}, expected 3 or more", rank);
   read_window(node, rank - 2, conv);
-  check_kernel_shape(node);
+  const ir::ValueId weight = read_weight(node);
   conv.groups = node.integer("group", 1);
-  std::vector<ir::ValueId> operands{node.input(0), node.input(1)};
+  std::vector<ir::ValueId> operands{node.input(0), weight};
   if (node.has(2)) operands.push_back(node.input(2));
   return {node.add(conv, std::move(operands))};
 }

@@ -1,6 +1,7 @@
 """Inputs that a model's nodes refuse are refused whatever passes make of these nodes."""
 
 import numpy as np
+import onnx.reference
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -74,3 +75,24 @@ def test_reshapes_that_need_divisors_need_no_shapes(rows, batch, device):
     assert built(np.ones((batch, 17), np.float32)).shape == (rows, batch * 17 // rows)
     with pytest.raises(tenon.InputError):
         built(np.ones((batch + 1, 17), np.float32))
+
+
+def conv_with_the_weight_of_each_run(kernel):
+    shapes = {"x": ["n", 2, "h", "w"], "k": ["o", "c", "kh", "kw"]}
+    inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, each) for name, each in shapes.items()]
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+    conv = helper.make_node("Conv", ["x", "k"], ["y"], kernel_shape=kernel)
+    graph = helper.make_graph([conv], "g", inputs, [y])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)]).SerializeToString()
+
+
+def test_kernel_shape_tells_the_extents_of_a_weight_of_each_run(device):
+    onnx_model = conv_with_the_weight_of_each_run([3, 2])
+    built = tenon.build(onnx_model, device=device, tactics="first")
+    x = np.arange(2 * 2 * 5 * 6, dtype=np.float32).reshape(2, 2, 5, 6)
+    for outputs in (1, 4):
+        k = np.arange(outputs * 12, dtype=np.float32).reshape(outputs, 2, 3, 2) - 5
+        want = onnx.reference.ReferenceEvaluator(onnx.load_from_string(onnx_model)).run(None, {"x": x, "k": k})[0]
+        assert np.array_equal(built(x, k), want)
+    with pytest.raises(tenon.InputError, match="kernel_shape and extents of the weight"):
+        built(x, np.ones((1, 2, 2, 3), np.float32))
