@@ -9,11 +9,15 @@ W = np.add.outer(np.arange(3), np.arange(4)).astype(np.float32)
 B = np.arange(4, dtype=np.float32)
 
 
-def linear_engine(device, w=W, b=B, **options):
+def linear_network(w=W, b=B):
     net = tenon.Network()
     x = net.input("x", ["n", w.shape[0]])
     net.output("y", net.matmul(x, net.weight("w", w), net.weight("b", b)))
-    return tenon.build(net, device=device, tactics="first", **options)
+    return net
+
+
+def linear_engine(device, w=W, b=B, **options):
+    return tenon.build(linear_network(w, b), device=device, tactics="first", **options)
 
 
 def large_network(layers=4, width=2048):
