@@ -19,9 +19,11 @@ struct Options {
 constexpr int timed_refits = 20;
 
 // All refits commit to the engine only; what is not saved changes no file.
-RefitReport refit(const Engine& engine, const Options& options, const Session& session) {
+RefitReport refit(const Engine& engine, const Options& options, const std::stop_token& stop,
+                  const Progress& progress) {
   Refitter refitter(engine, options.strict);
-  refitter.set_stop_token(session.stop);
+  refitter.set_stop_token(stop);
+  refitter.set_progress(progress);
   refitter.load(options.weights);
   return refitter.commit();
 }
@@ -30,8 +32,8 @@ RefitReport refit(const Engine& engine, const Options& options, const Session& s
 double steady_seconds(const Engine& engine, const Options& options, const Session& session) {
   std::vector<double> seconds;
   for (int i = 0; i < timed_refits; ++i) {
-    session.progress("refitting", static_cast<double>(i) / timed_refits);
-    seconds.push_back(refit(engine, options, session).seconds);
+    session.progress("measuring", static_cast<double>(i) / timed_refits);
+    seconds.push_back(refit(engine, options, session.stop, {}).seconds);
   }
   std::nth_element(seconds.begin(), seconds.begin() + timed_refits / 2, seconds.end());
   return seconds[timed_refits / 2];
@@ -47,7 +49,7 @@ void perform(const Options& options, Session& session) {
   loading.stop = session.stop;
   loading.progress = session.progress;
   const Engine engine = Engine::load(options.plan, loading);
-  const RefitReport report = refit(engine, options, session);
+  const RefitReport report = refit(engine, options, session.stop, session.progress);
   Json result = to_json(report);
   std::string text = to_text(report);
   if (options.time) {

@@ -61,10 +61,11 @@ class TENON_API InputError : public Error {
 };
 
 /// New weights were refused. Nothing has changed; `problems()` holds one line for each, all of
-/// them.
+/// them. The code is refit, or what a file of weights cannot be read for: io, bad_file,
+/// unsupported, plan.
 class TENON_API RefitError : public Error {
  public:
-  explicit RefitError(std::vector<std::string> problems);
+  explicit RefitError(std::vector<std::string> problems, ErrorCode code = ErrorCode::refit);
   ~RefitError() override;
 
   const std::vector<std::string>& problems() const noexcept { return problems_; }

@@ -27,7 +27,8 @@ class TENON_API Refitter {
   void borrow(std::string_view name, const TensorView& weight);
   void unset(std::string_view name);
   /// safetensors (also a plan), ONNX, npz, or a folder of shards. Opens the file now, reads it at
-  /// commit. A later set, borrow or load of a name wins.
+  /// commit. A later set, borrow or load of a name wins. Throws RefitError for a file that cannot
+  /// be read.
   void load(const std::filesystem::path& file);
   /// What must still come before commit(): relative to what is set.
   std::vector<std::string> missing() const;
@@ -39,6 +40,9 @@ class TENON_API Refitter {
   /// Lets prepare() and commit() be stopped from another thread: Error(cancelled), nothing has
   /// changed.
   void set_stop_token(std::stop_token stop);
+  /// Called by prepare() and commit() between weights, while the writer's lock is held: it must not
+  /// call the engine's writers.
+  void set_progress(Progress progress);
 
  private:
   struct Impl;

@@ -36,8 +36,8 @@ std::string_view to_string(ErrorCode code) noexcept {
 Error::Error(ErrorCode code, const std::string& message)
     : std::runtime_error(base::one_line(message)), code_(code) {}
 
-RefitError::RefitError(std::vector<std::string> problems)
-    : Error(ErrorCode::refit, describe(problems)), problems_(std::move(problems)) {
+RefitError::RefitError(std::vector<std::string> problems, ErrorCode code)
+    : Error(code, describe(problems)), problems_(std::move(problems)) {
   for (std::string& problem : problems_) problem = base::one_line(problem);
 }
 
@@ -65,8 +65,9 @@ void throw_error(ErrorCode code, const std::string& message) {
 }
 
 void fail_errno(std::string_view what, std::string_view thing) {
-  const std::string sentence = std::generic_category().message(errno);
-  fail(ErrorCode::io, "{}: {}: {}", quoted(thing), what, sentence);
+  const int number = errno;
+  fail(ErrorCode::io, "{}: {}: {}{}", quoted(thing), what, std::generic_category().message(number),
+       number == EMFILE ? "; keep the data in fewer files, or raise ulimit -n" : "");
 }
 
 }  // namespace tenon::base

@@ -274,7 +274,7 @@ std::shared_ptr<Engine::Impl> runtime::make_engine(plan::PlanFile file,
                                                    const EngineOptions& options) {
   auto engine =
       std::make_shared<Engine::Impl>(std::move(file), std::move(backend), lowering, options);
-  if (engine->missing({}).empty()) engine->refit_all(lowering.stop);
+  if (engine->missing({}).empty()) engine->refit_all({lowering.stop, lowering.progress});
   if (options.sources == Sources::drop) {
     for (size_t leaf = 0; leaf < engine->leaves.size(); ++leaf) {
       const LeafState& state = engine->leaves[leaf];

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/cancel.h"
 #include "base/file_writer.h"
 #include "lower/lower.h"
 #include "plan/plan_file.h"
@@ -111,7 +112,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   DataPtr current() const;
 
   /// First evaluation after build or load, from `original`.
-  void refit_all(const std::stop_token& stop);
+  void refit_all(const base::Watch& watch);
 
   // All of these hold `writer`.
 
@@ -120,16 +121,16 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   std::vector<std::string> missing(const runtime::GivenWeights& given) const;
   /// A complete new set; the current one is untouched. Waits for buffers that runs still read.
   DataPtr prepare(const runtime::Accepted& accepted, runtime::RefitStats& stats,
-                  const std::stop_token& stop);
+                  const base::Watch& watch);
   /// The same over the current set's memory; restores it on failure.
   void write_in_place(const runtime::Accepted& accepted, runtime::RefitStats& stats,
-                      const std::stop_token& stop);
+                      const base::Watch& watch);
   void publish(DataPtr next);
   /// Evaluates the current set's sources over these slots again; if that fails the engine is not
   /// ready.
   void restore(std::span<const size_t> slots) noexcept;
   /// check, then prepare and publish or write_in_place; fills the report.
-  RefitReport commit(const runtime::GivenWeights& given, bool strict, const std::stop_token& stop);
+  RefitReport commit(const runtime::GivenWeights& given, bool strict, const base::Watch& watch);
 
   /// Where a leaf's bytes are now, or null.
   runtime::Source source_of(size_t leaf) const;

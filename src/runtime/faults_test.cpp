@@ -57,7 +57,7 @@ struct Faulty {
     return given;
   }
   void refit(float a, float b, float s, const std::stop_token& stop = {}) {
-    engine.impl()->commit(given(a, b, s), false, stop);
+    engine.impl()->commit(given(a, b, s), false, {.stop = stop});
   }
   float run() const { return run_product(engine, size); }
 };

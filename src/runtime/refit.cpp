@@ -1,6 +1,7 @@
 // Prepare and publish: how an accepted refit becomes the current weights.
 #include <algorithm>
 #include <chrono>
+#include <numeric>
 
 #include "base/convert.h"
 #include "base/error.h"
@@ -81,21 +82,23 @@ namespace tenon {
 using namespace runtime;
 
 Engine::Impl::DataPtr Engine::Impl::prepare(const Accepted& accepted, RefitStats& stats,
-                                            const std::stop_token& stop) {
+                                            const base::Watch& watch) {
   const DataPtr old = current();
   const std::vector<Source> kept = sources_now(*this);
   const LeafReader reader(*this, accepted, kept);
   const std::vector<size_t> slots = touched_slots(*this, accepted, old == nullptr);
   reader.check_unchanged(slots);
-  wait_for_buffers(*ledger, options.sets, stop);
+  wait_for_buffers(*ledger, options.sets, watch.stop);
 
   auto next = std::make_shared<Data>();
   next->slots = old ? old->slots : std::vector<Slot>(lowered.slots.size());
   std::vector<size_t> sizes;
   for (const size_t slot : slots) sizes.push_back(lowered.slots[slot].type.bytes());
   pool->reserve(sizes);
+  const uint64_t total = std::accumulate(sizes.begin(), sizes.end(), uint64_t{0});
   SlotEvaluator evaluator(*backend, *pool);
   for (const size_t slot : slots) {
+    watch.step("refitting", stats.bytes, total);
     const lower::SlotProgram& program = lowered.slots[slot];
     const std::vector<LeafBytes> leaves_read = reader.leaves_of(slot);
     Slot& target = next->slots[slot];
@@ -108,11 +111,11 @@ Engine::Impl::DataPtr Engine::Impl::prepare(const Accepted& accepted, RefitStats
       continue;
     }
     target.memory = pool->allocate(program.type.bytes());
-    evaluator.evaluate(program, leaves_read, target.memory.get(), stats, stop);
+    evaluator.evaluate(program, leaves_read, target.memory.get(), stats, watch.stop);
   }
   next->sources = next_sources(*this, accepted, kept, *next);
   reader.check_unchanged(slots);
-  base::throw_if_stopped(stop);
+  watch.step("refitting", total, total);
   next->version = ++versions;
   next->ledger = ledger;
   return next;
@@ -131,7 +134,7 @@ void Engine::Impl::publish(DataPtr next) {
 }
 
 void Engine::Impl::write_in_place(const Accepted& accepted, RefitStats& stats,
-                                  const std::stop_token& stop) {
+                                  const base::Watch& watch) {
   const DataPtr old = current();
   const std::vector<Source> kept = sources_now(*this);
   const LeafReader reader(*this, accepted, kept);
@@ -140,9 +143,11 @@ void Engine::Impl::write_in_place(const Accepted& accepted, RefitStats& stats,
   auto next = std::make_shared<Data>();
   next->slots = old->slots;
   next->sources = next_sources(*this, accepted, kept, *next);
-  base::throw_if_stopped(stop);
-  // Without the old sources nothing can be restored: what is begun is ended.
-  const std::stop_token from_here = options.sources == Sources::drop ? std::stop_token() : stop;
+  base::throw_if_stopped(watch.stop);
+  // Without the old sources nothing can be restored: what is begun is ended, whoever watches.
+  const base::Watch from_here = options.sources == Sources::drop ? base::Watch() : watch;
+  uint64_t total = 0;
+  for (const size_t slot : slots) total += lowered.slots[slot].type.bytes();
 
   const std::lock_guard alone(gate);
   SlotEvaluator evaluator(*backend, *pool);
@@ -150,8 +155,9 @@ void Engine::Impl::write_in_place(const Accepted& accepted, RefitStats& stats,
   try {
     for (; written < slots.size(); ++written) {
       const size_t slot = slots[written];
+      from_here.step("refitting", stats.bytes, total);
       evaluator.evaluate(lowered.slots[slot], reader.leaves_of(slot),
-                         next->slots[slot].memory.get(), stats, from_here);
+                         next->slots[slot].memory.get(), stats, from_here.stop);
       next->slots[slot].version = versions + 1;
     }
     reader.check_unchanged(slots);
@@ -189,17 +195,16 @@ void Engine::Impl::restore(std::span<const size_t> slots) noexcept {
   }
 }
 
-RefitReport Engine::Impl::commit(const GivenWeights& given, bool strict,
-                                 const std::stop_token& stop) {
+RefitReport Engine::Impl::commit(const GivenWeights& given, bool strict, const base::Watch& watch) {
   const auto start = std::chrono::steady_clock::now();
   const std::lock_guard lock(writer);
-  base::throw_if_stopped(stop);
+  base::throw_if_stopped(watch.stop);
   const Accepted accepted = check(given, strict);
   RefitStats stats;
   if (options.memory == Memory::in_place && current()) {
-    write_in_place(accepted, stats, stop);
+    write_in_place(accepted, stats, watch);
   } else {
-    publish(prepare(accepted, stats, stop));
+    publish(prepare(accepted, stats, watch));
   }
   refitted = true;
   RefitReport report;
@@ -215,12 +220,12 @@ RefitReport Engine::Impl::commit(const GivenWeights& given, bool strict,
   return report;
 }
 
-void Engine::Impl::refit_all(const std::stop_token& stop) {
+void Engine::Impl::refit_all(const base::Watch& watch) {
   const std::lock_guard lock(writer);
   Accepted nothing;
   nothing.by_leaf.resize(leaves.size());
   RefitStats stats;
-  publish(prepare(nothing, stats, stop));
+  publish(prepare(nothing, stats, watch));
 }
 
 }  // namespace tenon

@@ -2,6 +2,7 @@
 // from.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <limits>
@@ -682,6 +683,30 @@ TEST(Cancelled, prepare_and_commit_leave_all_as_it_was) {
     refitter.set_stop_token({});
     refitter.commit();
     EXPECT_EQ(run(engine), 2 * kArea);
+  }
+}
+
+TEST(Progress, tells_what_part_is_done_and_may_end_the_refit) {
+  for (const Memory memory : {Memory::double_, Memory::in_place}) {
+    Engine engine = product_engine({.memory = memory});
+    Refitter refitter(engine);
+    std::vector<double> told;
+    refitter.set("a", full({kSize, kSize}, 2));
+    refitter.set_progress([&](std::string_view, double fraction) { told.push_back(fraction); });
+    refitter.commit();
+    ASSERT_FALSE(told.empty());
+    EXPECT_EQ(told.front(), 0);
+    EXPECT_LE(told.back(), 1);
+    EXPECT_TRUE(std::ranges::is_sorted(told));
+
+    refitter.set("a", full({kSize, kSize}, 3));
+    refitter.set_progress([](std::string_view, double) { throw std::runtime_error("enough"); });
+    EXPECT_THROW(refitter.commit(), std::runtime_error);
+    EXPECT_EQ(engine.version(), 2u);
+    EXPECT_EQ(run(engine), 2 * kArea);
+    refitter.set_progress({});
+    refitter.commit();
+    EXPECT_EQ(run(engine), 3 * kArea);
   }
 }
 

@@ -50,13 +50,37 @@ weights::WeightFile open_weights_or_plan(const std::filesystem::path& path) {
   return weights::open_weights(path);
 }
 
+// Weights that cannot be read are refused like any others, under the code of what is wrong.
+[[noreturn]] void refuse(const Error& error) { throw RefitError({error.what()}, error.code()); }
+
+weights::WeightFile open_or_refuse(const std::filesystem::path& path) {
+  try {
+    return open_weights_or_plan(path);
+  } catch (const Error& error) {
+    refuse(error);
+  }
+}
+
+// Much of what is wrong with a file shows only when its tensors are read.
+template <class Work>
+auto refusing(Work&& work) {
+  try {
+    return work();
+  } catch (const RefitError&) {
+    throw;
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::io || error.code() == ErrorCode::bad_file) refuse(error);
+    throw;
+  }
+}
+
 }  // namespace
 
 struct Refitter::Impl {
   std::shared_ptr<Engine::Impl> engine;
   bool strict = false;
   GivenWeights given;
-  std::stop_token stop;
+  base::Watch watch;
 
   void give(std::string_view name, Given weight) {
     given.insert_or_assign(std::string(name), std::move(weight));
@@ -86,7 +110,7 @@ void Refitter::unset(std::string_view name) {
 }
 
 void Refitter::load(const std::filesystem::path& path) {
-  const weights::WeightFile file = open_weights_or_plan(path);
+  const weights::WeightFile file = open_or_refuse(path);
   for (const auto& [name, source] : file.tensors) {
     Given weight{.kind = Given::Kind::file,
                  .source = std::make_shared<weights::TensorSource>(source)};
@@ -112,17 +136,23 @@ WeightSet Refitter::prepare() {
                "prepare: an engine with memory=\"in_place\" has no second set; use commit()");
   }
   const std::lock_guard lock(engine.writer);
-  RefitStats stats;
-  return WeightSet(engine.prepare(engine.check(impl_->given, impl_->strict), stats, impl_->stop));
+  return refusing([&] {
+    RefitStats stats;
+    const Accepted accepted = engine.check(impl_->given, impl_->strict);
+    return WeightSet(engine.prepare(accepted, stats, impl_->watch));
+  });
 }
 
 RefitReport Refitter::commit() {
-  RefitReport report = impl_->engine->commit(impl_->given, impl_->strict, impl_->stop);
+  RefitReport report =
+      refusing([&] { return impl_->engine->commit(impl_->given, impl_->strict, impl_->watch); });
   std::erase_if(impl_->given,
                 [](const auto& entry) { return entry.second.kind != Given::Kind::borrow; });
   return report;
 }
 
-void Refitter::set_stop_token(std::stop_token stop) { impl_->stop = std::move(stop); }
+void Refitter::set_stop_token(std::stop_token stop) { impl_->watch.stop = std::move(stop); }
+
+void Refitter::set_progress(Progress progress) { impl_->watch.progress = std::move(progress); }
 
 }  // namespace tenon
