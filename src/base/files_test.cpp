@@ -12,6 +12,7 @@
 #include "base/byte_source.h"
 #include "base/error.h"
 #include "base/file_writer.h"
+#include "base/text.h"
 
 namespace tenon::base {
 namespace {
@@ -86,6 +87,28 @@ TEST_F(files, reads_past_the_end_are_refused_before_allocating) {
   }
   EXPECT_NE(memory->memory(), nullptr);
   EXPECT_EQ(file->memory(), nullptr);
+}
+
+TEST_F(files, more_files_than_the_process_may_open_are_an_io_error_with_the_way_out) {
+  const fs::path path = write("a", "bytes");
+  struct rlimit old {};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &old), 0);
+  const struct rlimit small {
+    64, old.rlim_max
+  };
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &small), 0);
+  std::vector<std::shared_ptr<const ByteSource>> sources;
+  std::string message;
+  try {
+    for (int i = 0; i < 64; ++i) sources.push_back(open_file(path));
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::io);
+    message = error.what();
+  }
+  ::setrlimit(RLIMIT_NOFILE, &old);
+  EXPECT_EQ(message, base::quoted(path.native()) +
+                         ": cannot open: Too many open files; keep the data in fewer files, or "
+                         "raise ulimit -n");
 }
 
 TEST_F(files, only_regular_files_open) {
