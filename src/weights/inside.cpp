@@ -32,23 +32,31 @@ fs::path real_path(const fs::path& path, const std::string& who) {
   return real;
 }
 
-}  // namespace
-
-std::shared_ptr<const base::ByteSource> open_inside(const fs::path& folder,
-                                                    const std::string& location,
-                                                    const std::string& who) {
+fs::path find_inside(const fs::path& folder, const std::string& location, const std::string& who) {
   if (!is_plain(location)) {
     base::fail(ErrorCode::bad_file,
                "{}: the path {} that it names is not below its folder; keep the files together",
                who, base::quoted(location));
   }
-  const fs::path real = real_path(folder / location, who);
+  fs::path real = real_path(folder / location, who);
   if (!is_below(real, real_path(folder, who))) {
     base::fail(ErrorCode::bad_file,
                "{}: {} leads out of its folder by a link, to {}; put the file itself there", who,
                base::quoted(location), base::quoted(real.native()));
   }
-  return base::open_file(real);
+  return real;
+}
+
+}  // namespace
+
+std::shared_ptr<const base::ByteSource> FilesInside::open(const std::string& location,
+                                                          const std::string& who) {
+  auto& source = by_location_[location];
+  if (source) return source;
+  const fs::path real = find_inside(folder_, location, who);
+  auto& file = by_real_path_[real.native()];
+  if (!file) file = base::open_file(real);
+  return source = file;
 }
 
 }  // namespace tenon::weights

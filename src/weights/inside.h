@@ -1,7 +1,8 @@
-// Opening a file that another file names, without leaving its folder.
+// Opening the files that another file names, without leaving its folder.
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -9,10 +10,21 @@
 
 namespace tenon::weights {
 
-/// Opens `location` below `folder`; `who` names the referring file in errors. Absolute paths, `..`
-/// and links that lead out of the folder are refused (bad_file).
-std::shared_ptr<const base::ByteSource> open_inside(const std::filesystem::path& folder,
-                                                    const std::string& location,
-                                                    const std::string& who);
+/// The files of one folder that a file in it names, each opened once by whatever path.
+class FilesInside {
+ public:
+  explicit FilesInside(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  const std::filesystem::path& folder() const noexcept { return folder_; }
+  /// Opens `location` below the folder; `who` names the referring file in errors. Absolute paths,
+  /// `..` and links that lead out of the folder are refused (bad_file).
+  std::shared_ptr<const base::ByteSource> open(const std::string& location, const std::string& who);
+
+ private:
+  using Sources = std::map<std::string, std::shared_ptr<const base::ByteSource>>;
+
+  std::filesystem::path folder_;
+  Sources by_location_, by_real_path_;
+};
 
 }  // namespace tenon::weights

@@ -8,7 +8,6 @@
 #include "base/dtype.h"
 #include "base/error.h"
 #include "base/text.h"
-#include "weights/inside.h"
 
 namespace tenon::weights::wire {
 
@@ -168,17 +167,15 @@ TensorSource TensorReader::external(const Proto& proto, DType dtype) {
     refuse(proto,
            fmt::format("has the external {} {}, which is no number", key, base::quoted(text(key))));
   };
-  if (folder_.empty()) {
+  if (external_.folder().empty()) {
     refuse(proto,
            "has external data, which a model given as bytes cannot have; give the model's path");
   }
-  const std::string location = text("location");
-  auto& bytes = external_[location];
   const std::string who =
       fmt::format("{}: tensor {}", file_.source()->name(), base::quoted(proto.name));
-  if (!bytes) bytes = open_inside(folder_, location, who);
   TensorSource source =
-      make_source(proto.name, dtype, proto.dims, bytes, number("offset").value_or(0));
+      make_source(proto.name, dtype, proto.dims, external_.open(text("location"), who),
+                  number("offset").value_or(0));
   const uint64_t length = number("length").value_or(source.size());
   if (length != source.size()) {
     refuse(proto, fmt::format("has {} bytes of external data, but {}{} needs {}", length,

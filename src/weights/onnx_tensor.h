@@ -2,18 +2,18 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
 
+#include "weights/inside.h"
 #include "weights/onnx_wire.h"
 #include "weights/wire_fields.h"
 
 namespace tenon::weights::wire {
 
-/// The model's file and the files beside it that hold its external data; each is opened once.
+/// The model's file and the files beside it that hold its external data.
 class TensorReader {
  public:
   TensorReader(WireFile& file, std::filesystem::path folder)
-      : file_(file), folder_(std::move(folder)) {}
+      : file_(file), external_(std::move(folder)) {}
 
   Tensor read(Range message);
 
@@ -31,8 +31,7 @@ class TensorReader {
   [[noreturn]] void refuse(const Proto& proto, const std::string& fact) const;
 
   WireFile& file_;
-  std::filesystem::path folder_;
-  std::map<std::string, std::shared_ptr<const base::ByteSource>> external_;
+  FilesInside external_;
 };
 
 }  // namespace tenon::weights::wire

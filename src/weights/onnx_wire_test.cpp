@@ -296,6 +296,20 @@ TEST(onnx_external, paths_out_of_the_folder_and_bad_numbers_are_refused) {
       std::string::npos);
 }
 
+TEST(onnx_external, a_file_is_opened_once_by_whatever_path) {
+  const Folder folder;
+  folder.write("data.bin", std::string(16, '\0'));
+  fs::create_directory(folder / "sub");
+  fs::create_symlink("../data.bin", folder / "sub" / "link.bin");
+  Message graph;
+  for (const char* location : {"data.bin", "./data.bin", "sub//link.bin"})
+    graph.message(5, external(location, 4, {{"location", location}}));
+  const WeightFile file = open_weights(folder.write("m.onnx", model_of(graph)));
+  const auto& bytes = file.tensors.at("data.bin").bytes;
+  EXPECT_EQ(file.tensors.at("./data.bin").bytes, bytes);
+  EXPECT_EQ(file.tensors.at("sub//link.bin").bytes, bytes);
+}
+
 TEST(onnx_external, file_rewritten_in_place_is_found) {
   const Folder folder;
   const fs::path data = folder.write("data.bin", std::string(16, '\0'));

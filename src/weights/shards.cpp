@@ -104,13 +104,12 @@ WeightFile read_shards(const fs::path& path) {
   const auto index = base::open_file(index_path);
   const fs::path folder = index_path.has_parent_path() ? index_path.parent_path() : fs::path(".");
   WeightFile file{.path = path.native()};
-  std::map<std::string, Safetensors> shards;
+  FilesInside files(folder);
+  std::map<std::shared_ptr<const base::ByteSource>, Safetensors> shards;
   for (const auto& [name, shard] : read_index(*index)) {
-    auto found = shards.find(shard);
-    if (found == shards.end()) {
-      found =
-          shards.emplace(shard, read_safetensors(open_inside(folder, shard, index->name()))).first;
-    }
+    const auto bytes = files.open(shard, index->name());
+    auto found = shards.find(bytes);
+    if (found == shards.end()) found = shards.emplace(bytes, read_safetensors(bytes)).first;
     const auto tensor = found->second.tensors.find(name);
     if (tensor == found->second.tensors.end()) {
       base::fail(ErrorCode::bad_file, "{}: the index puts {} into {}, which does not have it",

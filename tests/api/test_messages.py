@@ -221,6 +221,20 @@ def onnx_external_data_is_too_short(s):
 
 
 @scene
+def onnx_external_data_is_in_too_many_files(s):
+    s.file("weights.bin", bytes(48))
+    path = s.file("model.onnx", external_model("weights.bin").SerializeToString())
+    free = os.dup(0)
+    os.close(free)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free + 1, hard))  # the model's own file, and no more
+    try:
+        tenon.build(path, device=s.device)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@scene
 def onnx_external_data_of_bytes(s):
     tenon.build(external_model("weights.bin").SerializeToString(), device=s.device)
 
