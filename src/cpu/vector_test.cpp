@@ -177,6 +177,15 @@ TEST(VectorConv, strides_dilates_and_pads_unevenly) {
   EXPECT_GE(check_all(conv({.pads = {4, 4, 4, 4}}, {1, 5, 1, 1}, 20, 5, 5)), 2);
 }
 
+TEST(VectorConv, padded_input_beyond_64_bits_asks_for_more_scratch_than_there_is) {
+  if (!has_vectors()) GTEST_SKIP() << "no vector unit";
+  // The windows reach over 2^32 rows and columns: 2^64 elements, which is 0 to one who wraps.
+  constexpr int64_t kPad = (int64_t{1} << 31) - 1, kStride = 1431655765;
+  const auto test = conv({.strides = {kStride, kStride}, .pads = {kPad, kPad, kPad, kPad}},
+                         {1, 1, 2, 2}, 8, 1, 1);
+  EXPECT_GE(best_conv().scratch(test.call), size_t{PTRDIFF_MAX});
+}
+
 TEST(VectorConv, padding_lanes_are_zero_though_the_bounds_are_not) {
   if (!has_vectors()) GTEST_SKIP() << "no vector unit";
   auto test =

@@ -12,6 +12,13 @@ namespace {
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+// Of extents that are not negative; the greatest number stands for all that are greater, so that a
+// padded input beyond every memory asks for it and is never run.
+int64_t times(int64_t a, int64_t b) {
+  int64_t product = 0;
+  return __builtin_mul_overflow(a, b, &product) ? INT64_MAX : product;
+}
+
 // The tile that wastes the least: the last of a row overlaps the one before it.
 int64_t best_tile(int64_t width, int64_t most) {
   static constexpr int64_t kTiles[] = {14, 12, 8, 7, 6, 4, 2, 1};
@@ -54,13 +61,13 @@ void place_input(ConvDirectPlan& plan, const WindowGeometry& window) {
   plan.padded = plan.pad_top > 0 || plan.pad_left > 0 || reach_h > plan.h || reach_w > plan.w;
   plan.padded_h = plan.padded ? reach_h : plan.h;
   plan.padded_w = plan.padded ? reach_w : plan.w;
-  plan.x_row = plan.padded_w * plan.block;
-  plan.x_block = plan.padded_h * plan.x_row;
-  plan.x_image = plan.c_blocks * plan.x_block;
-  plan.row_step = rows.stride * plan.x_row;
-  plan.pixel_step = columns.stride * plan.block;
-  plan.tap_row = rows.dilation * plan.x_row;
-  plan.tap = columns.dilation * plan.block;
+  plan.x_row = times(plan.padded_w, plan.block);
+  plan.x_block = times(plan.padded_h, plan.x_row);
+  plan.x_image = times(plan.c_blocks, plan.x_block);
+  plan.row_step = times(rows.stride, plan.x_row);
+  plan.pixel_step = times(columns.stride, plan.block);
+  plan.tap_row = times(rows.dilation, plan.x_row);
+  plan.tap = times(columns.dilation, plan.block);
 }
 
 void cut(ConvDirectPlan& plan, const ConvTiling& tiling, bool single) {
@@ -100,7 +107,7 @@ ConvDirectPlan make_conv_plan(const Call& call, const ConvTiling& tiling) {
 }
 
 size_t conv_scratch(const ConvDirectPlan& plan) {
-  return plan.padded ? static_cast<size_t>(plan.n * plan.x_image) * sizeof(float) : 0;
+  return plan.padded ? static_cast<size_t>(times(times(plan.n, plan.x_image), sizeof(float))) : 0;
 }
 
 }  // namespace tenon::cpu
