@@ -1,12 +1,32 @@
 // Sizes of operands.
 #include "kernel/kernel.h"
 
+#include "base/error.h"
+
 namespace tenon::kernel {
 
 int64_t Operand::elements() const { return element_count(dims); }
 
+std::optional<size_t> Operand::bytes_if_possible() const {
+  const std::vector<int64_t> extents = ir::physical_dims(dims, layout);
+  auto bytes = static_cast<int64_t>(size_of(dtype));
+  bool overflows = false;
+  // An empty tensor is empty whatever its other extents are, in any order.
+  for (const int64_t extent : extents) {
+    if (extent == 0) return 0;
+    overflows = overflows || __builtin_mul_overflow(bytes, extent, &bytes);
+  }
+  return overflows ? std::nullopt : std::optional(static_cast<size_t>(bytes));
+}
+
 size_t Operand::bytes() const {
-  return static_cast<size_t>(element_count(ir::physical_dims(dims, layout))) * size_of(dtype);
+  if (const auto bytes = bytes_if_possible()) return *bytes;
+  base::fail(ErrorCode::unavailable, "{} has more bytes than any memory; give smaller extents",
+             text());
+}
+
+std::string Operand::text() const {
+  return ir::ValueType(dtype, ir::Dims(dims.begin(), dims.end()), layout).text();
 }
 
 }  // namespace tenon::kernel

@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -25,7 +26,10 @@ struct Operand {
       false;  ///< comes from the weights graph: it may be packed, and changes only by refit
 
   int64_t elements() const;
-  size_t bytes() const;  ///< in its layout, padding included
+  /// In its layout, padding included; throws unavailable where no memory can have so many.
+  size_t bytes() const;
+  std::optional<size_t> bytes_if_possible() const;  ///< nothing where bytes() throws
+  std::string text() const;                         ///< "f32[2, 3]"
 };
 
 /// One node at one signature of shapes: all that a kernel may know before it runs. Immutable while

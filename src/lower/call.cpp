@@ -2,6 +2,7 @@
 #include "lower/call.h"
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace tenon::lower {
 namespace {
@@ -35,6 +36,17 @@ std::string_view relation(ir::Constraint::Kind kind) {
   return "is less than";
 }
 
+std::string_view what_is(ir::Origin origin) {
+  switch (origin) {
+    case ir::Origin::input: return "input";
+    case ir::Origin::slot: return "slot";
+    case ir::Origin::weight: return "weight";
+    case ir::Origin::constant: return "constant";
+    case ir::Origin::node: break;
+  }
+  return "value";
+}
+
 bool relates(ir::Constraint::Kind kind, int64_t left, int64_t right) {
   if (kind == ir::Constraint::Kind::at_least) return left >= right;
   return left == right || (kind == ir::Constraint::Kind::broadcast && (left == 1 || right == 1));
@@ -44,6 +56,20 @@ bool relates(ir::Constraint::Kind kind, int64_t left, int64_t right) {
 
 kernel::Operand operand_at(const ir::ValueType& type, const Bindings& bindings, bool weight) {
   return {type.dtype, extents(type, bindings), type.layout, true, weight};
+}
+
+std::string describe(const ir::Node& node) {
+  if (node.name.empty()) return std::string(node.op.info().name);
+  return fmt::format("{} {}", node.op.info().name, base::quoted(node.name));
+}
+
+std::string describe(const ir::Graph& graph, ir::ValueId id, const Bindings& bindings) {
+  const std::string type = operand_at(graph.type(id), bindings).text();
+  const ir::GraphValue& value = graph.value(id);
+  if (value.origin == ir::Origin::node) {
+    return fmt::format("{} of {}", type, describe(graph.nodes()[static_cast<size_t>(value.node)]));
+  }
+  return fmt::format("{} of {} {}", type, what_is(value.origin), base::quoted(value.name));
 }
 
 kernel::Call call_at(const ir::Graph& graph, const ir::Node& node, const Bindings& bindings,
@@ -76,6 +102,15 @@ kernel::Call call_of_step(const Executable& executable, const Step& step, const 
                                                 : operand);
   }
   return call;
+}
+
+void check_sizes(const ir::Graph& graph, const Bindings& bindings) {
+  for (size_t i = 0; i < graph.values().size(); ++i) {
+    const auto id = static_cast<ir::ValueId>(i);
+    if (operand_at(graph.type(id), bindings).bytes_if_possible()) continue;
+    base::fail(ErrorCode::unavailable, "{} has more bytes than any memory; give smaller extents",
+               describe(graph, id, bindings));
+  }
 }
 
 bool holds(const ir::Constraint& constraint, const Bindings& bindings) {

@@ -125,9 +125,4 @@ size_t refit_bytes(const Form& form) {
   return bytes;
 }
 
-std::string describe(const ir::Node& node) {
-  if (node.name.empty()) return std::string(node.op.info().name);
-  return fmt::format("{} {}", node.op.info().name, base::quoted(node.name));
-}
-
 }  // namespace tenon::lower

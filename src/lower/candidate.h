@@ -48,7 +48,4 @@ kernel::Call in_form(const Candidate& candidate, const Form& form, const kernel:
 /// Bytes of packed weights that the candidate reads: what a refit has to write.
 size_t refit_bytes(const Form& form);
 
-/// What an explanation or error calls a node: `conv "conv1"`.
-std::string describe(const ir::Node& node);
-
 }  // namespace tenon::lower

@@ -3,11 +3,14 @@
 
 #include <algorithm>
 
+#include "base/error.h"
 #include "lower/call.h"
 #include "plan/memory.h"
 
 namespace tenon::lower {
 namespace {
+
+constexpr size_t kMostBytes = PTRDIFF_MAX;
 
 size_t index(ir::ValueId id) { return static_cast<size_t>(id); }
 
@@ -77,13 +80,28 @@ void place_values(const Executable& executable, Signature& signature) {
   signature.arena_bytes = arena.bytes;
 }
 
+std::string describe_step(const Executable& executable, size_t step) {
+  return describe(executable.graph.nodes()[static_cast<size_t>(executable.steps[step].node)]);
+}
+
+size_t scratch_of(const Executable& executable, const Signature& signature, size_t step) {
+  const auto scratch = executable.steps[step].kernel->scratch;
+  return scratch ? scratch(signature.calls[step]) : 0;
+}
+
 void reserve_scratch(const Executable& executable, Signature& signature) {
-  size_t most = 0;
+  size_t most = 0, greediest = 0;
   for (size_t i = 0; i < executable.steps.size(); ++i) {
-    const kernel::Kernel& kernel = *executable.steps[i].kernel;
-    if (kernel.scratch) most = std::max(most, kernel.scratch(signature.calls[i]));
+    const size_t bytes = scratch_of(executable, signature, i);
+    if (bytes > most) greediest = i;
+    most = std::max(most, bytes);
   }
   signature.scratch_offset = signature.arena_bytes;
+  if (most > kMostBytes - std::min(kMostBytes, signature.arena_bytes)) {
+    base::fail(ErrorCode::unavailable,
+               "{} wants more bytes of scratch than any memory has; give smaller extents",
+               describe_step(executable, greediest));
+  }
   signature.arena_bytes += most;
 }
 
@@ -105,6 +123,7 @@ std::shared_ptr<const Signature> make_signature(const Executable& executable,
   auto signature = std::make_shared<Signature>();
   signature->bindings = bindings;
   check_constraints(executable.graph, bindings);
+  check_sizes(executable.graph, bindings);
   for (const ir::GraphValue& value : executable.graph.values()) {
     signature->shapes.push_back(operand_at(value.value.type, bindings).dims);
   }
@@ -119,6 +138,26 @@ std::shared_ptr<const Signature> make_signature(const Executable& executable,
     signature->prepared.push_back(prepare ? prepare(signature->calls[i], backend) : nullptr);
   }
   return signature;
+}
+
+std::string largest_in_arena(const Executable& executable, const Signature& signature) {
+  std::string name = "nothing";
+  size_t most = 0;
+  for (size_t i = 0; i < signature.offsets.size(); ++i) {
+    if (signature.offsets[i] == Signature::external) continue;
+    const auto id = static_cast<ir::ValueId>(i);
+    const size_t bytes = operand_at(executable.graph.type(id), signature.bindings).bytes();
+    if (bytes <= most) continue;
+    most = bytes;
+    name = describe(executable.graph, id, signature.bindings);
+  }
+  for (size_t i = 0; i < executable.steps.size(); ++i) {
+    const size_t bytes = scratch_of(executable, signature, i);
+    if (bytes <= most) continue;
+    most = bytes;
+    name = "scratch of " + describe_step(executable, i);
+  }
+  return name;
 }
 
 void run_steps(const Executable& executable, const Signature& signature, kernel::Backend& backend,

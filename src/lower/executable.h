@@ -47,10 +47,15 @@ struct Signature {
 };
 
 /// Checks the graph's constraints under the bindings (InputError naming the operands), evaluates
-/// all dims, plans memory, prepares kernels. The backend (and its target) must outlive the
+/// all dims, plans memory (unavailable where the bytes of something exceed what there can be),
+/// prepares kernels. The backend (and its target) must outlive the
 /// signature.
 std::shared_ptr<const Signature> make_signature(const Executable& executable,
                                                 const Bindings& bindings, kernel::Backend& backend);
+
+/// What takes the most of a signature's arena, for an error: `f32[4, 5] of conv "c"`, or a kernel's
+/// scratch.
+std::string largest_in_arena(const Executable& executable, const Signature& signature);
 
 /// Runs all steps: `buffers` has one pointer for each value, in the backend's memory; those that
 /// are not external are filled in here from `arena`. Allocates nothing. Data errors are left in

@@ -67,6 +67,46 @@ TEST(signature, scratch_lies_behind_the_values) {
   EXPECT_EQ(signature->arena_bytes, 164u);
 }
 
+std::string unavailable(const Executable& executable, const Bindings& bindings,
+                        FakeBackend& backend) {
+  try {
+    make_signature(executable, bindings, backend);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::unavailable);
+    return error.what();
+  }
+  return "";
+}
+
+TEST(signature, a_tensor_of_more_than_63_bits_of_bytes_is_named) {
+  FakeBackend backend;
+  const Lowered lowered =
+      lower_first(program_of("graph (x: f32[n, n, n]) {\n"
+                             "  %1 = pointwise(%x) {relu(a)}\n} -> (y = %1)",
+                             "graph () {\n} -> ()"),
+                  backend);
+  // 4 * (2^20)^3 = 2^62 can be told, 4 * (2^21)^3 = 2^65 cannot.
+  EXPECT_EQ(unavailable(lowered.main, {{"n", 1 << 20}}, backend), "");
+  EXPECT_EQ(unavailable(lowered.main, {{"n", 1 << 21}}, backend),
+            "f32[2097152, 2097152, 2097152] of input \"x\" has more bytes than any memory; give "
+            "smaller extents");
+}
+
+TEST(signature, says_what_takes_the_most_of_its_arena) {
+  FakeBackend backend;
+  const Lowered lowered = lower_first(
+      program_of("graph (x: f32[n, 3]) {\n  %1 = pointwise(%x) {relu(a)}\n"
+                 "  %2 = matmul(%1, @\"w\": f32[3, 5])\n  %3 = pointwise(%2) {relu(a)}\n} -> (y = "
+                 "%3)",
+                 "graph () {\n} -> (w = \"w\": f32[3, 5])"),
+      backend);
+  const auto largest = [&](int64_t n) {
+    return largest_in_arena(lowered.main, *make_signature(lowered.main, {{"n", n}}, backend));
+  };
+  EXPECT_EQ(largest(1), "scratch of matmul");  // 100 bytes, always
+  EXPECT_EQ(largest(9), "f32[9, 5] of matmul");
+}
+
 TEST(signature, shapes_are_logical_extents_of_all_values) {
   FakeBackend backend;
   const Lowered lowered =

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "lower/call.h"
 #include "lower/main_builder.h"
 #include "lower/timing.h"
@@ -214,6 +215,13 @@ class Lowering {
 };
 
 }  // namespace
+
+std::string describe(const SlotProgram& slot) {
+  std::vector<std::string> leaves;
+  for (const std::string& leaf : slot.leaves) leaves.push_back(base::quoted(leaf));
+  return fmt::format("slot {}, {} made of {}", base::quoted(slot.name), slot.type.text(),
+                     base::join(leaves, ", "));
+}
 
 std::vector<std::string> Lowered::kernels_of_slot(size_t slot) const {
   std::vector<std::string> names;

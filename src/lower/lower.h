@@ -24,6 +24,9 @@ struct SlotProgram {
   bool is_source() const { return executable.graph.nodes().empty(); }
 };
 
+/// `slot "0", f32[3, 4] made of "a", "b"`, for an error.
+std::string describe(const SlotProgram& slot);
+
 /// A program lowered for one backend. Never saved.
 struct Lowered {
   Executable main;

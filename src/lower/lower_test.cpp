@@ -366,6 +366,32 @@ TEST_F(lowering, a_node_that_no_kernel_takes_is_an_error_with_all_reasons) {
   }
 }
 
+std::string build_error(const std::string& main, FakeBackend& backend) {
+  try {
+    lower_first(program_of(main, "graph () {\n} -> ()"), backend);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::build);
+    return error.what();
+  }
+  return "";
+}
+
+TEST_F(lowering, says_of_impossible_extents_whether_they_are_negative_or_too_large) {
+  FakeBackend backend;
+  const auto relu = [](const std::string& type) {
+    return "graph (x: " + type + ") {\n  %1 = pointwise(%x) {relu(a)}\n} -> (y = %1)";
+  };
+  EXPECT_EQ(build_error(relu("f32[2097152, 2097152, 2097152]"), backend),
+            "f32[2097152, 2097152, 2097152] of input \"x\" has more bytes than any memory; give "
+            "smaller extents");
+  EXPECT_EQ(build_error(relu("f32[n + 1, 2147483647, 2147483647, 2147483647]"), backend),
+            "no extents are known that fit: f32[2, 2147483647, 2147483647, 2147483647] of input "
+            "\"x\" has more bytes than any memory; give smaller extents; give typical shapes");
+  EXPECT_EQ(build_error(relu("f32[n - 5000]"), backend),
+            "no extents are known that fit: extent n - 5000 is -4999 here; the inputs are too "
+            "small; give typical shapes");
+}
+
 TEST_F(lowering, explains_every_node_with_times_refusals_and_refit_bytes) {
   std::vector<Explanation> explanations;
   lower(program_of(kOneMatMul, kPlainWeight), backend_, {.explain = &explanations});

@@ -55,16 +55,15 @@ Ranges complete_ranges(const ir::Graph& graph, const Ranges& given) {
   return ranges;
 }
 
-/// True when all extents can be told and no constraint is broken.
-bool fits(const ir::Graph& graph, const Bindings& bindings) {
+/// Why these extents are impossible, or "": a broken constraint, an extent that cannot be told, a
+/// tensor of more bytes than there can be.
+std::string misfit(const ir::Graph& graph, const Bindings& bindings) {
   try {
     check_constraints(graph, bindings);
-    for (const ir::GraphValue& value : graph.values()) {
-      static_cast<void>(operand_at(value.value.type, bindings).bytes());
-    }
-    return true;
-  } catch (const Error&) {
-    return false;
+    check_sizes(graph, bindings);
+    return {};
+  } catch (const Error& error) {
+    return error.what();
   }
 }
 
@@ -183,7 +182,7 @@ Probes probe_points(const ir::Graph& main, const Ranges& given) {
     const Bindings point = Solver(main.constraints(), ranges, bind(ranges, pick)).run();
     const bool seen =
         std::find(probes.points.begin(), probes.points.end(), point) != probes.points.end();
-    if (!seen && fits(main, point)) probes.points.push_back(point);
+    if (!seen && misfit(main, point).empty()) probes.points.push_back(point);
   };
   offer([](const plan::SymbolRange& range) { return range.typical; });
   // Symbols that a constraint ties together (n = m) may not fit at their own typical values.
@@ -201,8 +200,9 @@ Probes probe_points(const ir::Graph& main, const Ranges& given) {
                "{}: no extents are known with which {} and {} go together; give typical shapes",
                constraint.reason, constraint.left.text(), constraint.right.text());
   }
-  base::fail(ErrorCode::build,
-             "some extents are negative at every size tried; give typical shapes");
+  const std::string reason = misfit(main, point);
+  if (ranges.empty()) base::fail(ErrorCode::build, "{}", reason);
+  base::fail(ErrorCode::build, "no extents are known that fit: {}; give typical shapes", reason);
 }
 
 }  // namespace tenon::lower

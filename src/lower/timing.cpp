@@ -2,6 +2,7 @@
 #include "lower/timing.h"
 
 #include <algorithm>
+#include <new>
 #include <random>
 
 #include "base/convert.h"
@@ -45,13 +46,20 @@ std::vector<std::byte> ordinary_bytes(const kernel::Operand& operand) {
   return bytes;
 }
 
-size_t operand_bytes(const Trial& trial) {
-  size_t bytes = trial.kernel->scratch ? trial.kernel->scratch(trial.call) : 0;
-  for (const kernel::Operand& operand : trial.call.inputs) {
-    if (operand.present) bytes += operand.bytes();
-  }
-  for (const kernel::Operand& operand : trial.call.outputs) bytes += operand.bytes();
-  return bytes;
+/// What is too large is not timed.
+bool is_small(const Trial& trial) {
+  size_t left = kMostBytes;
+  const auto take = [&](size_t bytes) {
+    if (bytes > left) return false;
+    left -= bytes;
+    return true;
+  };
+  const auto take_operand = [&](const kernel::Operand& operand) {
+    return !operand.present || take(operand.bytes());
+  };
+  return take(trial.kernel->scratch ? trial.kernel->scratch(trial.call) : 0) &&
+         std::ranges::all_of(trial.call.inputs, take_operand) &&
+         std::ranges::all_of(trial.call.outputs, take_operand);
 }
 
 /// A trial with its memory, ready to be run again and again.
@@ -143,9 +151,13 @@ std::vector<double> Timer::measure(std::span<const Trial> trials) {
   for (size_t i = 0; i < trials.size(); ++i) {
     if (const auto known = cache_.find(timing_key(trials[i]))) {
       seconds[i] = *known;
-    } else if (operand_bytes(trials[i]) <= kMostBytes) {
+    } else if (is_small(trials[i])) {
       base::throw_if_stopped(stop_);
-      benches.emplace_back(i, std::make_unique<Bench>(trials[i], backend_, *queue_));
+      try {
+        benches.emplace_back(i, std::make_unique<Bench>(trials[i], backend_, *queue_));
+      } catch (const std::bad_alloc&) {
+        continue;  // too large for this machine, and so not timed
+      }
       benches.back().second->warm_up();
     }
   }

@@ -16,8 +16,9 @@ constexpr size_t kAlignment = 64;
 size_t add(size_t a, size_t b) {
   size_t sum = 0;
   if (__builtin_add_overflow(a, b, &sum)) {
-    base::fail(ErrorCode::invalid_input,
-               "these extents need more memory than an address can tell; give smaller ones");
+    base::fail(ErrorCode::unavailable,
+               "the values of these extents have more bytes together than any memory; give smaller "
+               "ones");
   }
   return sum;
 }
