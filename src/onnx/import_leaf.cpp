@@ -5,34 +5,12 @@
 namespace tenon::onnx {
 namespace {
 
-// AttributeProto.AttributeType
-constexpr int type_float = 1, type_int = 2, type_tensor = 4, type_floats = 6, type_ints = 7;
-
-weights::TensorSource tensor_source(NodeContext& node, const wire::Attribute& attribute) {
-  if (!attribute.tensor) node.fail("attribute \"value\" holds no tensor");
-  if (!attribute.tensor->source)
-    node.unsupported("a value of type {}", wire::data_type_name(attribute.tensor->data_type));
-  return *attribute.tensor->source;
-}
-
-template <class T>
-weights::TensorSource copied(const T* values, DType dtype, Shape shape) {
-  return weights::copy_of(TensorView(values, dtype, std::move(shape)));
-}
-
 weights::TensorSource constant_source(NodeContext& node, const wire::Attribute& attribute) {
-  const auto is = [&](std::string_view name, int type) {
-    return attribute.name == name && attribute.type == type;
-  };
-  const auto count = [](const auto& list) { return Shape{static_cast<int64_t>(list.size())}; };
-  if (is("value", type_tensor)) return tensor_source(node, attribute);
-  if (is("value_float", type_float)) return copied(&attribute.f, DType::f32, {});
-  if (is("value_int", type_int)) return copied(&attribute.i, DType::i64, {});
-  if (is("value_floats", type_floats))
-    return copied(attribute.floats.data(), DType::f32, count(attribute.floats));
-  if (is("value_ints", type_ints))
-    return copied(attribute.ints.data(), DType::i64, count(attribute.ints));
-  node.unsupported("attribute {}", base::quoted(attribute.name));
+  if (auto value = wire::constant_value(attribute)) return *std::move(value);
+  if (attribute.name != "value") node.unsupported("attribute {}", base::quoted(attribute.name));
+  if (attribute.type != wire::kTensor || !attribute.tensor)
+    node.fail("attribute \"value\" holds no tensor");
+  node.unsupported("a value of type {}", wire::data_type_name(attribute.tensor->data_type));
 }
 
 }  // namespace

@@ -24,10 +24,12 @@ void define(Definitions& definitions, const std::string& name, int node, const s
 
 Definitions definitions_of(const wire::Graph& graph, const std::string& file) {
   Definitions definitions;
-  for (const wire::Tensor& initializer : graph.initializers) {
-    if (initializer.name.empty()) fail(ErrorCode::bad_file, "{}: an initializer has no name", file);
-    define(definitions, initializer.name, before_all_nodes, file);
-  }
+  const auto define_initializer = [&](const std::string& name) {
+    if (name.empty()) fail(ErrorCode::bad_file, "{}: an initializer has no name", file);
+    define(definitions, name, before_all_nodes, file);
+  };
+  for (const wire::Tensor& initializer : graph.initializers) define_initializer(initializer.name);
+  for (const std::string& name : graph.sparse_initializers) define_initializer(name);
   const Definitions initializers = definitions;
   std::set<std::string> inputs;
   for (const wire::ValueInfo& input : graph.inputs) {

@@ -43,6 +43,10 @@ class Importer {
   Model run() {
     import_model_features();
     for (const wire::Tensor& initializer : graph_.initializers) import_initializer(initializer);
+    for (const std::string& name : graph_.sparse_initializers) {
+      problems_.add("sparse initializer " + base::quoted(name));
+      values_[name] = ir::absent;
+    }
     for (const wire::ValueInfo& input : graph_.inputs)
       if (!values_.count(input.name)) values_[input.name] = import_input(input);
     import_nodes();
@@ -54,7 +58,6 @@ class Importer {
  private:
   void import_model_features() {
     if (model_.has_functions) problems_.add("functions of the model's own");
-    if (model_.has_sparse_initializers) problems_.add("sparse initializers");
   }
 
   void import_initializer(const wire::Tensor& initializer) {

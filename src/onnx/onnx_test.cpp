@@ -210,12 +210,11 @@ TEST(onnx_refusals, unsupported_ops_come_before_shapes_that_do_not_fit) {
 
 TEST(onnx_refusals, unknown_rank_functions_and_sparse_initializers) {
   TestModel model(17);
-  model.input_of_unknown_rank("x", f32).sparse_initializer().function();
-  model.node(relu("x", "y")).output("y");
-  EXPECT_EQ(
-      refusal(model),
-      "unsupported: 3 unsupported features: functions of the model's own, sparse initializers, "
-      "input \"x\" of unknown rank");
+  model.input_of_unknown_rank("x", f32).sparse_initializer("w").function();
+  model.node({.op_type = "Add", .inputs = {"x", "w"}, .outputs = {"y"}}).output("y");
+  EXPECT_EQ(refusal(model),
+            "unsupported: 3 unsupported features: functions of the model's own, sparse initializer "
+            "\"w\", input \"x\" of unknown rank");
 }
 
 TEST(onnx_refusals, opsets_outside_the_known_ones) {

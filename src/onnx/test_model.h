@@ -89,8 +89,11 @@ class TestModel {
     write_value(12, name, type, nullptr);
     return *this;
   }
-  TestModel& sparse_initializer() {
-    protozero::pbf_writer(graph_).add_message(15, std::string());
+  TestModel& sparse_initializer(const std::string& name) {
+    std::string values, sparse;
+    protozero::pbf_writer(values).add_string(8, name);
+    protozero::pbf_writer(sparse).add_message(1, values);
+    protozero::pbf_writer(graph_).add_message(15, sparse);
     return *this;
   }
   TestModel& function() {

@@ -225,7 +225,7 @@ class Check {
     if (!lost.empty() && state.digest.empty()) return problems_.push_back(lost_source(state, lost));
     if (has_same_value(index, given)) {
       if (!lost.empty()) accepted_.by_leaf[index] = &given;
-      accepted_.ignored.emplace(leaf.name, "frozen, and has the same value");
+      if (!given.constant) accepted_.ignored.emplace(leaf.name, "frozen, and has the same value");
       return;
     }
     problem("weights: {} is frozen: {}; {}", base::quoted(leaf.name), leaf.reason,

@@ -112,9 +112,13 @@ void Refitter::unset(std::string_view name) {
 void Refitter::load(const std::filesystem::path& path) {
   const weights::WeightFile file = open_or_refuse(path);
   for (const auto& [name, source] : file.tensors) {
+    const bool constant = file.constants.contains(name);
+    // A Constant node is a part of the file's model: it counts where the engine has its name.
+    if (constant && !impl_->engine->leaf_index.contains(name)) continue;
     Given weight{.kind = Given::Kind::file,
                  .source = std::make_shared<weights::TensorSource>(source)};
     weight.file = file.path;
+    weight.constant = constant;
     if (const auto found = file.consumers.find(name); found != file.consumers.end())
       weight.consumers = found->second;
     if (const auto found = file.shares_storage_with.find(name);

@@ -16,8 +16,17 @@ bool is_identity(const Node& node) {
          node.outputs.size() == 1;
 }
 
-void add_consumers(const Graph& graph,
-                   std::map<std::string, std::vector<base::Consumer>>& consumers) {
+using Consumers = std::map<std::string, std::vector<base::Consumer>>;
+
+void forget_own_names(const Graph& graph, Consumers& consumers) {
+  for (const ValueInfo& input : graph.inputs) consumers.erase(input.name);
+  for (const Tensor& initializer : graph.initializers) consumers.erase(initializer.name);
+  for (const std::string& name : graph.sparse_initializers) consumers.erase(name);
+  for (const Node& node : graph.nodes)
+    for (const std::string& output : node.outputs) consumers.erase(output);
+}
+
+void add_consumers(const Graph& graph, Consumers& consumers) {
   for (const Node& node : graph.nodes) {
     if (is_identity(node)) continue;
     const std::string type =
@@ -26,9 +35,18 @@ void add_consumers(const Graph& graph,
       if (!node.inputs[i].empty()) consumers[node.inputs[i]].push_back({type, static_cast<int>(i)});
     }
     for (const Attribute& attribute : node.attributes) {
-      if (attribute.graph) add_consumers(*attribute.graph, consumers);
+      if (!attribute.graph) continue;
+      Consumers inside = consumers_of(*attribute.graph);
+      forget_own_names(*attribute.graph, inside);
+      for (const auto& [name, readers] : inside)
+        consumers[name].insert(consumers[name].end(), readers.begin(), readers.end());
     }
   }
+}
+
+std::string unread_kind(const Attribute& attribute) {
+  if (attribute.tensor) return data_type_name(attribute.tensor->data_type);
+  return "a Constant with " + base::quoted(attribute.name);
 }
 
 struct Extent {
@@ -78,10 +96,45 @@ void add(WeightFile& file, const std::string& name, const TensorSource& source) 
              base::quoted(name));
 }
 
+void add_constants(const Graph& graph, WeightFile& file) {
+  for (const Node& node : graph.nodes) {
+    if (node.op_type != "Constant" || !is_own_domain(node.domain)) continue;
+    if (node.attributes.size() != 1 || node.outputs.size() != 1) {
+      base::fail(ErrorCode::bad_file,
+                 "{}: Constant {} has {} values and {} outputs, not one each; export it again",
+                 file.path, base::quoted(node.name), node.attributes.size(), node.outputs.size());
+    }
+    const std::string& name = node.outputs[0];
+    if (const auto value = constant_value(node.attributes[0])) {
+      add(file, name, *value);
+      file.constants.insert(name);
+    } else {
+      file.unreadable.emplace(name, unread_kind(node.attributes[0]));
+    }
+  }
+}
+
+template <class T>
+TensorSource vector_of(const std::vector<T>& values, DType dtype) {
+  return copy_of(TensorView(values.data(), dtype, {static_cast<int64_t>(values.size())}));
+}
+
 }  // namespace
 
-std::map<std::string, std::vector<base::Consumer>> consumers_of(const Graph& graph) {
-  std::map<std::string, std::vector<base::Consumer>> consumers;
+std::optional<TensorSource> constant_value(const Attribute& attribute) {
+  const auto is = [&](std::string_view name, AttributeType type) {
+    return attribute.name == name && attribute.type == type;
+  };
+  if (is("value", kTensor) && attribute.tensor) return attribute.tensor->source;
+  if (is("value_float", kFloat)) return copy_of(TensorView(&attribute.f, DType::f32, {}));
+  if (is("value_int", kInt)) return copy_of(TensorView(&attribute.i, DType::i64, {}));
+  if (is("value_floats", kFloats)) return vector_of(attribute.floats, DType::f32);
+  if (is("value_ints", kInts)) return vector_of(attribute.ints, DType::i64);
+  return std::nullopt;
+}
+
+Consumers consumers_of(const Graph& graph) {
+  Consumers consumers;
   add_consumers(graph, consumers);
   return consumers;
 }
@@ -110,6 +163,9 @@ WeightFile read_onnx_weights(std::shared_ptr<const base::ByteSource> bytes,
       file.unreadable.emplace(tensor.name, data_type_name(tensor.data_type));
     }
   }
+  for (const std::string& name : model.graph.sparse_initializers)
+    file.unreadable.emplace(name, "sparse");
+  add_constants(model.graph, file);
   for (const auto& [name, initializer] : renamed_initializers(model.graph)) {
     const auto found = file.tensors.find(initializer);
     if (found != file.tensors.end()) add(file, name, TensorSource(found->second));

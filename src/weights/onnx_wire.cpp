@@ -12,9 +12,6 @@ namespace {
 constexpr uint64_t kTooLarge = uint64_t{4} << 30;  // protobuf's lengths have 32 bits
 constexpr int kDeepest = 64;
 
-/// AttributeProto.AttributeType.
-enum : int { kFloat = 1, kInt, kString, kTensor, kGraph, kFloats, kInts, kStrings };
-
 class ModelReader {
  public:
   ModelReader(std::shared_ptr<const base::ByteSource> bytes, const std::filesystem::path& folder)
@@ -40,7 +37,6 @@ class ModelReader {
       base::fail(ErrorCode::bad_file, "{}: is not an ONNX model, or truncated: it has no graph",
                  file_.source()->name());
     }
-    model.has_sparse_initializers = has_sparse_initializers_;
     return model;
   }
 
@@ -69,7 +65,7 @@ class ModelReader {
         case 11: graph.inputs.push_back(read_value_info(fields.bytes())); break;
         case 12: graph.outputs.push_back(read_value_info(fields.bytes())); break;
         case 13: graph.value_infos.push_back(read_value_info(fields.bytes())); break;
-        case 15: has_sparse_initializers_ = true; break;
+        case 15: graph.sparse_initializers.push_back(read_sparse_name(fields.bytes())); break;
         default: break;
       }
     }
@@ -78,6 +74,17 @@ class ModelReader {
   Tensor read_tensor(Range message) {
     file_.charge(sizeof(Tensor));
     return tensors_.read(message);
+  }
+
+  // The name of a sparse tensor is that of its values.
+  std::string read_sparse_name(Range message) {
+    std::string name;
+    for (Fields fields(file_, message); fields.next();) {
+      if (fields.number() != 1) continue;
+      for (Fields values(file_, fields.bytes()); values.next();)
+        if (values.number() == 8) name = values.text();
+    }
+    return name;
   }
 
   Node read_node(Range message, int depth) {
@@ -194,7 +201,6 @@ class ModelReader {
 
   WireFile file_;
   TensorReader tensors_;
-  bool has_sparse_initializers_ = false;
 };
 
 }  // namespace

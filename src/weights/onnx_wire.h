@@ -36,7 +36,10 @@ struct ValueInfo {
 
 struct Graph;
 
-/// An AttributeProto. Only the member that `type` (AttributeProto.AttributeType) names is set.
+/// AttributeProto.AttributeType.
+enum AttributeType { kFloat = 1, kInt, kString, kTensor, kGraph, kFloats, kInts, kStrings };
+
+/// An AttributeProto. Only the member that `type` names is set.
 struct Attribute {
   std::string name;
   int type = 0;
@@ -60,6 +63,7 @@ struct Graph {
   std::string name;
   std::vector<Node> nodes;
   std::vector<Tensor> initializers;
+  std::vector<std::string> sparse_initializers;  ///< their names alone are read
   std::vector<ValueInfo> inputs, outputs, value_infos;
 };
 
@@ -74,7 +78,6 @@ struct Model {
   std::vector<Opset> opsets;
   Graph graph;
   bool has_functions = false;  ///< local functions are not supported yet
-  bool has_sparse_initializers = false;
 };
 
 /// Parses a ModelProto. External data is opened below `folder` (the model file's; empty forbids
@@ -84,18 +87,24 @@ struct Model {
 Model read_model(std::shared_ptr<const base::ByteSource> bytes,
                  const std::filesystem::path& folder);
 
-/// The initializers of a model under their names (and those of Identity nodes that rename one),
-/// with their consumers.
+/// The initializers of a model's outermost graph under their names (and those of Identity nodes
+/// that rename one) and the values of its Constant nodes under their outputs' names, with their
+/// consumers.
 WeightFile read_onnx_weights(std::shared_ptr<const base::ByteSource> bytes,
                              const std::filesystem::path& folder);
 
-/// Who reads each name in the graph and in the graphs inside it; Identity nodes, which only rename,
-/// do not count. An operator outside ONNX's own domain is "domain.op".
+/// Who reads each name of the graph, in it and in the graphs inside it, where a name that these
+/// define is another's; Identity nodes, which only rename, do not count. An operator outside ONNX's
+/// own domain is "domain.op".
 std::map<std::string, std::vector<base::Consumer>> consumers_of(const Graph& graph);
 
 /// The output's name and the initializer's, for each Identity node whose input is an initializer of
 /// the graph.
 std::vector<std::pair<std::string, std::string>> renamed_initializers(const Graph& graph);
+
+/// The value that an attribute gives to a Constant node; nothing for kinds and types that Tenon
+/// lacks.
+std::optional<TensorSource> constant_value(const Attribute& attribute);
 
 /// ONNX's data type as ours; nothing for those that Tenon lacks.
 std::optional<DType> dtype_of(int data_type);

@@ -119,6 +119,37 @@ TEST(onnx_wire, identity_of_an_initializer_is_a_weight_of_its_own) {
             (std::vector<base::Consumer>{{"my.ops.Custom", 1}, {"Relu", 0}, {"Relu", 0}}));
 }
 
+TEST(onnx_wire, constants_of_the_outermost_graph_are_read_under_their_outputs_names) {
+  const WeightFile file = open_weights(seed("onnx/constants.onnx"));
+  EXPECT_EQ(file.constants, (std::set<std::string>{"tensor", "float", "int", "floats", "ints"}));
+  EXPECT_EQ(file.tensors.size(), 5u);
+  expect_seed_values(file.tensors.at("tensor"));
+  EXPECT_EQ(elements(file.tensors.at("float")), std::vector<double>{0.5});
+  EXPECT_EQ(file.tensors.at("float").shape, Shape{});
+  EXPECT_EQ(elements(file.tensors.at("int")), std::vector<double>{-3});
+  EXPECT_EQ(file.tensors.at("int").dtype, DType::i64);
+  EXPECT_EQ(elements(file.tensors.at("floats")), (std::vector<double>{1, 2.5}));
+  EXPECT_EQ(elements(file.tensors.at("ints")), (std::vector<double>{1, -2}));
+  // The branches have a "tensor" of their own; their "float" is the outer one.
+  const base::Consumer branch{"Add", 1};
+  EXPECT_EQ(file.consumers, (std::map<std::string, std::vector<base::Consumer>>{
+                                {"tensor", {{"Mul", 1}}}, {"float", {branch, branch}}}));
+}
+
+TEST(onnx_wire, what_cannot_be_read_is_told_by_name) {
+  using Names = std::map<std::string, std::string>;
+  EXPECT_EQ(open_weights(seed("onnx/constants.onnx")).unreadable,
+            (Names{{"string", "a Constant with \"value_string\""},
+                   {"strings", "a Constant with \"value_strings\""},
+                   {"texts", "STRING"},
+                   {"sparse", "a Constant with \"sparse_value\""}}));
+  EXPECT_EQ(open_weights(seed("onnx/sparse.onnx")).unreadable, (Names{{"w", "sparse"}}));
+  const Message no_value = Message().text(2, "c").text(3, "three").text(4, "Constant");
+  EXPECT_NE(
+      refused(model_of(Message().message(1, no_value))).find("Constant \"three\" has 0 values"),
+      std::string::npos);
+}
+
 TEST(onnx_wire, repeated_numbers_are_read_packed_and_unpacked) {
   const Message unpacked = tensor("w", 7, {3}).number(7, 1).number(7, 300).number(7, UINT64_MAX);
   const Message packed = tensor("w", 7, {3})

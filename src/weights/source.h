@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -56,7 +57,8 @@ std::string digest(const TensorSource& source, DType dtype, const std::stop_toke
 struct WeightFile {
   std::string path;  ///< as given, for messages
   std::map<std::string, TensorSource> tensors;
-  std::map<std::string, std::string> unreadable;  ///< tensors of types that Tenon lacks: the type
+  std::map<std::string, std::string> unreadable;  ///< tensors that Tenon cannot read: their type
+  std::set<std::string> constants;  ///< of `tensors`: outputs of Constant nodes of an ONNX file
   std::map<std::string, std::vector<base::Consumer>> consumers;  ///< empty but for ONNX files
   /// Tensors whose storage overlaps, each to the first of its group in name order, which itself is
   /// no key (npz and safetensors have none).

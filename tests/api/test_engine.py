@@ -378,6 +378,27 @@ def test_the_models_own_file_refits_a_loaded_plan_and_fills_a_stripped_one(model
         assert {n: w.digest for n, w in again.weights.items()} == {n: w.digest for n, w in engine.weights.items()}
 
 
+def test_a_constant_node_is_read_from_an_onnx_file_where_the_engine_has_its_name(device, tmp_path):
+    def model(c, w, **further):
+        path = tmp_path / f"{c}{w}.onnx"
+        nodes = [helper.make_node("Constant", [], [name], value_float=value) for name, value in {"c": c, **further}.items()]
+        nodes += [helper.make_node("Mul", ["x", "c"], ["t"]), helper.make_node("Add", ["t", "w"], ["y"])]
+        x = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["n", 3])
+        w = onnx.numpy_helper.from_array(np.float32([w, w, w]), "w")
+        graph = helper.make_graph(nodes, "g", [x], [helper.make_empty_tensor_value_info("y")], [w])
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=8), path)
+        return path
+
+    x = np.float32([[1, 2, 3]])
+    frozen = tenon.build(model(2.0, 1), device=device)
+    report = frozen.refit(model(2.0, 5, other=7.0), strict=True)
+    assert report.changed == ["w"] and not report.ignored
+    assert np.array_equal(frozen(x), 2 * x + 5)
+    free = tenon.build(model(2.0, 1), device=device, refit=["c", "w"])
+    assert sorted(free.refit(model(3.0, 5)).changed) == ["c", "w"]
+    assert np.array_equal(free(x), 3 * x + 5)
+
+
 def test_an_onnx_weight_of_a_type_that_tenon_lacks_is_refused(linear, tmp_path):
     def saved(name):
         w = onnx.TensorProto(name=name, data_type=onnx.TensorProto.FLOAT8E4M3FN, dims=W.shape, raw_data=bytes(W.size))

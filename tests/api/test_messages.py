@@ -438,6 +438,28 @@ def refit_with_something_else(s):
     s.linear().refit({"b": "zeros"})
 
 
+def scaled_model(value, sparse=()):
+    """y = x c + w"""
+    c = helper.make_node("Constant", [], ["c"], value_float=value)
+    nodes = [c, helper.make_node("Mul", ["x", "c"], ["t"]), helper.make_node("Add", ["t", "w"], ["y"])]
+    w = [] if sparse else [numpy_helper.from_array(np.ones(3, np.float32), "w")]
+    model = relu_model(nodes=nodes, initializers=w)
+    model.graph.sparse_initializer.extend(sparse)
+    return model.SerializeToString()
+
+
+@scene
+def refit_from_onnx_with_another_constant(s):
+    s.build(scaled_model(2.0)).refit(s.file("new.onnx", scaled_model(3.0)))
+
+
+@scene
+def refit_from_onnx_with_a_sparse_weight(s):
+    values = helper.make_tensor("w", TensorProto.FLOAT, [1], [5])
+    w = helper.make_sparse_tensor(values, helper.make_tensor("", TensorProto.INT64, [1], [2]), [3])
+    s.build(scaled_model(2.0)).refit(s.file("new.onnx", scaled_model(2.0, [w])))
+
+
 @scene
 def a_weight_is_read_after_its_source_was_rewritten_in_place(s):
     path = s.folder / "new.safetensors"

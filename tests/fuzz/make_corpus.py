@@ -107,6 +107,24 @@ def onnx_seeds():
          helper.make_node("If", ["cond"], ["r"], then_branch=branch, else_branch=branch)],
         [typed("f32")],
         value_info=[helper.make_tensor_sequence_value_info("list", TensorProto.FLOAT, None)]))
+    sparse = lambda name: helper.make_sparse_tensor(
+        helper.make_tensor(name, TensorProto.FLOAT, [1], [0.5]), helper.make_tensor("", TensorProto.INT64, [1], [3]), [6])
+    constant = lambda name, **value: helper.make_node("Constant", [], [name], **value)
+    inside = helper.make_graph(
+        [helper.make_node("Add", ["tensor", "float"], ["r"]), constant("inner", value_int=1)], "inside", [],
+        [helper.make_tensor_value_info("r", TensorProto.FLOAT, [2, 3])],
+        [numpy_helper.from_array(np.full((2, 3), 7, np.float32), name) for name in ("tensor", "inner.weight")])
+    save("constants", model(
+        [constant("tensor", value=typed("f32")), constant("float", value_float=0.5), constant("int", value_int=-3),
+         constant("floats", value_floats=[1.0, 2.5]), constant("ints", value_ints=[1, -2]),
+         constant("string", value_string="a"), constant("strings", value_strings=["a", "b"]),
+         constant("texts", value=helper.make_tensor("", TensorProto.STRING, [1], [b"a"])),
+         constant("sparse", sparse_value=sparse("")),
+         helper.make_node("Mul", ["x", "tensor"], ["y"]),
+         helper.make_node("If", ["cond"], ["r"], then_branch=inside, else_branch=inside)], []))
+    made = model([], [])
+    made.graph.sparse_initializer.append(sparse("w"))
+    save("sparse", made)
     external = numpy_helper.from_array(values("f32"), "f32")
     onnx.external_data_helper.set_external_data(external, "data.bin", offset=4, length=24)
     external.ClearField("raw_data")
