@@ -73,6 +73,7 @@ Array read_deflated(const std::shared_ptr<const base::ByteSource>& archive, cons
   EntryReader reader(*archive, entry);
   std::vector<std::byte> bytes(std::min(entry.size, kLongestNpyHeader));
   reader.read(bytes);
+  if (bytes.size() == entry.size) reader.finish();  // damage is told as such, not as the header's
   NpyHeader header = checked_header(bytes, *archive, entry, name);
   const size_t front = bytes.size();
   bytes.resize(entry.size);

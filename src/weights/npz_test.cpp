@@ -138,23 +138,24 @@ std::string deflate_stored(const std::string& contents, bool last = true) {
 
 TEST(npz, a_deflated_member_is_exactly_as_long_as_its_header_says) {
   const std::string array = npy_header(DType::u8, {4}, "x") + "\1\2\3\4";
-  const auto read = [&](const std::string& stream, size_t size) {
+  const auto read = [&](const std::string& stream, const std::string& contents) {
     return refusal([&] {
-      const WeightFile file = read_npz(memory(archive_of(stream, size, array)));
+      const WeightFile file = read_npz(memory(archive_of(stream, contents.size(), contents)));
       EXPECT_EQ(elements(file.tensors.at("x")), (std::vector<double>{1, 2, 3, 4}));
     });
   };
-  const size_t size = array.size();
-  EXPECT_EQ(read(deflate_stored(array), size), "");
-  EXPECT_EQ(read(deflate_stored(array, false) + deflate_stored(""), size), "");
+  const std::string longer = array + '\5', shorter = array.substr(0, array.size() - 1);
+  EXPECT_EQ(read(deflate_stored(array), array), "");
+  EXPECT_EQ(read(deflate_stored(array, false) + deflate_stored(""), array), "");
   for (const std::string& stream :
-       {deflate_stored(array + '\5'), deflate_stored(array, false) + deflate_stored("\5"),
-        deflate_stored(array.substr(0, size - 1)), deflate_stored(array, false),
-        deflate_stored(array).substr(0, size)}) {
-    EXPECT_NE(read(stream, size).find("\"x.npy\" is damaged"), std::string::npos);
+       {deflate_stored(longer), deflate_stored(array, false) + deflate_stored("\5"),
+        deflate_stored(shorter), deflate_stored(array, false),
+        deflate_stored(array).substr(0, array.size())}) {
+    EXPECT_NE(read(stream, array).find("\"x.npy\" is damaged"), std::string::npos);
   }
-  EXPECT_NE(read(deflate_stored(array), size + 1).find("\"x.npy\" is damaged"), std::string::npos);
-  EXPECT_NE(read(deflate_stored(array), size - 1).find("has 3 bytes, but u8[4] needs 4"),
+  EXPECT_NE(read(deflate_stored(longer), longer).find("has 5 bytes, but u8[4] needs 4"),
+            std::string::npos);
+  EXPECT_NE(read(deflate_stored(shorter), shorter).find("has 3 bytes, but u8[4] needs 4"),
             std::string::npos);
 }
 
