@@ -63,7 +63,7 @@ int perform(const Action& action, Session& session) {
     return failed(session, to_string(error.code()), {error.what()});
   } catch (const std::bad_alloc&) {
     line.clear();
-    return failed(session, "io", {"out of memory"});
+    return failed(session, "unavailable", {"out of memory; use a machine with more"});
   } catch (const std::exception& error) {
     line.clear();
     return failed(session, "internal", {fmt::format("internal: {}", error.what())});

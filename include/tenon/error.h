@@ -20,7 +20,7 @@ enum class ErrorCode {
   not_ready,      ///< an engine without its weights
   io,             ///< the operating system's answer to a read or write
   cancelled,      ///< stopped by the caller
-  unavailable,    ///< a device or feature that this machine lacks
+  unavailable,    ///< a device, a feature or as much memory as this machine lacks
 };
 
 /// The code's name in snake_case, as in the enumeration.

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "base/thread_pool.h"
+#include "runtime/allocated.h"
 #include "runtime/engine_impl.h"
 #include "runtime/queue_guard.h"
 #include "runtime/timed_backend.h"
@@ -82,6 +83,12 @@ struct Context::Impl {
   lower::Bindings bind() const;
   Prepared& prepared();
   Prepared prepare() const;
+  template <class What>
+  kernel::Memory memory(size_t bytes, What&& what) const;
+  kernel::Memory output_memory(const Prepared& at, size_t i) const;
+  kernel::Operand output_operand(const Prepared& at, size_t i) const;
+  std::string output_text(const Prepared& at, size_t i) const;
+  std::string input_text(size_t i) const;
   void place_inputs(Prepared& at);
   void place_weights(Prepared& at, const WeightSet::Data& set) const;
   uint64_t run(const std::map<std::string, TensorView>& given, const WeightSet& weights,
@@ -188,18 +195,44 @@ Prepared Context::Impl::prepare() const {
   for (const TensorView* input : inputs) made.input_shapes.push_back(input->shape);
   const lower::Executable& main = engine->lowered.main;
   made.signature = lower::make_signature(main, bind(), *engine->backend);
-  made.arena = engine->backend->allocate(std::max<size_t>(made.signature->arena_bytes, 64));
+  const auto arena = [&] {
+    return fmt::format("the arena (most of it {})", lower::largest_in_arena(main, *made.signature));
+  };
+  made.arena = memory(made.signature->arena_bytes, arena);
   made.buffers.assign(graph().values().size(), nullptr);
   if (engine->backend->host_memory()) return made;
-  for (const TensorView* input : inputs) {
-    made.device_inputs.push_back(engine->backend->allocate(std::max<size_t>(input->bytes(), 64)));
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    made.device_inputs.push_back(memory(inputs[i]->bytes(), [&] { return input_text(i); }));
   }
-  for (const ir::Output& output : graph().outputs()) {
-    const Shape& shape = made.signature->shapes[static_cast<size_t>(output.value)];
-    const size_t bytes = TensorView(nullptr, graph().type(output.value).dtype, shape).bytes();
-    made.device_outputs.push_back(engine->backend->allocate(std::max<size_t>(bytes, 64)));
+  for (size_t i = 0; i < graph().outputs().size(); ++i) {
+    made.device_outputs.push_back(output_memory(made, i));
   }
   return made;
+}
+
+template <class What>
+kernel::Memory Context::Impl::memory(size_t bytes, What&& what) const {
+  return allocated(what, bytes, smaller_inputs,
+                   [&] { return engine->backend->allocate(std::max<size_t>(bytes, 64)); });
+}
+
+kernel::Memory Context::Impl::output_memory(const Prepared& at, size_t i) const {
+  return memory(output_operand(at, i).bytes(), [&] { return output_text(at, i); });
+}
+
+kernel::Operand Context::Impl::output_operand(const Prepared& at, size_t i) const {
+  const auto value = static_cast<size_t>(graph().outputs()[i].value);
+  return {graph().type(graph().outputs()[i].value).dtype, at.signature->shapes[value]};
+}
+
+std::string Context::Impl::output_text(const Prepared& at, size_t i) const {
+  return fmt::format("output {} {}", base::quoted(graph().outputs()[i].name),
+                     output_operand(at, i).text());
+}
+
+std::string Context::Impl::input_text(size_t i) const {
+  return fmt::format("input {} {}{}", base::quoted(input_name(i)), to_string(inputs[i]->dtype),
+                     to_string(inputs[i]->shape));
 }
 
 Prepared& Context::Impl::prepared() {
@@ -226,7 +259,8 @@ void Context::Impl::place_inputs(Prepared& at) {
     const void* bytes = view.data;
     const bool aligned = reinterpret_cast<uintptr_t>(bytes) % size_of(view.dtype) == 0;
     if (!aligned || !base::is_dense(view)) {
-      dense[i].resize(view.bytes());
+      allocated([&] { return "a dense copy of " + input_text(i); }, view.bytes(), smaller_inputs,
+                [&] { dense[i].resize(view.bytes()); });
       base::make_dense(view, dense[i].data());
       bytes = dense[i].data();
     }
@@ -255,7 +289,9 @@ void* Context::Impl::output_target(const Prepared& at, size_t i, Outputs* fresh,
   const DType dtype = graph().type(output.value).dtype;
   const Shape& shape = at.signature->shapes[static_cast<size_t>(output.value)];
   if (fresh != nullptr) {
-    return fresh->tensors.insert_or_assign(output.name, Tensor(dtype, shape)).first->second.data();
+    Tensor tensor = allocated([&] { return output_text(at, i); }, output_operand(at, i).bytes(),
+                              smaller_inputs, [&] { return Tensor(dtype, shape); });
+    return fresh->tensors.insert_or_assign(output.name, std::move(tensor)).first->second.data();
   }
   const auto found = out->find(output.name);
   if (found == out->end()) return nullptr;
@@ -304,12 +340,8 @@ void Context::Impl::place_outputs(Prepared& at, Outputs* fresh,
       continue;
     }
     if (host[i] == nullptr) {  // an output that the caller does not want still needs a place
-      const Shape& shape = at.signature->shapes[value];
-      const size_t bytes =
-          TensorView(nullptr, graph().type(graph().outputs()[i].value).dtype, shape).bytes();
       if (at.device_outputs.empty()) at.device_outputs.resize(host.size());
-      if (!at.device_outputs[i])
-        at.device_outputs[i] = engine->backend->allocate(std::max<size_t>(bytes, 64));
+      if (!at.device_outputs[i]) at.device_outputs[i] = output_memory(at, i);
       at.buffers[value] = at.device_outputs[i].get();
     } else {
       at.buffers[value] = host[i];

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/text.h"
+#include "runtime/allocated.h"
 #include "runtime/backends.h"
 #include "runtime/engine_impl.h"
 #include "runtime/evaluate.h"
@@ -175,7 +176,11 @@ Tensor Engine::read_weight(const std::string& name) const {
                    ? "the engine drops its sources (sources=\"drop\")"
                    : "the engine has not been refitted yet");
   }
-  Tensor tensor(info.type.dtype, info.type.shape());
+  const auto what = [&] {
+    return fmt::format("a copy of weight {} {}", base::quoted(name), info.type.text());
+  };
+  Tensor tensor = allocated(what, info.type.bytes(), more_memory,
+                            [&] { return Tensor(info.type.dtype, info.type.shape()); });
   source->bytes->check_unchanged();
   RefitStats unused;
   read_leaf({.source = source.get(), .name = info.name, .dtype = info.type.dtype}, tensor.data(),

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "base/thread_pool.h"
+#include "runtime/allocated.h"
 #include "runtime/queue_guard.h"
 
 namespace tenon::runtime {
@@ -31,6 +32,17 @@ void copy_pieces(const void* from, void* to, int64_t bytes, int threads) {
   });
 }
 
+size_t bytes_of(const LeafBytes& leaf) {
+  const Shape& shape = leaf.view ? leaf.view->shape : leaf.source->shape;
+  return static_cast<size_t>(element_count(shape)) * size_of(leaf.dtype);
+}
+
+std::string text_of(const LeafBytes& leaf) {
+  const Shape& shape = leaf.view ? leaf.view->shape : leaf.source->shape;
+  return fmt::format("a copy of weight {} {}{}", base::quoted(leaf.name), to_string(leaf.dtype),
+                     to_string(shape));
+}
+
 void read_view(const LeafBytes& leaf, void* out, RefitStats& stats) {
   const TensorView& view = *leaf.view;
   const int64_t count = element_count(view.shape);
@@ -39,7 +51,9 @@ void read_view(const LeafBytes& leaf, void* out, RefitStats& stats) {
   } else if (view.dtype == leaf.dtype) {
     base::make_dense(view, out);
   } else {
-    std::vector<std::byte> dense(view.bytes());
+    std::vector<std::byte> dense;
+    allocated([&] { return text_of(leaf); }, view.bytes(), more_memory,
+              [&] { dense.resize(view.bytes()); });
     base::make_dense(view, dense.data());
     count_overflow(stats, leaf.name,
                    base::convert(view.dtype, dense.data(), leaf.dtype, out, count));
@@ -81,8 +95,7 @@ SlotEvaluator::SlotEvaluator(kernel::Backend& backend, SlotPool& pool)
 
 void SlotEvaluator::read(const LeafBytes& leaf, void* target, RefitStats& stats,
                          const std::stop_token& stop) {
-  const Shape& shape = leaf.view ? leaf.view->shape : leaf.source->shape;
-  const size_t bytes = static_cast<size_t>(element_count(shape)) * size_of(leaf.dtype);
+  const size_t bytes = bytes_of(leaf);
   const void* there = leaf.in_place();
   if (backend_.host_memory()) {
     base::throw_if_stopped(stop);
@@ -91,7 +104,7 @@ void SlotEvaluator::read(const LeafBytes& leaf, void* target, RefitStats& stats,
     return read_leaf(leaf, target, stats, stop);
   }
   if (!there) {
-    bounce_.resize(bytes);
+    allocated([&] { return text_of(leaf); }, bytes, more_memory, [&] { bounce_.resize(bytes); });
     read_leaf(leaf, bounce_.data(), stats, stop);
     there = bounce_.data();
   }
@@ -105,9 +118,9 @@ const void* SlotEvaluator::leaf_operand(const LeafBytes& leaf, RefitStats& stats
   if (backend_.host_memory()) {
     if (const void* bytes = leaf.in_place()) return bytes;
   }
-  const Shape& shape = leaf.view ? leaf.view->shape : leaf.source->shape;
-  staged_.push_back(
-      pool_.allocate(static_cast<size_t>(element_count(shape)) * size_of(leaf.dtype)));
+  const size_t bytes = bytes_of(leaf);
+  staged_.push_back(allocated([&] { return text_of(leaf); }, bytes, more_memory,
+                              [&] { return pool_.allocate(bytes); }));
   read(leaf, staged_.back().get(), stats, stop);
   return staged_.back().get();
 }
@@ -127,7 +140,12 @@ void SlotEvaluator::evaluate(const lower::SlotProgram& slot, std::span<const Lea
   }
   const ir::ValueId result = slot.executable.storage[static_cast<size_t>(graph.outputs()[0].value)];
   buffers[static_cast<size_t>(result)] = target;
-  const kernel::Memory arena = pool_.allocate(signature.arena_bytes);
+  const auto arena_text = [&] {
+    return fmt::format("the arena of {} (most of it {})", lower::describe(slot),
+                       lower::largest_in_arena(slot.executable, signature));
+  };
+  const kernel::Memory arena = allocated(arena_text, signature.arena_bytes, more_memory,
+                                         [&] { return pool_.allocate(signature.arena_bytes); });
   kernel::RunState state;
   state.threads = backend_.target().threads;
   const QueueGuard queued(backend_, *queue_);

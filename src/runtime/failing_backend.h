@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <new>
 #include <set>
 #include <stop_token>
 #include <thread>
@@ -32,11 +33,18 @@ class Fault {
   void disarm() { arm(0); }
   /// Throws io at the armed call.
   void pass(const char* what) {
+    if (is_due()) base::fail(ErrorCode::io, "{} fails as the test wants", what);
+  }
+  /// True when the call must fail.
+  bool is_due() {
     const std::lock_guard lock(mutex_);
-    if (left_ == 0 || --left_ > 0) return;
-    if (stop_.stop_possible()) return static_cast<void>(stop_.request_stop());
+    if (left_ == 0 || --left_ > 0) return false;
+    if (stop_.stop_possible()) {
+      stop_.request_stop();
+      return false;
+    }
     if (for_ever_) left_ = 1;
-    base::fail(ErrorCode::io, "{} fails as the test wants", what);
+    return true;
   }
 
  private:
@@ -74,7 +82,7 @@ class FailingBackend final : public kernel::Backend {
   const kernel::Target& target() const override { return inner_->target(); }
   bool host_memory() const override { return inner_->host_memory(); }
   kernel::Memory allocate(size_t bytes) override {
-    allocations.pass("allocate");
+    if (allocations.is_due()) throw std::bad_alloc();
     return inner_->allocate(bytes);
   }
   std::unique_ptr<kernel::Queue> queue() override { return inner_->queue(); }

@@ -1,11 +1,12 @@
 // Prepare and publish: how an accepted refit becomes the current weights.
 #include <algorithm>
 #include <chrono>
-#include <numeric>
 
 #include "base/convert.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/text.h"
+#include "runtime/allocated.h"
 #include "runtime/engine_impl.h"
 #include "runtime/evaluate.h"
 #include "runtime/leaf_reader.h"
@@ -45,7 +46,9 @@ Source kept_copy(Impl& engine, size_t index, const TensorView& view, const Data&
     if (may_share && engine.lowered.slots[slot].is_source())
       return source_over(next.slots[slot].memory, leaf);
   }
-  return std::make_shared<weights::TensorSource>(weights::copy_of(view));
+  const auto what = [&] { return fmt::format("a copy of weight {}", base::quoted(leaf.name)); };
+  return allocated(what, view.bytes(), more_memory,
+                   [&] { return std::make_shared<weights::TensorSource>(weights::copy_of(view)); });
 }
 
 std::vector<Source> next_sources(Impl& engine, const Accepted& accepted,
@@ -74,6 +77,23 @@ void wait_for_buffers(SetLedger& ledger, int sets, const std::stop_token& stop) 
   base::throw_if_stopped(stop);
 }
 
+// Room for all slots at once, before any is written; how many bytes they have.
+size_t reserve(Impl& engine, std::span<const size_t> slots) {
+  std::vector<size_t> sizes;
+  size_t total = 0, largest = 0;
+  for (size_t i = 0; i < slots.size(); ++i) {
+    sizes.push_back(engine.lowered.slots[slots[i]].type.bytes());
+    if (__builtin_add_overflow(total, sizes[i], &total)) total = SIZE_MAX;
+    if (sizes[i] > sizes[largest]) largest = i;
+  }
+  const auto what = [&] {
+    return fmt::format("a set of weights (most of it {})",
+                       lower::describe(engine.lowered.slots[slots[largest]]));
+  };
+  allocated(what, total, more_memory, [&] { engine.pool->reserve(sizes); });
+  return total;
+}
+
 }  // namespace
 }  // namespace tenon::runtime
 
@@ -92,10 +112,7 @@ Engine::Impl::DataPtr Engine::Impl::prepare(const Accepted& accepted, RefitStats
 
   auto next = std::make_shared<Data>();
   next->slots = old ? old->slots : std::vector<Slot>(lowered.slots.size());
-  std::vector<size_t> sizes;
-  for (const size_t slot : slots) sizes.push_back(lowered.slots[slot].type.bytes());
-  pool->reserve(sizes);
-  const uint64_t total = std::accumulate(sizes.begin(), sizes.end(), uint64_t{0});
+  const size_t total = reserve(*this, slots);
   SlotEvaluator evaluator(*backend, *pool);
   for (const size_t slot : slots) {
     watch.step("refitting", stats.bytes, total);
@@ -110,7 +127,8 @@ Engine::Impl::DataPtr Engine::Impl::prepare(const Accepted& accepted, RefitStats
       stats.bytes += program.type.bytes();
       continue;
     }
-    target.memory = pool->allocate(program.type.bytes());
+    target.memory = allocated([&] { return lower::describe(program); }, program.type.bytes(),
+                              more_memory, [&] { return pool->allocate(program.type.bytes()); });
     evaluator.evaluate(program, leaves_read, target.memory.get(), stats, watch.stop);
   }
   next->sources = next_sources(*this, accepted, kept, *next);

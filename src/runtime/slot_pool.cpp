@@ -2,6 +2,7 @@
 #include "runtime/slot_pool.h"
 
 #include <algorithm>
+#include <new>
 
 namespace tenon::runtime {
 
@@ -27,7 +28,12 @@ void SlotPool::reserve(std::span<const size_t> sizes) {
   size_t missing = 0;
   for (const auto& [size, count] : wanted) {
     const size_t free = free_.count(size);
-    missing += size * (count > free ? count - free : 0);
+    const size_t more = count > free ? count - free : 0;
+    size_t bytes = 0;
+    if (__builtin_mul_overflow(size, more, &bytes) ||
+        __builtin_add_overflow(missing, bytes, &missing)) {
+      throw std::bad_alloc();
+    }
   }
   if (missing <= left_) return;
   const size_t fresh = std::max(missing, chunk);

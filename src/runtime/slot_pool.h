@@ -20,10 +20,10 @@ class SlotPool : public std::enable_shared_from_this<SlotPool> {
   static constexpr size_t chunk = size_t{8} << 20;
 
   explicit SlotPool(std::shared_ptr<kernel::Backend> backend) : backend_(std::move(backend)) {}
-  /// At least `bytes` (contents undefined), 64-byte aligned; never null.
+  /// At least `bytes` (contents undefined), 64-byte aligned; never null. Throws std::bad_alloc.
   kernel::Memory allocate(size_t bytes);
   /// Makes the next allocations of these sizes cheap: one large block for all that is not free
-  /// already.
+  /// already. Throws std::bad_alloc.
   void reserve(std::span<const size_t> sizes);
 
  private:

@@ -186,6 +186,21 @@ def onnx_shapes_do_not_fit(s):
 
 
 @scene
+def onnx_weights_make_a_tensor_of_a_pebibyte(s):
+    edges = {"a": (2**16, 1, 1), "b": (1, 2**16, 1), "c": (1, 1, 2**16)}
+    arrays = [numpy_helper.from_array(np.ones(shape, np.float32), name) for name, shape in edges.items()]
+    nodes = [helper.make_node("Add", ins, [out]) for *ins, out in ("abd", "dce", "xey")]
+    s.build(relu_model((1,), nodes, arrays))
+
+
+@scene
+def onnx_pads_make_a_tensor_of_more_than_64_bits(s):
+    w = numpy_helper.from_array(np.ones((1, 1, 1, 1), np.float32), "w")
+    node = helper.make_node("Conv", ["x", "w"], ["y"], name="conv1", pads=[2**31 - 1] * 4)
+    s.build(relu_model((1, 1, 2, 2), [node], [w]))
+
+
+@scene
 def onnx_opset_is_too_old(s):
     s.build(relu_model(opset=6))
 
@@ -550,6 +565,15 @@ def output_name_is_unknown(s):
 @scene
 def output_has_another_shape(s):
     s.linear().run({"x": X}, out={"y": np.zeros((1, 5), np.float32)})
+
+
+@scene
+def output_of_a_pebibyte(s):
+    model = relu_model(("n", 1, 1), [helper.make_node("Where", ["c", "x", "z"], ["y"])])
+    for name, dtype, shape in ("c", TensorProto.BOOL, (1, "m", 1)), ("z", TensorProto.FLOAT, (1, 1, "k")):
+        model.graph.input.append(helper.make_tensor_value_info(name, dtype, shape))
+    edge = np.ones(2**16, np.float32)
+    s.build(model)(x=edge[:, None, None], c=edge[None, :, None] > 0, z=edge[None, None, :])
 
 
 @scene

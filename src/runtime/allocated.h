@@ -1,0 +1,32 @@
+// Allocations whose failure is a sentence.
+#pragma once
+
+#include <cstddef>
+#include <new>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace tenon::runtime {
+
+inline constexpr std::string_view smaller_inputs = "give smaller inputs";
+inline constexpr std::string_view more_memory = "use a machine with more memory";
+
+/// A process has no more addresses. Asked for more, sanitizers abort where `new` throws.
+inline constexpr size_t most_addresses = size_t{1} << 47;
+
+/// What `allocate()` gives. Its std::bad_alloc becomes an unavailable error: what() (a tensor with
+/// its type, asked for only then) needs `bytes`, and the way out.
+template <class What, class Allocate>
+auto allocated(What&& what, size_t bytes, std::string_view way_out, Allocate&& allocate) {
+  try {
+    if (bytes > most_addresses) throw std::bad_alloc();
+    return allocate();
+  } catch (const std::bad_alloc&) {
+    base::fail(ErrorCode::unavailable,
+               "{} needs {} bytes, and this machine has not so many free; {}", what(), bytes,
+               way_out);
+  }
+}
+
+}  // namespace tenon::runtime
