@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -30,6 +31,15 @@ class Folder {
 
  private:
   std::filesystem::path path_;
+};
+
+/// A folder with a file "data.bin" of 32 zeros, which a model's external data may be.
+class DataFolder : public Folder {
+ public:
+  DataFolder() {
+    constexpr std::array<uint8_t, 32> bytes{};
+    write("data.bin", bytes.data(), bytes.size());
+  }
 };
 
 }  // namespace tenon::fuzz

@@ -83,6 +83,14 @@ def typed(name):
     return helper.make_tensor(name, kind, array.shape, array.flatten().tolist())
 
 
+def in_data_bin(array, name, offset):
+    """A tensor of the array's type whose bytes the fuzz targets keep beside the model: zeros."""
+    tensor = numpy_helper.from_array(array, name)
+    onnx.external_data_helper.set_external_data(tensor, "data.bin", offset=offset, length=array.nbytes)
+    tensor.ClearField("raw_data")
+    return tensor
+
+
 def onnx_seeds():
     out = folder("onnx")
     save = lambda name, made: (out / f"{name}.onnx").write_bytes(made.SerializeToString())
@@ -125,10 +133,7 @@ def onnx_seeds():
     made = model([], [])
     made.graph.sparse_initializer.append(sparse("w"))
     save("sparse", made)
-    external = numpy_helper.from_array(values("f32"), "f32")
-    onnx.external_data_helper.set_external_data(external, "data.bin", offset=4, length=24)
-    external.ClearField("raw_data")
-    save("external", model([], [external]))
+    save("external", model([], [in_data_bin(values("f32"), "f32", offset=4)]))
 
 
 def operand(i, of):
@@ -186,6 +191,10 @@ def import_seeds():
             input=[helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3])],
             output=[helper.make_tensor_value_info("y", TensorProto.FLOAT, None)]),
     }  # fmt: skip
+    seeds["external"] = model(
+        [helper.make_node("Reshape", ["x", "s"], ["y"])], [in_data_bin(values("i64", (2,)), "s", offset=8)],
+        input=[helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3])],
+        output=[helper.make_tensor_value_info("y", TensorProto.FLOAT, None)])  # fmt: skip
     for name, made in seeds.items():
         (out / f"{name}.onnx").write_bytes(made.SerializeToString())
 
