@@ -34,8 +34,10 @@ void perform(const Options& options, Session& session) {
   const auto start = std::chrono::steady_clock::now();
   const Engine engine = build(load_onnx(options.model), how);
   session.check_stop();
-  engine.save(options.plan,
-              {.strip = options.strip, .identical = options.identical, .stop = session.stop});
+  engine.save(options.plan, {.strip = options.strip,
+                             .identical = options.identical,
+                             .stop = session.stop,
+                             .progress = session.progress});
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const size_t weights = engine.weights().size();

@@ -59,7 +59,7 @@ void perform(const Options& options, Session& session) {
                         timed_refits);
   }
   session.check_stop();
-  if (saves) engine.save(options.output, {.stop = session.stop});
+  if (saves) engine.save(options.output, {.stop = session.stop, .progress = session.progress});
   result["plan"] = saves ? Json(options.output.native()) : Json(nullptr);
   text += saves ? fmt::format("wrote {}\n", options.output.native()) : "nothing is written\n";
   session.print(result, text);

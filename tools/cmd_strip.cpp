@@ -18,7 +18,7 @@ void perform(const Options& options, Session& session) {
   const Engine engine = Engine::load(options.plan, loading);
   const uint64_t before = file_bytes(options.plan);
   session.check_stop();
-  engine.save(options.output, {.strip = true, .stop = session.stop});
+  engine.save(options.output, {.strip = true, .stop = session.stop, .progress = session.progress});
   const uint64_t after = file_bytes(options.output);
   const size_t weights = engine.weights().size();
   session.print({{"plan", options.output.native()},

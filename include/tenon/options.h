@@ -38,6 +38,7 @@ struct SaveOptions {
   bool strip = false;      ///< leave the refittable weights out
   bool identical = false;  ///< the saved plan takes only weights with these digests
   std::stop_token stop;
+  Progress progress;
 };
 
 }  // namespace tenon

@@ -126,22 +126,33 @@ bool is_unchanged(const base::ByteSource& bytes) {
   }
 }
 
+uint64_t source_bytes(const PlanFile& file) {
+  uint64_t bytes = 0;
+  for (const auto& [name, source] : file.sources) bytes += source.size();
+  return bytes;
+}
+
 /// The file with the digests of all leaves that can be told: those of frozen ones without a tensor
 /// let a refit from the model's own file pass. These are left out where their file has changed.
 /// What stands in the weights graph's text needs none: the metadata's own digest covers it.
-PlanFile with_digests(PlanFile file, const TensorNames& tensors, const std::stop_token& stop) {
+PlanFile with_digests(PlanFile file, const TensorNames& tensors, const base::Watch& watch) {
   const std::set<std::string> in_text = leaves_of(file.plan.program.weights, true);
   std::erase_if(file.digests, [&](const auto& entry) {
     return entry.second.empty() || in_text.contains(entry.first);
   });
+  uint64_t done = 0;
+  const uint64_t total = source_bytes(file);
   for (const ir::Leaf& leaf : file.plan.program.leaves) {
     const auto source = file.sources.find(leaf.name);
-    if (source == file.sources.end() || file.digests.contains(leaf.name)) continue;
+    if (source == file.sources.end()) continue;
+    watch.step("computing digests", done, total);
+    done += source->second.size();
+    if (file.digests.contains(leaf.name)) continue;
     if (in_text.contains(leaf.name)) continue;
     const base::ByteSource& bytes = *source->second.bytes;
     if (!leaf.refittable && !tensors.contains(leaf.name) && !is_unchanged(bytes)) continue;
     bytes.check_unchanged();
-    file.digests[leaf.name] = weights::digest(source->second, leaf.type.dtype, stop);
+    file.digests[leaf.name] = weights::digest(source->second, leaf.type.dtype, watch.stop);
     bytes.check_unchanged();
   }
   return file;
@@ -271,13 +282,13 @@ void check_all_digests_there(const PlanFile& file, const TensorNames& names) {
 
 }  // namespace
 
-void write_plan(base::FileWriter& writer, const PlanFile& file, const std::stop_token& stop) {
+void write_plan(base::FileWriter& writer, const PlanFile& file, const base::Watch& watch) {
   const TensorTable table(file);
-  const PlanFile complete = with_digests(file, table.names(), stop);
+  const PlanFile complete = with_digests(file, table.names(), watch);
   check_identical(complete);
   const std::string text = to_json(complete, table.names());
   weights::write_safetensors(writer, table.tensors(),
-                             {{kProgram, text}, {kProgramDigest, text_digest(text)}}, stop);
+                             {{kProgram, text}, {kProgramDigest, text_digest(text)}}, watch);
 }
 
 PlanFile read_plan(std::shared_ptr<const base::ByteSource> bytes) {
@@ -293,15 +304,19 @@ PlanFile read_plan(std::shared_ptr<const base::ByteSource> bytes) {
   });
 }
 
-void verify_digests(const PlanFile& file, const std::stop_token& stop) {
+void verify_digests(const PlanFile& file, const base::Watch& watch) {
+  uint64_t done = 0;
+  const uint64_t total = source_bytes(file);
   for (const ir::Leaf& leaf : file.plan.program.leaves) {
     const auto source = file.sources.find(leaf.name);
     const auto digest = file.digests.find(leaf.name);
     if (source == file.sources.end() || digest == file.digests.end()) continue;
+    watch.step("checking digests", done, total);
+    done += source->second.size();
     const std::shared_ptr<const base::ByteSource>& bytes = source->second.bytes;
     as_plan_error(bytes->name(), [&] {
       bytes->check_unchanged();
-      const std::string found = weights::digest(source->second, leaf.type.dtype, stop);
+      const std::string found = weights::digest(source->second, leaf.type.dtype, watch.stop);
       bytes->check_unchanged();
       if (found == digest->second) return;
       base::fail(ErrorCode::plan,

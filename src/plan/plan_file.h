@@ -31,7 +31,7 @@ struct PlanFile {
 /// Writes and commits. Weights whose source has another dtype are converted to the weight's.
 /// Digests that are not given are computed. Deterministic: equal contents give equal bytes.
 /// Throws cancelled, up to the commit.
-void write_plan(base::FileWriter& writer, const PlanFile& file, const std::stop_token& stop = {});
+void write_plan(base::FileWriter& writer, const PlanFile& file, const base::Watch& watch = {});
 
 /// Reads and checks everything but the tensors' own digests, which verify_digests() reads. Throws
 /// PlanError (or io): not a plan, other format, damaged metadata, unknown op or field, a graph that
@@ -40,7 +40,7 @@ PlanFile read_plan(std::shared_ptr<const base::ByteSource> bytes);
 
 /// Reads every tensor and compares its digest with the one in the metadata; throws PlanError naming
 /// the first that differs.
-void verify_digests(const PlanFile& file, const std::stop_token& stop);
+void verify_digests(const PlanFile& file, const base::Watch& watch);
 
 /// True when the file is a safetensors file with Tenon's metadata.
 bool is_plan(const base::ByteSource& bytes);

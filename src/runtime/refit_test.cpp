@@ -686,6 +686,25 @@ TEST(Cancelled, prepare_and_commit_leave_all_as_it_was) {
   }
 }
 
+TEST(Progress, of_saving_and_loading_goes_from_0_to_1_in_each_stage) {
+  const Folder folder;
+  const auto path = folder / "x.plan";
+  std::map<std::string, std::vector<double>> told;
+  const Progress note = [&](std::string_view stage, double fraction) {
+    told[std::string(stage)].push_back(fraction);
+  };
+  product_engine({}).save(path, {.progress = note});
+  Engine::load(path, {.progress = note});
+  for (const char* stage : {"computing digests", "writing", "checking digests", "refitting"})
+    ASSERT_FALSE(told[stage].empty()) << stage;
+  for (const auto& [stage, fractions] : told) {
+    EXPECT_EQ(fractions.front(), 0) << stage;
+    EXPECT_LE(fractions.back(), 1) << stage;
+    EXPECT_TRUE(std::ranges::is_sorted(fractions)) << stage;
+  }
+  EXPECT_EQ(told["writing"].back(), 1);
+}
+
 TEST(Progress, tells_what_part_is_done_and_may_end_the_refit) {
   for (const Memory memory : {Memory::double_, Memory::in_place}) {
     Engine engine = product_engine({.memory = memory});

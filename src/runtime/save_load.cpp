@@ -63,7 +63,7 @@ void Engine::Impl::save(base::FileWriter& writer_of_file, const SaveOptions& sav
   }
   lock.unlock();
   if (!problems.empty()) throw RefitError(std::move(problems));
-  plan::write_plan(writer_of_file, out, save_options.stop);
+  plan::write_plan(writer_of_file, out, {save_options.stop, save_options.progress});
 }
 
 void Engine::save(const std::filesystem::path& path, const SaveOptions& options) const {
@@ -75,7 +75,7 @@ std::shared_ptr<Engine::Impl> runtime::load_engine(std::shared_ptr<const base::B
                                                    const LoadOptions& options,
                                                    std::shared_ptr<kernel::Backend> backend) {
   plan::PlanFile file = plan::read_plan(std::move(bytes));
-  plan::verify_digests(file, options.stop);
+  plan::verify_digests(file, {options.stop, options.progress});
   EngineOptions engine_options{
       .device = options.device.empty() ? device_of(file.plan) : options.device,
       .threads = options.threads,

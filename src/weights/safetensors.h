@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/cancel.h"
 #include "base/file_writer.h"
 #include "weights/source.h"
 
@@ -36,6 +37,6 @@ struct OutTensor {
 /// `writer.commit()`. Throws cancelled, up to that call.
 void write_safetensors(base::FileWriter& writer, std::span<const OutTensor> tensors,
                        const std::map<std::string, std::string>& metadata,
-                       const std::stop_token& stop = {});
+                       const base::Watch& watch = {});
 
 }  // namespace tenon::weights

@@ -75,12 +75,14 @@ void check_unchanged(const std::vector<const OutTensor*>& order) {
   for (const base::ByteSource* source : sources) source->check_unchanged();
 }
 
+// `before` of the `total` bytes are written already.
 void write_tensor(base::FileWriter& writer, const TensorSource& source,
-                  std::vector<std::byte>& buffer, const std::stop_token& stop) {
+                  std::vector<std::byte>& buffer, const base::Watch& watch, uint64_t before,
+                  uint64_t total) {
   const uint64_t size = source.size();
   const std::byte* memory = source.bytes->memory();
   for (uint64_t done = 0; done < size; done += kChunk) {
-    base::throw_if_stopped(stop);
+    watch.step("writing", before + done, total);
     const uint64_t some = std::min(kChunk, size - done);
     if (memory) {
       writer.write({memory + source.offset + done, some});
@@ -96,7 +98,7 @@ void write_tensor(base::FileWriter& writer, const TensorSource& source,
 
 void write_safetensors(base::FileWriter& writer, std::span<const OutTensor> tensors,
                        const std::map<std::string, std::string>& metadata,
-                       const std::stop_token& stop) {
+                       const base::Watch& watch) {
   const std::vector<const OutTensor*> order = in_file_order(tensors);
   const std::string header = header_of(order, metadata);
   const uint64_t length = header.size();
@@ -104,9 +106,14 @@ void write_safetensors(base::FileWriter& writer, std::span<const OutTensor> tens
   writer.write(std::as_bytes(std::span(&length, 1)));
   writer.write(std::as_bytes(std::span(header)));
   std::vector<std::byte> buffer(kChunk);
-  for (const OutTensor* tensor : order) write_tensor(writer, tensor->source, buffer, stop);
+  uint64_t total = 0, written = 0;
+  for (const OutTensor* tensor : order) total += tensor->source.size();
+  for (const OutTensor* tensor : order) {
+    write_tensor(writer, tensor->source, buffer, watch, written, total);
+    written += tensor->source.size();
+  }
   check_unchanged(order);
-  base::throw_if_stopped(stop);
+  watch.step("writing", written, total);
   writer.commit();
 }
 
