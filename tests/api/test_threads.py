@@ -130,24 +130,35 @@ def seconds(work):
     return time.perf_counter() - start
 
 
+def cancelled(engine, weights, other):
+    """True once Ctrl-C ended a refit before it was done; on a busy machine the signal comes too late at times."""
+    whole = seconds(lambda: engine.refit(weights))
+    for _ in range(20):
+        before = engine.refit(other).version
+        assert interrupted(lambda: engine.refit(weights), whole / 20)
+        if engine.version == before:
+            return True
+    return False
+
+
 def test_ctrl_c_cancels_a_refit_and_nothing_has_changed(large, weights, device):
     engine = tenon.build(large, device=device, tactics="first")
     x = np.ones((1, 2048), np.float32)
+    other = {name: 2 * array for name, array in weights.items()}
+    engine.refit(other)
     want = engine(x)
-    changed = {name: 2 * array for name, array in weights.items()}
-    whole = seconds(lambda: tenon.build(large, device=device, tactics="first").refit(changed))
-    assert interrupted(lambda: engine.refit(changed), whole / 20)
-    assert engine.version == 1 and np.array_equal(engine(x), want)
-    assert engine.refit(changed).version == 2  # and it goes on
+    assert cancelled(engine, weights, other)
+    assert np.array_equal(engine(x), want)
+    engine.refit(weights)  # and it goes on
+    assert not np.array_equal(engine(x), want)
 
 
 def test_ctrl_c_cancels_a_refit_in_a_forked_child(large, weights, device):
     engine = tenon.build(large, device=device, tactics="first")
-    whole = seconds(lambda: engine.refit(weights))  # a watcher for Ctrl-C runs in this process
+    engine.refit(weights)  # a watcher for Ctrl-C runs in this process
     child = os.fork()
     if child == 0:
-        cancelled = interrupted(lambda: engine.refit(weights), whole / 20) and engine.version == 2
-        os._exit(0 if cancelled else 1)
+        os._exit(0 if cancelled(engine, weights, weights) else 1)
     assert os.waitpid(child, 0)[1] == 0
 
 
