@@ -16,4 +16,24 @@ std::string Target::key() const {
   return backend + "/" + architecture + "/" + units;
 }
 
+bool Target::is_key(std::string_view text) {
+  constexpr std::string_view in_words =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+  const auto take_word = [&] {
+    const size_t end = std::min(text.find_first_not_of(in_words), text.size());
+    text.remove_prefix(end);
+    return end > 0;
+  };
+  const auto take = [&](char between) {
+    const bool there = text.starts_with(between);
+    if (there) text.remove_prefix(1);
+    return there;
+  };
+  if (!take_word() || !take('/') || !take_word() || !take('/') || !take_word()) return false;
+  while (take('+')) {
+    if (!take_word()) return false;
+  }
+  return text.empty();
+}
+
 }  // namespace tenon::kernel

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace tenon::kernel {
@@ -17,6 +18,8 @@ struct Target {
   bool has(std::string_view feature) const;
   /// "cpu/x86_64/avx3+avx2": the key of a record.
   std::string key() const;
+  /// Whether a text can be some target's key.
+  static bool is_key(std::string_view text);
 };
 
 }  // namespace tenon::kernel

@@ -207,6 +207,7 @@ PlanFile read_metadata(const weights::Safetensors& file, TensorNames& tensors) {
                "refit an engine with this file");
   }
   const auto digest = file.metadata.find(kProgramDigest);
+  if (digest != file.metadata.end()) check_digest(digest->second);
   if (digest == file.metadata.end() || digest->second != text_digest(text->second)) {
     base::fail(ErrorCode::plan, "damaged metadata: its digest is another; save the plan again");
   }
@@ -223,6 +224,7 @@ void check_tensor(const ir::Leaf& leaf, const weights::TensorSource& tensor) {
 /// one has it.
 void take_tensors(PlanFile& file, const weights::Safetensors& data, const TensorNames& names) {
   const Contents contents(file);
+  const std::set<std::string> in_text = leaves_of(file.plan.program.weights, true);
   std::set<std::string> used;
   for (const ir::Leaf& leaf : file.plan.program.leaves) {
     const auto name = names.find(leaf.name);
@@ -240,6 +242,10 @@ void take_tensors(PlanFile& file, const weights::Safetensors& data, const Tensor
     if (file.stripped && leaf.refittable) {
       base::fail(ErrorCode::plan, "{} has a tensor in a stripped plan", base::quoted(leaf.name));
     }
+    if (in_text.contains(leaf.name)) {
+      base::fail(ErrorCode::plan, "{} has a tensor, and its bytes stand in the program too",
+                 base::quoted(leaf.name));
+    }
     check_tensor(leaf, tensor->second);
     file.sources[leaf.name] = tensor->second;
     used.insert(name->second);
@@ -251,11 +257,18 @@ void take_tensors(PlanFile& file, const weights::Safetensors& data, const Tensor
   }
 }
 
+/// The program rests on the guard's bytes.
+void check_guarded(const ir::Guard& guard, const weights::TensorSource& tensor) {
+  if (base::read_range(*tensor.bytes, tensor.offset, guard.bytes.size()) == guard.bytes) return;
+  base::fail(ErrorCode::plan,
+             "{} has another value in its tensor than in its guard; build the model again",
+             base::quoted(guard.weight));
+}
+
 /// Guarded weights and small constants keep their bytes in the metadata.
 void take_inline_bytes(PlanFile& file) {
   const auto take = [&](const std::string& name, const ir::ValueType& type,
                         const std::vector<std::byte>& bytes) {
-    if (file.sources.contains(name)) return;
     file.sources[name] =
         weights::make_source(name, type.dtype, type.shape(), base::memory_source(bytes), 0);
   };
@@ -263,6 +276,8 @@ void take_inline_bytes(PlanFile& file) {
   for (const ir::Guard& guard : program.guards) {
     const auto leaf = std::find_if(program.leaves.begin(), program.leaves.end(),
                                    [&](const ir::Leaf& l) { return l.name == guard.weight; });
+    const auto tensor = file.sources.find(guard.weight);
+    if (tensor != file.sources.end()) check_guarded(guard, tensor->second);
     take(guard.weight, leaf->type, guard.bytes);  // verify() has found the leaf
   }
   for (const ir::ValueId id : program.weights.leaves()) {

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "ir/text.h"
+#include "kernel/target.h"
 
 namespace tenon::plan {
 namespace {
@@ -108,6 +109,12 @@ Json leaf_json(const ir::Leaf& leaf, const PlanFile& file, const TensorNames& te
   return json;
 }
 
+std::string read_digest(Members& members) {
+  std::string digest = members.text("digest");
+  check_digest(digest);
+  return digest;
+}
+
 ir::Leaf read_leaf(const Json& json, PlanFile& file, TensorNames& tensors) {
   Members members(json, "leaves");
   ir::Leaf leaf;
@@ -116,7 +123,7 @@ ir::Leaf read_leaf(const Json& json, PlanFile& file, TensorNames& tensors) {
   leaf.refittable = members.flag("refittable");
   leaf.reason = members.text_or_empty("reason");
   if (members.find("tensor")) tensors[leaf.name] = members.text("tensor");
-  if (members.find("digest")) file.digests[leaf.name] = members.text("digest");
+  if (members.find("digest")) file.digests[leaf.name] = read_digest(members);
   if (members.find("consumers")) {
     for (const Json& entry : members.list("consumers")) {
       Members consumer(entry, "consumers");
@@ -149,6 +156,23 @@ std::vector<ir::Guard> read_guards(const Json& json) {
   return guards;
 }
 
+/// A pass guards a weight once, and all passes have seen the same value. Which passes there are is
+/// the compiler's to know: the name is only for the message of a refused refit.
+void check_guards(const ir::Program& program) {
+  std::map<std::string_view, const ir::Leaf*> leaves;
+  for (const ir::Leaf& leaf : program.leaves) leaves.emplace(leaf.name, &leaf);
+  std::map<std::string_view, const ir::Guard*> first;
+  std::set<std::pair<std::string_view, std::string_view>> known;
+  for (const ir::Guard& guard : program.guards) {
+    if (!leaves.at(guard.weight)->refittable)
+      fail_member(guard.weight, "has a guard and is frozen");
+    if (!known.emplace(guard.weight, guard.pass).second)
+      fail_member(guard.weight, fmt::format("has two guards of pass {}", base::quoted(guard.pass)));
+    if (first.emplace(guard.weight, &guard).first->second->bytes != guard.bytes)
+      fail_member(guard.weight, "has guards of different values");
+  }
+}
+
 Json ranges_json(const std::map<std::string, SymbolRange>& ranges) {
   Json json = Json::array();
   for (const auto& [symbol, range] : ranges) {
@@ -160,7 +184,16 @@ Json ranges_json(const std::map<std::string, SymbolRange>& ranges) {
   return json;
 }
 
-std::map<std::string, SymbolRange> read_ranges(const Json& json) {
+std::set<std::string> symbols_of(const ir::Graph& graph) {
+  std::vector<std::string> symbols;
+  for (const ir::GraphValue& value : graph.values()) {
+    for (const ir::Dim& dim : value.value.type.dims.value_or(ir::Dims())) dim.symbols(symbols);
+  }
+  return {symbols.begin(), symbols.end()};
+}
+
+std::map<std::string, SymbolRange> read_ranges(const Json& json,
+                                               const std::set<std::string>& symbols) {
   std::map<std::string, SymbolRange> ranges;
   for (const Json& entry : json) {
     Members members(entry, "ranges");
@@ -168,6 +201,7 @@ std::map<std::string, SymbolRange> read_ranges(const Json& json) {
     const SymbolRange range = {members.integer("least"), members.integer("typical"),
                                members.integer("greatest")};
     members.done();
+    if (!symbols.contains(symbol)) fail_member(symbol, "has a range, and no extent is named so");
     if (range.least > range.typical || range.typical > range.greatest) {
       fail_member(symbol, "has a typical extent outside its range");
     }
@@ -207,6 +241,8 @@ std::vector<Record> read_records(const Json& json, size_t nodes) {
     for (const Json& choice : members.list("choices"))
       record.choices.push_back(read_choice(choice));
     members.done();
+    if (!kernel::Target::is_key(record.target))
+      fail_member(record.target, "is no target; one is as \"cpu/x86_64/avx2\"");
     if (record.choices.size() != nodes) {
       fail_member(record.target,
                   fmt::format("has {} choices for {} nodes", record.choices.size(), nodes));
@@ -262,6 +298,21 @@ Json parse(std::string_view text) {
 
 }  // namespace
 
+void check_digest(std::string_view digest) {
+  constexpr std::string_view known = "xxh3:";
+  constexpr size_t digits = 16;
+  const size_t colon = digest.find(':');
+  if (colon != std::string_view::npos && digest.substr(0, colon + 1) != known) {
+    base::fail(ErrorCode::plan,
+               "digest {} is of another algorithm than xxh3, the only one that this version knows; "
+               "build the model again with this version",
+               base::quoted(digest));
+  }
+  const bool fits = digest.starts_with(known) && digest.size() == known.size() + digits &&
+                    digest.find_first_not_of("0123456789abcdef", known.size()) == digest.npos;
+  if (!fits) fail_member(digest, "is no digest: xxh3: and 16 hexadecimal digits");
+}
+
 std::string to_json(const PlanFile& file, const TensorNames& tensors) {
   const ir::Program& program = file.plan.program;
   Json leaves = Json::array();
@@ -294,12 +345,13 @@ PlanFile from_json(std::string_view text, TensorNames& tensors) {
   file.plan.program.weights = ir::parse(members.text("weights"));
   read_leaves(members.list("leaves"), file, tensors);
   file.plan.program.guards = read_guards(members.list("guards"));
-  file.plan.ranges = read_ranges(members.list("ranges"));
+  file.plan.ranges = read_ranges(members.list("ranges"), symbols_of(file.plan.program.main));
   file.plan.records = read_records(members.list("records"), file.plan.program.main.nodes().size());
   file.stripped = members.flag("stripped");
   file.identical = members.flag("identical");
   members.done();
   ir::verify(file.plan.program);
+  check_guards(file.plan.program);
   return file;
 }
 

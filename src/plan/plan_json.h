@@ -12,6 +12,9 @@ namespace tenon::plan {
 /// Name of the tensor in the file that holds a leaf; two leaves may name one.
 using TensorNames = std::map<std::string, std::string>;
 
+/// Throws plan where it is of another algorithm than base::digest()'s, or no digest at all.
+void check_digest(std::string_view digest);
+
 /// Deterministic. Throws plan for names that JSON cannot hold.
 std::string to_json(const PlanFile& file, const TensorNames& tensors);
 

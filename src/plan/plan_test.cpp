@@ -366,8 +366,34 @@ TEST(plan_file, forged_metadata_is_refused_by_name) {
       {[](Json& j) { j["guards"][0]["bytes"] = "00"; }, "guard of \"bias\" has 1 bytes"},
       {[](Json& j) { j["guards"][0]["bytes"] = "0"; }, "end in the middle"},
       {[](Json& j) { j["guards"][0]["bytes"] = "0g"; }, "not hexadecimal"},
+      {[](Json& j) { j["guards"].push_back(j["guards"][0]); },
+       "\"bias\" has two guards of pass \"fuse_gelu\""},
+      {[](Json& j) {
+         j["guards"].push_back(j["guards"][0]);
+         j["guards"][1]["pass"] = "power";
+         j["guards"][1]["bytes"] = std::string(24, '0');
+       },
+       "\"bias\" has guards of different values"},
+      {[](Json& j) { j["guards"][0]["bytes"] = std::string(24, '0'); },
+       "\"bias\" has another value in its tensor than in its guard"},
+      {[](Json& j) { j["guards"][0]["weight"] = "big"; }, "\"big\" has a guard and is frozen"},
+      {[](Json& j) { leaf(j, "shift")["tensor"] = "big"; },
+       "\"shift\" has a tensor, and its bytes stand in the program too"},
       {[](Json& j) { j["ranges"][0]["typical"] = 99; }, "outside its range"},
+      {[](Json& j) { j["ranges"][0]["least"] = 40; }, "\"n\" has a typical extent outside"},
       {[](Json& j) { j["ranges"][0]["least"] = -1; }, "\"least\" is not an integer"},
+      {[](Json& j) { j["ranges"][0]["symbol"] = "m"; },
+       "\"m\" has a range, and no extent is named so"},
+      {[](Json& j) { j["ranges"].push_back(j["ranges"][0]); }, "\"n\" has two ranges"},
+      {[](Json& j) { j["records"][0]["target"] = ""; }, "\"\" is no target"},
+      {[](Json& j) { j["records"][0]["target"] = "cpu"; }, "\"cpu\" is no target"},
+      {[](Json& j) { j["records"][0]["target"] = "cpu/x86_64/avx3+"; }, "is no target"},
+      {[](Json& j) { j["records"][0]["target"] = "cpu/x86_64/avx2/2"; }, "is no target"},
+      {[](Json& j) { leaf(j, "big")["digest"] = "sha256:0123456789abcdef"; },
+       "digest \"sha256:0123456789abcdef\" is of another algorithm than xxh3"},
+      {[](Json& j) { leaf(j, "big")["digest"] = "xxh3:0123"; }, "is no digest"},
+      {[](Json& j) { leaf(j, "big")["digest"] = "xxh3:0123456789abcdeg"; }, "is no digest"},
+      {[](Json& j) { leaf(j, "big")["digest"] = ""; }, "is no digest"},
       {[](Json& j) { j["records"][0]["choices"].erase(0); }, "has 1 choices for 2 nodes"},
       {[](Json& j) { j["records"].push_back(j["records"][0]); }, "has two records"},
       {[](Json& j) { j["main"] = "graph (x: f32[2]) { %1 = conv2(%x) } -> ()"; }, "conv2"},
@@ -379,6 +405,25 @@ TEST(plan_file, forged_metadata_is_refused_by_name) {
     EXPECT_NE(message.find(want), std::string::npos) << message << " lacks " << want;
     EXPECT_TRUE(message.starts_with("memory: ")) << message;
   }
+}
+
+TEST(plan_file, metadata_with_a_digest_of_another_algorithm_is_not_called_damaged) {
+  const weights::Safetensors data =
+      weights::read_safetensors(base::memory_source(written(small_plan())));
+  MemoryWriter writer;
+  weights::write_safetensors(writer, {},
+                             {{"tenon", data.metadata.at("tenon")}, {"tenon_digest", "sha256:00"}});
+  EXPECT_EQ(
+      error_of(writer.bytes),
+      "memory: digest \"sha256:00\" is of another algorithm than xxh3, the only one that this "
+      "version knows; build the model again with this version");
+}
+
+TEST(plan_file, two_passes_may_guard_one_weight) {
+  PlanFile file = small_plan();
+  file.plan.program.guards.push_back(file.plan.program.guards[0]);
+  file.plan.program.guards[1].pass = "power";
+  EXPECT_EQ(read(written(file)).plan.program.guards.size(), 2u);
 }
 
 TEST(plan_file, deep_nesting_is_refused_before_it_is_built) {
