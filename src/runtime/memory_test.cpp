@@ -4,6 +4,7 @@
 
 #include <functional>
 
+#include "base/text.h"
 #include "runtime/test_engine.h"
 
 namespace tenon::runtime::testing {
@@ -84,6 +85,24 @@ TEST(Memory, cube_of_a_loaded_plan_is_named) {
   const std::string message =
       message_of([&] { Engine::load(folder / "cube.plan", {.device = test_device()}); });
   EXPECT_NE(message.find("slot \"0\", f32[65536, 65536, 65536]"), std::string::npos) << message;
+}
+
+TEST(Memory, plan_with_a_tensor_of_more_than_64_bits_is_a_plan_error) {
+  const Folder folder;
+  const plan::PlanFile file = plan_file_of(
+      program_of("graph (x: f32[2097152, 2097152, 2097152]) {\n  %1 = pointwise(%x) {relu(a)}\n"
+                 "} -> (y = %1)",
+                 "graph () {\n} -> ()"),
+      {});
+  plan::write_plan(*base::atomic_file_writer(folder / "cube.plan"), file);
+  try {
+    Engine::load(folder / "cube.plan", {.device = test_device()});
+    FAIL() << "no error";
+  } catch (const PlanError& error) {
+    EXPECT_EQ(error.what(), base::quoted((folder / "cube.plan").native()) +
+                                ": f32[2097152, 2097152, 2097152] of input \"x\" has more bytes "
+                                "than any memory; give smaller extents");
+  }
 }
 
 /// An engine whose output is a cube of its inputs' edges, or the sum over it.

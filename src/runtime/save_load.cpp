@@ -74,6 +74,7 @@ void Engine::save(const std::filesystem::path& path, const SaveOptions& options)
 std::shared_ptr<Engine::Impl> runtime::load_engine(std::shared_ptr<const base::ByteSource> bytes,
                                                    const LoadOptions& options,
                                                    std::shared_ptr<kernel::Backend> backend) {
+  const std::string name = bytes->name();
   plan::PlanFile file = plan::read_plan(std::move(bytes));
   plan::verify_digests(file, {options.stop, options.progress});
   EngineOptions engine_options{
@@ -93,7 +94,11 @@ std::shared_ptr<Engine::Impl> runtime::load_engine(std::shared_ptr<const base::B
   lowering.ranges = file.plan.ranges;
   lowering.stop = options.stop;
   lowering.progress = options.progress;
-  return make_engine(std::move(file), std::move(backend), lowering, engine_options);
+  try {
+    return make_engine(std::move(file), std::move(backend), lowering, engine_options);
+  } catch (const BuildError& error) {  // what no kernel takes, sizes beyond all memory
+    throw PlanError(fmt::format("{}: {}", name, error.what()));
+  }
 }
 
 Engine Engine::load(const std::filesystem::path& path, const LoadOptions& options) {
