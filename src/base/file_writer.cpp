@@ -23,6 +23,9 @@ constexpr int most_links = 40;  // as the kernel
 // Where the bytes go in the end: behind symbolic links, so that they stay, though nothing be there
 // yet. Only regular files are replaced: a rename over /dev/null would take the device away.
 fs::path final_target(const fs::path& path) {
+  if (!path.has_filename()) {
+    fail(ErrorCode::io, "{}: names no file; give the name of a file", base::quoted(path.native()));
+  }
   std::error_code ignored;
   fs::path target = path;
   for (int links = 0; fs::is_symlink(target, ignored); ++links) {

@@ -159,6 +159,19 @@ TEST_F(files, writer_writes_through_a_link_and_refuses_devices_and_absent_folder
   EXPECT_THROW(atomic_file_writer(folder_ / "absent" / "a"), Error);
 }
 
+TEST_F(files, writer_wants_the_name_of_a_file) {
+  for (const fs::path& path : {fs::path(), folder_ / "", folder_ / "gone" / ""}) {
+    try {
+      atomic_file_writer(path);
+      ADD_FAILURE() << path;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::io);
+      EXPECT_EQ(entries(), 0u);
+      EXPECT_EQ(error.what(), "\"" + path.native() + "\": names no file; give the name of a file");
+    }
+  }
+}
+
 TEST_F(files, writer_follows_links_to_where_nothing_is_yet_and_none_for_ever) {
   fs::create_symlink("second", folder_ / "first");
   fs::create_symlink(folder_ / "absent", folder_ / "second");

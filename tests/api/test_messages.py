@@ -678,6 +678,11 @@ def save_into_a_folder_that_is_not_there(s):
 
 
 @scene
+def save_to_no_name(s):
+    s.linear().save("")
+
+
+@scene
 def save_onto_a_folder(s):
     (s.folder / "linear.plan").mkdir()
     s.linear().save(s.folder / "linear.plan")
