@@ -47,8 +47,12 @@ class Importer {
       problems_.add("sparse initializer " + base::quoted(name));
       values_[name] = ir::absent;
     }
-    for (const wire::ValueInfo& input : graph_.inputs)
-      if (!values_.count(input.name)) values_[input.name] = import_input(input);
+    for (const wire::ValueInfo& input : graph_.inputs) {
+      if (const auto leaf = values_.find(input.name); leaf == values_.end())
+        values_[input.name] = import_input(input);
+      else if (leaf->second != ir::absent)
+        check_declared(input, builder_.type(leaf->second));
+    }
     import_nodes();
     if (!problems_.empty()) problems_.report();
     for (const wire::ValueInfo& output : graph_.outputs) import_output(output);
@@ -96,6 +100,20 @@ class Importer {
     for (size_t axis = 0; axis < input.shape->size(); ++axis)
       dims.push_back(import_dim(input, axis));
     return builder_.input(input.name, {*dtype, std::move(dims)});
+  }
+
+  // Older models list their initializers among the inputs too.
+  void check_declared(const wire::ValueInfo& input, const ir::ValueType& leaf) const {
+    bool fits = input.elem_type == 0 || wire::dtype_of(input.elem_type) == leaf.dtype;
+    const size_t rank = leaf.dims->size();
+    if (fits && input.shape) fits = input.shape->size() == rank;
+    for (size_t axis = 0; fits && input.shape && axis < rank; ++axis) {
+      const auto* extent = std::get_if<int64_t>(&(*input.shape)[axis].value);
+      fits = !extent || *extent == -1 || (*leaf.dims)[axis] == ir::Dim(*extent);
+    }
+    if (!fits)
+      fail(ErrorCode::bad_file, "{}: input {} is not declared as its initializer is, {}{}",
+           state_.file, base::quoted(input.name), to_string(leaf.dtype), ir::text(*leaf.dims));
   }
 
   // What infer() refuses is told only when nothing is unsupported: a model that needs more than we

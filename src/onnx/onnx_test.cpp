@@ -266,6 +266,21 @@ TEST(onnx_refusals, an_output_of_another_dtype) {
             "bad_file: memory: graph output \"y\" is declared DOUBLE and computed as f32");
 }
 
+TEST(onnx_refusals, an_input_that_is_not_what_its_initializer_is) {
+  const auto declared = [](int type, const std::vector<TestDim>& dims) {
+    TestModel model(17);
+    model.input("w", type, dims).initializer("w", floats({2, 1}, {1, 2}));
+    return model.node(relu("w", "y")).output("y");
+  };
+  EXPECT_NO_THROW(declared(f32, {2, 1}).load());
+  EXPECT_NO_THROW(declared(f32, {"n", -1}).load());
+  for (const TestModel& model :
+       {declared(f64, {2, 1}), declared(f32, {2}), declared(f32, {"n", 2})}) {
+    EXPECT_EQ(refusal(model),
+              "bad_file: memory: input \"w\" is not declared as its initializer is, f32[2, 1]");
+  }
+}
+
 TEST(onnx_refusals, wrong_numbers_of_operands_and_attributes_of_wrong_type) {
   EXPECT_EQ(
       refusal(model_of({.op_type = "Relu", .inputs = {"x", "x"}, .outputs = {"y"}, .name = "r"})),
