@@ -80,11 +80,10 @@ std::string unavailable(const Executable& executable, const Bindings& bindings,
 
 TEST(signature, a_tensor_of_more_than_63_bits_of_bytes_is_named) {
   FakeBackend backend;
-  const Lowered lowered =
-      lower_first(program_of("graph (x: f32[n, n, n]) {\n"
-                             "  %1 = pointwise(%x) {relu(a)}\n} -> (y = %1)",
-                             "graph () {\n} -> ()"),
-                  backend);
+  const Lowered lowered = lower_first(program_of("graph (x: f32[n, n, n]) {\n"
+                                                 "  %1 = pointwise(%x) {relu(a)}\n} -> (y = %1)",
+                                                 "graph () {\n} -> ()"),
+                                      backend);
   // 4 * (2^20)^3 = 2^62 can be told, 4 * (2^21)^3 = 2^65 cannot.
   EXPECT_EQ(unavailable(lowered.main, {{"n", 1 << 20}}, backend), "");
   EXPECT_EQ(unavailable(lowered.main, {{"n", 1 << 21}}, backend),
