@@ -452,19 +452,16 @@ TEST(plan_file, a_changed_tensor_is_named) {
   }
 }
 
-/// The seeds of tests/fuzz/plan.cpp: whole plans, and the JSON of their metadata.
+/// The seeds of tests/fuzz/plan.cpp.
 std::map<std::string, std::vector<std::byte>> seeds() {
   PlanFile stripped = small_plan();
   stripped.stripped = stripped.identical = true;
   PlanFile tied = plan_of_weights({"__metadata__", "b"});
   tied.sources["b"] = tied.sources["__metadata__"] =
       tensor(DType::f32, {2}, std::vector<float>{1, 2});
-  const std::string json = to_json(small_plan(), {{"bias", "bias"}});
-  const auto text = std::as_bytes(std::span(json));
   return {{"small.plan", written(small_plan())},
           {"stripped.plan", written(stripped)},
-          {"tied.plan", written(tied)},
-          {"metadata.json", {text.begin(), text.end()}}};
+          {"tied.plan", written(tied)}};
 }
 
 TEST(plan_file, seeds_of_the_fuzz_corpus_are_up_to_date) {
