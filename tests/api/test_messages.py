@@ -443,16 +443,6 @@ def refit_from_shifted_onnx_names(s):
     engine.refit(s.file("shifted.onnx", model("v2", "v1").SerializeToString()))
 
 
-@scene
-def refit_with_no_such_file(s):
-    s.linear().refit(s.folder / "gone.safetensors")
-
-
-@scene
-def refit_with_something_else(s):
-    s.linear().refit({"b": "zeros"})
-
-
 def scaled_model(value, sparse=()):
     """y = x c + w"""
     c = helper.make_node("Constant", [], ["c"], value_float=value)
@@ -473,6 +463,16 @@ def refit_from_onnx_with_a_sparse_weight(s):
     values = helper.make_tensor("w", TensorProto.FLOAT, [1], [5])
     w = helper.make_sparse_tensor(values, helper.make_tensor("", TensorProto.INT64, [1], [2]), [3])
     s.build(scaled_model(2.0)).refit(s.file("new.onnx", scaled_model(2.0, [w])))
+
+
+@scene
+def refit_with_no_such_file(s):
+    s.linear().refit(s.folder / "gone.safetensors")
+
+
+@scene
+def refit_with_something_else(s):
+    s.linear().refit({"b": "zeros"})
 
 
 @scene
