@@ -150,6 +150,18 @@ TEST_P(Cube, leaves_the_context_as_it_was) {
     EXPECT_EQ(value, GetParam() == kOutput ? 3 : 24);
 }
 
+TEST(Memory, copy_of_a_broadcast_weight_is_named) {
+  const Engine engine = engine_of(plan_file_of(product_program(4), product_weights(4, 1, 1, 1)));
+  Refitter refitter(engine);
+  const float one = 1;
+  const TensorView view(&one, DType::f32, {kEdge, kEdge, kEdge}, {0, 0, 0});
+  EXPECT_EQ(
+      message_of([&] { refitter.set("a", view); }),
+      "a copy of weight \"a\" f32[65536, 65536, 65536] needs 1125899906842624 bytes, and this "
+      "machine has not so many free; use a machine with more memory");
+  EXPECT_TRUE(refitter.commit().changed.empty());
+}
+
 TEST(Memory, dense_copy_of_a_broadcast_input_is_named) {
   const Engine engine = engine_of(plan_file_of(
       program_of("graph (x: f32[n, n, n]) {\n  %1 = reduce(%x) {kind = sum, axes = [0, 1, 2], "

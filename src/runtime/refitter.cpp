@@ -4,6 +4,7 @@
 #include "base/convert.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "runtime/allocated.h"
 #include "runtime/engine_impl.h"
 
 namespace tenon {
@@ -94,7 +95,12 @@ Refitter::Refitter(Refitter&&) noexcept = default;
 Refitter& Refitter::operator=(Refitter&&) noexcept = default;
 
 void Refitter::set(std::string_view name, const TensorView& weight) {
-  auto copy = std::make_shared<weights::TensorSource>(weights::copy_of(weight));
+  const auto what = [&] {
+    return fmt::format("a copy of weight {} {}{}", base::quoted(name), to_string(weight.dtype),
+                       to_string(weight.shape));
+  };
+  auto copy = std::make_shared<weights::TensorSource>(
+      allocated(what, weight.bytes(), more_memory, [&] { return weights::copy_of(weight); }));
   impl_->give(name, {.kind = Given::Kind::set,
                      .source = std::move(copy),
                      .extent = base::is_dense(weight) ? extent_of(weight) : Extent{}});

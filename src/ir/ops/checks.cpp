@@ -22,6 +22,16 @@ void require_list(const Infer& in, std::string_view name, const std::vector<int6
   }
 }
 
+// Kernels count the elements of a window.
+void require_countable(Infer& in, std::span<const int64_t> kernel) {
+  int64_t elements = 1;
+  for (const int64_t extent : kernel) {
+    if (elements > INT32_MAX / extent)
+      in.fail(fmt::format("a kernel of {} has more than 2^31 elements", tenon::to_string(kernel)));
+    elements *= extent;
+  }
+}
+
 struct Range {
   int64_t least;
   int64_t greatest;  // of u64 what a Dim can hold
@@ -65,6 +75,7 @@ void require_activation(const Infer& in, Activation act, double least, double gr
 Dims window_output(Infer& in, const Window& window, const Dims& input) {
   const size_t spatial = input.size() - 2;
   require_list(in, "kernel", window.kernel, spatial, 1);
+  require_countable(in, window.kernel);
   require_list(in, "strides", window.strides, spatial, 1);
   require_list(in, "dilations", window.dilations, spatial, 1);
   require_list(in, "pads", window.pads, 2 * spatial, 0);
