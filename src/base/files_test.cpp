@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <exception>
 #include <filesystem>
 #include <fstream>
 
@@ -91,6 +92,9 @@ TEST_F(files, reads_past_the_end_are_refused_before_allocating) {
 
 TEST_F(files, more_files_than_the_process_may_open_are_an_io_error_with_the_way_out) {
   const fs::path path = write("a", "bytes");
+  // UBSan looks at a class that it meets for the first time through a pipe, so it must have met
+  // what is thrown while none can be had.
+  EXPECT_THROW(open_file(path.parent_path() / "absent"), Error);
   struct rlimit old {};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &old), 0);
   const struct rlimit small {
@@ -98,14 +102,21 @@ TEST_F(files, more_files_than_the_process_may_open_are_an_io_error_with_the_way_
   };
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &small), 0);
   std::vector<std::shared_ptr<const ByteSource>> sources;
-  std::string message;
+  std::exception_ptr problem;
   try {
     for (int i = 0; i < 64; ++i) sources.push_back(open_file(path));
+  } catch (...) {
+    problem = std::current_exception();
+  }
+  ::setrlimit(RLIMIT_NOFILE, &old);
+  std::string message;
+  try {
+    ASSERT_TRUE(problem);
+    std::rethrow_exception(problem);
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::io);
     message = error.what();
   }
-  ::setrlimit(RLIMIT_NOFILE, &old);
   EXPECT_EQ(message, base::quoted(path.native()) +
                          ": cannot open: Too many open files; keep the data in fewer files, or "
                          "raise ulimit -n");
