@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
@@ -33,24 +34,33 @@ std::string line_text(uint64_t key, double seconds) {
   return fmt::format("{} {:016x}\n", entry, base::hash(entry));
 }
 
-/// A line as line_text() writes it; anything else is damage.
-std::optional<std::pair<uint64_t, double>> parse_line(std::string_view line) {
-  if (line.size() < 18) return std::nullopt;
-  uint64_t key = 0;
-  double seconds = 0;
-  const char* const end = line.data() + line.size();
-  if (std::from_chars(line.data(), line.data() + 16, key, 16).ec != std::errc())
-    return std::nullopt;
-  if (std::from_chars(line.data() + 17, end, seconds).ec != std::errc()) return std::nullopt;
-  if (!std::isfinite(seconds) || seconds <= 0) return std::nullopt;
-  std::string expected = line_text(key, seconds);
-  expected.pop_back();
-  if (line != expected) return std::nullopt;
-  return std::pair{key, seconds};
+template <class T, class... Format>
+std::optional<T> parse(std::string_view text, Format... format) {
+  T value{};
+  const char* const end = text.data() + text.size();
+  const auto result = std::from_chars(text.data(), end, value, format...);
+  if (result.ec != std::errc() || result.ptr != end) return std::nullopt;
+  return value;
 }
 
-std::map<uint64_t, double> read_timings(const fs::path& file) {
-  std::map<uint64_t, double> timings;
+/// A line as line_text() writes it; anything else is damage. Every build that times reads them all:
+/// the checksum is compared before anything is parsed, and nothing is allocated.
+std::optional<Timing> parse_line(std::string_view line) {
+  constexpr size_t digits = 16;
+  if (line.size() < 2 * digits + 3) return std::nullopt;
+  const size_t entry = line.size() - digits - 1;
+  if (line[digits] != ' ' || line[entry] != ' ') return std::nullopt;
+  const auto checksum = parse<uint64_t>(line.substr(entry + 1), 16);
+  if (checksum != base::hash(line.substr(0, entry))) return std::nullopt;
+  const auto key = parse<uint64_t>(line.substr(0, digits), 16);
+  const auto seconds = parse<double>(line.substr(digits + 1, entry - digits - 1));
+  if (!key || !seconds || !std::isfinite(*seconds) || *seconds <= 0) return std::nullopt;
+  return Timing{*key, *seconds};
+}
+
+/// Sorted by key.
+std::vector<Timing> read_timings(const fs::path& file) {
+  std::vector<Timing> timings;
   try {
     const auto source = base::open_file(file);
     if (source->size() > kMostBytes) return {};
@@ -58,12 +68,14 @@ std::map<uint64_t, double> read_timings(const fs::path& file) {
     std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     while (!text.empty()) {
       const size_t end = std::min(text.find('\n'), text.size());
-      if (const auto timing = parse_line(text.substr(0, end))) timings.insert(*timing);
+      if (const auto timing = parse_line(text.substr(0, end))) timings.push_back(*timing);
       text.remove_prefix(std::min(end + 1, text.size()));
     }
   } catch (const Error&) {
-    return timings;  // missing or unreadable: timings are made again
+    return {};  // missing or unreadable: timings are made again
   }
+  // As save() writes them they are sorted already.
+  if (!std::ranges::is_sorted(timings)) std::ranges::sort(timings);
   return timings;
 }
 
@@ -91,25 +103,23 @@ fs::path cache_folder() {
 }
 
 TacticCache::TacticCache(fs::path folder) : folder_(std::move(folder)) {
-  if (!folder_.empty()) seconds_ = read_timings(file());
+  if (!folder_.empty()) known_ = read_timings(file());
 }
 
 std::optional<double> TacticCache::find(uint64_t key) const {
-  const auto at = seconds_.find(key);
-  if (at == seconds_.end()) return std::nullopt;
+  if (const auto at = fresh_.find(key); at != fresh_.end()) return at->second;
+  const auto at = std::ranges::lower_bound(known_, key, {}, &Timing::first);
+  if (at == known_.end() || at->first != key) return std::nullopt;
   return at->second;
 }
 
-void TacticCache::store(uint64_t key, double seconds) {
-  seconds_[key] = seconds;
-  fresh_[key] = seconds;
-}
+void TacticCache::store(uint64_t key, double seconds) { fresh_[key] = seconds; }
 
 void TacticCache::save() {
   if (folder_.empty() || fresh_.empty()) return;
-  std::map<uint64_t, double> timings = read_timings(file());
-  if (timings.size() > kMostTimings) timings.clear();
-  for (const auto& [key, seconds] : fresh_) timings[key] = seconds;
+  const std::vector<Timing> others = read_timings(file());
+  std::map<uint64_t, double> timings(fresh_);
+  if (others.size() <= kMostTimings) timings.insert(others.begin(), others.end());
   std::string text;
   for (const auto& [key, seconds] : timings) text += line_text(key, seconds);
   try {
@@ -118,7 +128,6 @@ void TacticCache::save() {
     const auto writer = base::atomic_file_writer(file());
     writer->write(std::as_bytes(std::span(text)));
     writer->commit();
-    fresh_.clear();
   } catch (const Error& error) {
     log_once(folder_, error.what());
   }

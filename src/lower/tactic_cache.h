@@ -5,12 +5,17 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace tenon::lower {
 
 /// Where caches go: TENON_CACHE_DIR, else XDG_CACHE_HOME/tenon, else ~/.cache/tenon; empty when
 /// there is no home.
 std::filesystem::path cache_folder();
+
+/// Content key and seconds.
+using Timing = std::pair<uint64_t, double>;
 
 /// Seconds by content key. A file that is missing or damaged is as good as none, line by line; one
 /// that cannot be written costs one log line a process. Not thread-safe; processes may share a
@@ -29,8 +34,8 @@ class TacticCache {
   std::filesystem::path file() const { return folder_ / "tactics.txt"; }
 
   std::filesystem::path folder_;
-  std::map<uint64_t, double> seconds_;
-  std::map<uint64_t, double> fresh_;
+  std::vector<Timing> known_;         // of the file, sorted
+  std::map<uint64_t, double> fresh_;  // stored since
 };
 
 }  // namespace tenon::lower
