@@ -24,18 +24,26 @@ DATA = ROOT / "tests" / "data" / "mnist"
 RELEASE = ROOT / "build" / "release"
 
 
-def pair(ours, peer, times=300):
+def once(work):
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def settled(work, warm_up=0.05, runs=10):
+    """Median seconds of some runs, when the workers of who ran before have gone to sleep.
+
+    ONNX Runtime's spin for some 20 ms after a run, and take a processor from whoever comes next.
+    """
+    until = time.perf_counter() + warm_up
+    while time.perf_counter() < until:
+        work()
+    return np.median([once(work) for _ in range(runs)])
+
+
+def pair(ours, peer, turns=30):
     """Seconds of both (medians), and the median ratio of the pairs."""
-    taken = []
-    for i in range(-5, times):
-        row = []
-        for work in (ours, peer):
-            start = time.perf_counter()
-            work()
-            row.append(time.perf_counter() - start)
-        if i >= 0:
-            taken.append(row)
-    taken = np.array(taken)
+    taken = np.array([[settled(ours), settled(peer)] for _ in range(turns)])
     seconds = np.median(taken, axis=0)
     ratio = float(np.median(taken[:, 0] / taken[:, 1]))
     return {"seconds": float(seconds[0]), "peer_seconds": float(seconds[1]), "ratio": ratio}
@@ -83,12 +91,6 @@ def refits(model, file_a, file_b):
     result = json.loads(done.stdout)
     del result["end"]
     return result
-
-
-def once(work):
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def build_and_load(model, folder):
