@@ -3,9 +3,11 @@
 
 #include <cstddef>
 #include <new>
+#include <string>
 #include <string_view>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace tenon::runtime {
 
@@ -14,6 +16,12 @@ inline constexpr std::string_view more_memory = "use a machine with more memory"
 
 /// A process has no more addresses. Asked for more, sanitizers abort where `new` throws.
 inline constexpr size_t most_addresses = size_t{1} << 47;
+
+/// What such an error calls it.
+inline std::string copy_of_weight(std::string_view name, DType dtype, const Shape& shape) {
+  return fmt::format("a copy of weight {} {}{}", base::quoted(name), to_string(dtype),
+                     to_string(shape));
+}
 
 /// What `allocate()` gives. Its std::bad_alloc becomes an unavailable error: what() (a tensor with
 /// its type, asked for only then) needs `bytes`, and the way out.

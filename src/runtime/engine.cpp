@@ -176,11 +176,10 @@ Tensor Engine::read_weight(const std::string& name) const {
                    ? "the engine drops its sources (sources=\"drop\")"
                    : "the engine has not been refitted yet");
   }
-  const auto what = [&] {
-    return fmt::format("a copy of weight {} {}", base::quoted(name), info.type.text());
-  };
+  const Shape shape = info.type.shape();
+  const auto what = [&] { return copy_of_weight(name, info.type.dtype, shape); };
   Tensor tensor = allocated(what, info.type.bytes(), more_memory,
-                            [&] { return Tensor(info.type.dtype, info.type.shape()); });
+                            [&] { return Tensor(info.type.dtype, shape); });
   source->bytes->check_unchanged();
   RefitStats unused;
   read_leaf({.source = source.get(), .name = info.name, .dtype = info.type.dtype}, tensor.data(),

@@ -39,8 +39,7 @@ size_t bytes_of(const LeafBytes& leaf) {
 
 std::string text_of(const LeafBytes& leaf) {
   const Shape& shape = leaf.view ? leaf.view->shape : leaf.source->shape;
-  return fmt::format("a copy of weight {} {}{}", base::quoted(leaf.name), to_string(leaf.dtype),
-                     to_string(shape));
+  return copy_of_weight(leaf.name, leaf.dtype, shape);
 }
 
 void read_view(const LeafBytes& leaf, void* out, RefitStats& stats) {

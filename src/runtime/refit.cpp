@@ -5,7 +5,6 @@
 #include "base/convert.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "base/text.h"
 #include "runtime/allocated.h"
 #include "runtime/engine_impl.h"
 #include "runtime/evaluate.h"
@@ -46,7 +45,7 @@ Source kept_copy(Impl& engine, size_t index, const TensorView& view, const Data&
     if (may_share && engine.lowered.slots[slot].is_source())
       return source_over(next.slots[slot].memory, leaf);
   }
-  const auto what = [&] { return fmt::format("a copy of weight {}", base::quoted(leaf.name)); };
+  const auto what = [&] { return copy_of_weight(leaf.name, view.dtype, view.shape); };
   return allocated(what, view.bytes(), more_memory,
                    [&] { return std::make_shared<weights::TensorSource>(weights::copy_of(view)); });
 }

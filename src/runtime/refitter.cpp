@@ -95,10 +95,7 @@ Refitter::Refitter(Refitter&&) noexcept = default;
 Refitter& Refitter::operator=(Refitter&&) noexcept = default;
 
 void Refitter::set(std::string_view name, const TensorView& weight) {
-  const auto what = [&] {
-    return fmt::format("a copy of weight {} {}{}", base::quoted(name), to_string(weight.dtype),
-                       to_string(weight.shape));
-  };
+  const auto what = [&] { return copy_of_weight(name, weight.dtype, weight.shape); };
   auto copy = std::make_shared<weights::TensorSource>(
       allocated(what, weight.bytes(), more_memory, [&] { return weights::copy_of(weight); }));
   impl_->give(name, {.kind = Given::Kind::set,
