@@ -13,7 +13,7 @@ namespace tenon::cpu {
 
 namespace {
 
-constexpr size_t kHugePage = size_t{2} << 20;
+using kernel::huge_page;
 constexpr size_t kLine = 64;
 
 size_t round_up(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
@@ -22,17 +22,17 @@ size_t round_up(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * 
 // fills one.
 kernel::Memory allocate_huge(size_t bytes) {
   if (bytes > SIZE_MAX / 2) throw std::bad_alloc();
-  const size_t size = round_up(bytes, kHugePage);
-  const size_t reserved = size + kHugePage;
+  const size_t size = round_up(bytes, huge_page);
+  const size_t reserved = size + huge_page;
   void* start =
       ::mmap(nullptr, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (start == MAP_FAILED) throw std::bad_alloc();
   auto* first = static_cast<std::byte*>(start);
   const size_t before =
-      round_up(reinterpret_cast<size_t>(first), kHugePage) - reinterpret_cast<size_t>(first);
+      round_up(reinterpret_cast<size_t>(first), huge_page) - reinterpret_cast<size_t>(first);
   std::byte* aligned = first + before;
   if (before > 0) ::munmap(first, before);
-  if (before < kHugePage) ::munmap(aligned + size, kHugePage - before);
+  if (before < huge_page) ::munmap(aligned + size, huge_page - before);
   ::madvise(aligned, size, MADV_HUGEPAGE);  // advice only: without huge pages small ones do
   return {aligned, [size](void* memory) { ::munmap(memory, size); }};
 }
@@ -48,7 +48,7 @@ class CpuBackend final : public kernel::Backend {
   bool host_memory() const override { return true; }
 
   kernel::Memory allocate(size_t bytes) override {
-    if (bytes >= kHugePage) return allocate_huge(bytes);
+    if (bytes >= huge_page) return allocate_huge(bytes);
     void* memory = std::aligned_alloc(kLine, round_up(bytes + (bytes == 0), kLine));
     if (!memory) throw std::bad_alloc();
     return {memory, std::free};

@@ -12,6 +12,9 @@ namespace tenon::kernel {
 /// with host_memory() may be read through it.
 using Memory = std::shared_ptr<void>;
 
+/// Host memory of at least so many bytes is advised as pages of that size, and aligned to it.
+inline constexpr size_t huge_page = size_t{2} << 20;
+
 /// An ordered stream of copies and launches. Used by one thread at a time.
 class Queue {
  public:
