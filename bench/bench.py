@@ -5,6 +5,7 @@ Every comparison is interleaved within one run; ratios are medians of pairs, tim
 
 import argparse
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import time
 import numpy as np
 import onnx
 import onnxruntime
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 from safetensors.numpy import save_file
 
 import tenon
@@ -102,6 +103,38 @@ def build_and_load(model, folder):
     return {"build_first_seconds": build, "build_timed_seconds": timed, "load_seconds": load}
 
 
+def large_convolutions(folder):
+    """Four at 224 x 224, of super-resolution's extents, with random weights."""
+    rng = np.random.default_rng(0)
+    nodes, weights, value = [], [], "x"
+    for i, (outputs, inputs, size) in enumerate(((64, 1, 5), (64, 64, 3), (32, 64, 3), (9, 32, 3))):
+        kernel = 0.1 * rng.standard_normal((outputs, inputs, size, size)).astype(np.float32)
+        weights.append(numpy_helper.from_array(kernel, f"w{i}"))
+        nodes.append(helper.make_node("Conv", [value, f"w{i}"], [f"c{i}"], pads=[size // 2] * 4))
+        nodes.append(helper.make_node("Relu", [f"c{i}"], [f"y{i}"]))
+        value = f"y{i}"
+    x, y = (
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, (1, channels, 224, 224))
+        for name, channels in (("x", 1), (value, 9))
+    )
+    graph = helper.make_graph(nodes, "convolutions", [x], [y], weights)
+    opset = helper.make_opsetid("", 17)
+    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=9), folder / "conv.onnx")
+    return folder / "conv.onnx"
+
+
+def timed_build(model, folder):
+    """Seconds of a build that times every kernel: its cache is empty."""
+    before = os.environ.get("TENON_CACHE_DIR")
+    os.environ["TENON_CACHE_DIR"] = str(folder / "no timings yet")
+    seconds = once(lambda: tenon.build(model))
+    if before is None:
+        del os.environ["TENON_CACHE_DIR"]
+    else:
+        os.environ["TENON_CACHE_DIR"] = before
+    return seconds
+
+
 def runtime_size():
     library = next(RELEASE.glob("libtenon_runtime.so.*.*.*"))
     with tempfile.TemporaryDirectory() as folder:
@@ -123,6 +156,9 @@ def measure():
         result["mnist-8 refit"] = refits(mnist8, *checkpoints(mnist8, folder))
         result["lenet build and load"] = build_and_load(lenet, folder)
         result["mnist-8 build and load"] = build_and_load(mnist8, folder)
+        result["convolutions at 224 x 224, timed build, seconds"] = timed_build(
+            large_convolutions(folder), folder
+        )
     result["libtenon_runtime.so, stripped, bytes"] = runtime_size()
     return result
 
@@ -148,6 +184,8 @@ def show(result):
             row(f"  {name}", refit[name], peer)
         for name, seconds in result[f"{model} build and load"].items():
             print(f"  {name:<50} {1e6 * seconds:>11.1f}")
+    name = "convolutions at 224 x 224, timed build, seconds"
+    print(f"{name}: {result[name]:.2f}")
     size = result["libtenon_runtime.so, stripped, bytes"]
     print(f"libtenon_runtime.so, stripped: {size / 1e6:.2f} MB")
 

@@ -9,6 +9,8 @@ const char* refusal(const Kernel& kernel, const Call& call) {
   return kernel.reject ? kernel.reject(call) : nullptr;
 }
 
+bool is_reference(const Kernel& kernel) { return kernel.name.ends_with(".reference"); }
+
 const Kernel& first_kernel(const Backend& backend, const Call& call,
                            std::vector<Refusal>* refusals) {
   std::string reasons;

@@ -16,6 +16,8 @@ struct Refusal {
 
 /// Whether the kernel takes the call: nullptr or a sentence. A missing reject() accepts.
 const char* refusal(const Kernel& kernel, const Call& call);
+/// Whether it is the definition of its op, at the end of the op's list: "cpu.conv.reference".
+bool is_reference(const Kernel& kernel);
 /// The first kernel that accepts; throws build naming the op and all refusals when there is none.
 const Kernel& first_kernel(const Backend& backend, const Call& call,
                            std::vector<Refusal>* refusals = nullptr);

@@ -58,6 +58,13 @@ void check_form(const Candidate& candidate, const Form& form, const kernel::Call
 
 }  // namespace
 
+std::span<const Candidate> Question::contenders() const {
+  const auto reference = std::ranges::find_if(
+      candidates, [](const Candidate& each) { return kernel::is_reference(*each.kernel); });
+  if (reference == candidates.begin()) return candidates;
+  return {candidates.begin(), reference};
+}
+
 const ir::ValueType* Form::packed(size_t operand) const {
   const std::string name = std::to_string(operand);
   for (const ir::Output& output : pack.outputs()) {

@@ -1,6 +1,7 @@
 // The kernels and tactics that take one node, and the form in which each wants its operands.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,9 @@ struct Question {
   std::vector<kernel::Call> calls;    ///< by probe, plain operands; the first is typical
   std::vector<Candidate> candidates;  ///< best first, as the kernels' lists say
   std::vector<kernel::Refusal> refusals;
+
+  /// Those that can win: all but the reference, which stands last, where any other accepts.
+  std::span<const Candidate> contenders() const;
 };
 
 /// How a candidate wants the operands of a call.

@@ -1,6 +1,7 @@
 // The invented kernels, written for reading.
 #include "lower/fake_backend_test.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -182,6 +183,7 @@ const std::map<std::string_view, std::vector<Kernel>>& all_kernels() {
       {"reorder", {{.name = "fake.reorder", .run = reorder}}},
       {"cast",
        {{.name = "fake.cast.blocked", .reject = rank_4, .layouts = blocked, .run = copy_all},
+        {.name = "fake.cast.plain", .reject = plain_only, .run = copy_all},
         {.name = "fake.cast.reference", .reject = plain_only, .run = copy_all}}},
       {"pointwise",
        {{.name = "fake.relu", .reject = one_operand, .layouts = follow, .run = relu},
@@ -209,7 +211,12 @@ kernel::Memory FakeBackend::allocate(size_t bytes) {
   const size_t rounded = (bytes + 63) / 64 * 64;
   void* const memory = std::aligned_alloc(64, std::max<size_t>(rounded, 64));
   if (!memory) throw std::bad_alloc();
-  return {memory, std::free};
+  allocated_ += bytes;
+  most_allocated = std::max(most_allocated, allocated_);
+  return {memory, [this, bytes](void* freed) {
+            std::free(freed);
+            allocated_ -= bytes;
+          }};
 }
 
 void FakeBackend::copy(kernel::Queue&, void* to, const void* from, size_t bytes, kernel::CopyKind) {
@@ -218,13 +225,15 @@ void FakeBackend::copy(kernel::Queue&, void* to, const void* from, size_t bytes,
 
 void FakeBackend::submit(kernel::Queue&, const Kernel& kernel, const Launch& launch) {
   ++submitted;
-  clock_ += cost(kernel, launch);
+  const std::string name(kernel.name);
+  const std::string tactic = fmt::format("{}/{}", name, launch.call->tactic);
+  ++launches[tactic];
+  clock_ += cost(name, tactic);
   kernel.run(launch);
 }
 
-double FakeBackend::cost(const Kernel& kernel, const Launch& launch) const {
-  const std::string name(kernel.name);
-  for (const std::string& key : {name + "/" + std::to_string(launch.call->tactic), name}) {
+double FakeBackend::cost(const std::string& name, const std::string& tactic) const {
+  for (const std::string& key : {tactic, name}) {
     if (const auto at = costs.find(key); at != costs.end()) return at->second;
   }
   return 1e-4;

@@ -12,7 +12,8 @@ namespace tenon::lower {
 
 /// Kernels of f32 tensors:
 ///   reorder     fake.reorder              any layout to any other
-///   cast        fake.cast.blocked         rank 4: wishes NCHW4c in and out · fake.cast.reference
+///   cast        fake.cast.blocked         rank 4: wishes NCHW4c in and out · fake.cast.plain ·
+///   fake.cast.reference
 ///   pointwise   fake.relu                 one operand: max(a, 0), follows any layout
 ///               fake.add                  two operands of equal extents, follows; refuses {NHWC}
 ///   matmul      fake.matmul.packed        a weight at the right: tactic 0 packs it transposed,
@@ -42,12 +43,18 @@ class FakeBackend final : public kernel::Backend {
   /// Kernels of these names are gone.
   std::vector<std::string> missing;
   int submitted = 0;
+  std::map<std::string, int> launches;  ///< by "name/tactic"
+  size_t most_allocated = 0;            ///< bytes held at one time
+
+  /// As if the machine were another one.
+  void set_model(std::string model) { target_.model = std::move(model); }
 
  private:
-  double cost(const kernel::Kernel& kernel, const kernel::Launch& launch) const;
+  double cost(const std::string& name, const std::string& tactic) const;
 
   kernel::Target target_;
   double clock_ = 0;
+  size_t allocated_ = 0;
   mutable std::map<std::string, std::vector<kernel::Kernel>> kept_;
 };
 

@@ -112,13 +112,12 @@ class Lowering {
     const Assignment plain = pick([](const Question& question, const Candidate& candidate) {
       return form_of(candidate, question.calls[0]).plain(question.calls[0]);
     });
-    if (any == plain) return any;
-    return total(plain) < total(any) ? plain : any;
+    return any != plain && is_faster(plain, any) ? plain : any;
   }
 
   static std::vector<Trial> trials(const Question& question) {
     std::vector<Trial> trials;
-    for (const Candidate& candidate : question.candidates) {
+    for (const Candidate& candidate : question.contenders()) {
       const Form form = form_of(candidate, question.calls[0]);
       trials.push_back({candidate.kernel, in_form(candidate, form, question.calls[0])});
     }
@@ -135,33 +134,45 @@ class Lowering {
     return assignment;
   }
 
-  /// The fastest of the allowed candidates, or of all when none is allowed; -1 when there are none.
+  /// The fastest of the allowed contenders, or of all when none is allowed; -1 when there are none.
   template <class F>
   static int pick_one(const Question& question, const std::vector<double>& seconds, F&& allowed) {
     if (question.candidates.empty()) return -1;
-    if (seconds.empty()) return 0;
-    std::vector<size_t> indices;
-    for (size_t i = 0; i < question.candidates.size(); ++i) {
-      if (allowed(question, question.candidates[i])) indices.push_back(i);
+    std::vector<double> allowed_seconds = seconds;
+    for (size_t i = 0; i < seconds.size(); ++i) {
+      if (!allowed(question, question.candidates[i])) allowed_seconds[i] = untimed;
     }
-    if (indices.empty()) {
-      indices.resize(question.candidates.size());
-      std::iota(indices.begin(), indices.end(), size_t{0});
-    }
-    std::vector<double> allowed_seconds;
-    for (const size_t i : indices) allowed_seconds.push_back(seconds[i]);
-    return static_cast<int>(indices[pick_fastest(allowed_seconds)]);
+    const bool none = std::ranges::count(allowed_seconds, untimed) == std::ssize(seconds);
+    return static_cast<int>(pick_fastest(none ? seconds : allowed_seconds));
   }
 
-  double total(const Assignment& assignment) {
+  /// What an assignment runs, by timing key: a trial, and how often.
+  using Steps = std::map<uint64_t, std::pair<Trial, int>>;
+
+  void add_steps(const Assignment& assignment, int times, Steps& steps) {
     const Built built = build(assignment);
-    double sum = 0;
     for (const Step& step : built.main.steps) {
-      const Trial trial{step.kernel,
-                        call_of_step(built.main, step, probes_.points[0], backend_.target())};
-      sum += timer_.measure({&trial, 1})[0];
+      Trial trial{step.kernel,
+                  call_of_step(built.main, step, probes_.points[0], backend_.target())};
+      const uint64_t key = timing_key(trial);
+      steps.try_emplace(key, std::move(trial), 0).first->second.second += times;
     }
-    return sum;
+  }
+
+  /// Compares the steps in which they differ; false where one of these cannot be timed.
+  bool is_faster(const Assignment& a, const Assignment& b) {
+    Steps steps;
+    add_steps(a, 1, steps);
+    add_steps(b, -1, steps);
+    double difference = 0;
+    for (const auto& [key, step] : steps) {
+      const auto& [trial, times] = step;
+      if (times == 0) continue;
+      const double seconds = timer_.measure({&trial, 1})[0];
+      if (seconds == untimed) return false;
+      difference += times * seconds;
+    }
+    return difference < 0;
   }
 
   void report(double fraction) const {
@@ -190,9 +201,9 @@ class Lowering {
       const Question& question = questions_[i];
       for (size_t c = 0; c < question.candidates.size(); ++c) {
         const Candidate& candidate = question.candidates[c];
+        const bool timed = c < seconds_[i].size() && seconds_[i][c] != untimed;
         explanation.candidates.push_back({std::string(candidate.kernel->name),
-                                          candidate.tactic.name,
-                                          c < seconds_[i].size() ? seconds_[i][c] : 0, "",
+                                          candidate.tactic.name, timed ? seconds_[i][c] : 0, "",
                                           refit_bytes(form_of(candidate, question.calls[0]))});
       }
       for (const kernel::Refusal& refusal : question.refusals) {

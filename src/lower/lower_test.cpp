@@ -316,8 +316,7 @@ TEST_F(lowering, timing_takes_the_fastest_and_the_earlier_one_within_noise) {
 
 TEST_F(lowering, plain_kernels_win_where_reorders_cost_more_than_blocks_save) {
   const ir::Program program = program_of(kBlockedChain, kNoWeights);
-  backend_.costs = {
-      {"fake.cast.blocked", 1e-4}, {"fake.cast.reference", 2e-4}, {"fake.reorder", 1e-3}};
+  backend_.costs = {{"fake.cast.blocked", 1e-4}, {"fake.cast.plain", 2e-4}, {"fake.reorder", 1e-3}};
   EXPECT_EQ(count_nodes(lower(program, backend_, {}).main.graph, "reorder"), 0u);
 
   ::setenv("TENON_CACHE_DIR", (folder_ / "other").c_str(), 1);
@@ -332,6 +331,42 @@ TEST_F(lowering, timings_are_made_once_and_read_from_the_cache_after) {
   FakeBackend later;
   EXPECT_EQ(lower(program, later, {}).record, timed);
   EXPECT_EQ(later.submitted, 0);
+}
+
+TEST_F(lowering, what_cannot_win_is_not_timed) {
+  backend_.costs = {
+      {"fake.matmul.packed/0", 1e-4}, {"fake.matmul.packed/1", 1e-3}, {"fake.matmul.reference", 1}};
+  lower(program_of(kOneMatMul, kPlainWeight), backend_, {});
+  EXPECT_EQ(backend_.launches["fake.matmul.packed/0"], 1 + 15);  // to warm up, and samples
+  EXPECT_EQ(backend_.launches["fake.matmul.packed/1"], 1 + 1);   // ten times the best
+  EXPECT_EQ(backend_.launches["fake.matmul.reference/0"], 0);
+}
+
+TEST_F(lowering, a_slow_first_guess_is_timed_until_a_better_one_is_known) {
+  backend_.costs = {{"fake.matmul.packed/0", 1e-3}, {"fake.matmul.packed/1", 1e-4}};
+  EXPECT_EQ(chosen(lower(program_of(kOneMatMul, kPlainWeight), backend_, {}))[0],
+            "fake.matmul.packed/1");
+  EXPECT_EQ(backend_.launches["fake.matmul.packed/1"], 1 + 15);
+}
+
+TEST_F(lowering, candidates_are_timed_in_the_same_memory) {
+  lower(program_of(kOneMatMul, kPlainWeight), backend_, {});
+  // In multiples of 64: x of 24 bytes, w packed in 96 (60 in the other tactic), y of 40, scratch of
+  // 100.
+  EXPECT_EQ(backend_.most_allocated, 64u + 128 + 64 + 128);
+}
+
+TEST_F(lowering, what_is_too_large_to_be_timed_keeps_its_best_guess) {
+  backend_.costs = {{"fake.cast.blocked", 1e-4}, {"fake.cast.plain", 2e-4}, {"fake.reorder", 1e-3}};
+  const Lowered lowered =
+      lower(program_of("graph (x: f32[1, 6, 2, 2], z: f32[1, 1024, 1024, 1024]) {\n"
+                       "  %1 = cast(%x)\n"
+                       "  %2 = cast(%z)\n"
+                       "} -> (y = %1, w = %2)",
+                       kNoWeights),
+            backend_, {});
+  EXPECT_EQ(chosen(lowered),
+            (std::vector<std::string>{"fake.cast.plain/0", "fake.cast.blocked/0"}));
 }
 
 TEST_F(lowering, choosing_the_first_runs_no_kernel_and_writes_no_cache) {
@@ -401,7 +436,8 @@ TEST_F(lowering, explains_every_node_with_times_refusals_and_refit_bytes) {
   EXPECT_EQ(product.candidates[0].tactic, "transposed");
   EXPECT_EQ(product.candidates[0].refit_bytes, 60u);
   EXPECT_EQ(product.candidates[1].refit_bytes, 3u * 8 * 4);
-  EXPECT_GT(product.candidates[2].seconds, 0);
+  EXPECT_GT(product.candidates[1].seconds, 0);
+  EXPECT_EQ(product.candidates[2].seconds, 0);  // the reference cannot win
   EXPECT_EQ(product.candidates[static_cast<size_t>(product.chosen)].refusal, "");
   EXPECT_EQ(explanations[1].candidates.back().refusal, "it has not two operands");
 }

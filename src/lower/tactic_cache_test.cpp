@@ -97,7 +97,8 @@ TEST_F(tactic_cache, the_folder_comes_from_the_environment) {
 TEST(pick_fastest, takes_the_earlier_of_equals) {
   EXPECT_EQ(pick_fastest(std::vector<double>{1.02, 1.0, 5.0}), 0u);
   EXPECT_EQ(pick_fastest(std::vector<double>{1.10, 1.02, 1.0}), 1u);
-  EXPECT_EQ(pick_fastest(std::vector<double>{3, 0}), 0u);  // 0: not timed
+  EXPECT_EQ(pick_fastest(std::vector<double>{untimed, 3}), 1u);
+  EXPECT_EQ(pick_fastest(std::vector<double>{untimed, untimed}), 0u);
 }
 
 }  // namespace

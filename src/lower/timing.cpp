@@ -1,7 +1,8 @@
-// Warm-up, interleaved rounds, medians.
+// Warm-up, interleaved samples, medians.
 #include "lower/timing.h"
 
 #include <algorithm>
+#include <map>
 #include <new>
 #include <random>
 
@@ -15,7 +16,8 @@ namespace {
 constexpr double kNoise = 1.03;
 constexpr double kSecondsPerTrial = 0.05;
 constexpr double kSecondsPerSample = 20e-6;  // far above the clock's step
-constexpr int kMostRounds = 15;
+constexpr size_t kMostSamples = 15;
+constexpr double kHopeless = 2;  // times the best so far: one sample is enough
 constexpr size_t kMostBytes = size_t{2} << 30;
 
 /// Elements of ordinary size: floats from 0.5 to 1.5, integers and bools 0 and 1.
@@ -34,16 +36,20 @@ std::vector<std::byte> ordinary_elements(DType dtype, int64_t count) {
   return bytes;
 }
 
-/// One period of elements, repeated: filling large tensors takes no random numbers.
-std::vector<std::byte> ordinary_bytes(const kernel::Operand& operand) {
-  constexpr int64_t kPeriod = 4099;  // a prime, so that rows differ
-  const std::vector<std::byte> period = ordinary_elements(operand.dtype, kPeriod);
-  std::vector<std::byte> bytes(operand.bytes());
-  for (size_t at = 0; at < bytes.size(); at += period.size()) {
-    const size_t count = std::min(period.size(), bytes.size() - at);
-    std::copy_n(period.begin(), count, bytes.begin() + static_cast<std::ptrdiff_t>(at));
+/// Ordinary elements over and over: filling large tensors takes no random numbers.
+std::vector<std::byte> ordinary_bytes(DType dtype, size_t most) {
+  constexpr int64_t kPeriod = 4099;    // a prime, so that rows differ
+  constexpr size_t kRepetitions = 64;  // about 1 MiB, copied as often as it takes
+  const std::vector<std::byte> period = ordinary_elements(dtype, kPeriod);
+  std::vector<std::byte> bytes;
+  for (size_t i = 0; i < kRepetitions && bytes.size() < most; ++i) {
+    bytes.insert(bytes.end(), period.begin(), period.end());
   }
   return bytes;
+}
+
+size_t scratch_bytes(const Trial& trial) {
+  return trial.kernel->scratch ? trial.kernel->scratch(trial.call) : 0;
 }
 
 /// What is too large is not timed.
@@ -57,40 +63,99 @@ bool is_small(const Trial& trial) {
   const auto take_operand = [&](const kernel::Operand& operand) {
     return !operand.present || take(operand.bytes());
   };
-  return take(trial.kernel->scratch ? trial.kernel->scratch(trial.call) : 0) &&
-         std::ranges::all_of(trial.call.inputs, take_operand) &&
+  return take(scratch_bytes(trial)) && std::ranges::all_of(trial.call.inputs, take_operand) &&
          std::ranges::all_of(trial.call.outputs, take_operand);
 }
+
+/// One block in which all trials run: as large as the greediest needs. Inputs at one place are
+/// shared where their dtypes are equal; what is written lies over what others wrote.
+class SharedMemory {
+ public:
+  void reserve(const Trial& trial) {
+    for (size_t i = 0; i < trial.call.inputs.size(); ++i) {
+      const kernel::Operand& operand = trial.call.inputs[i];
+      if (!operand.present) continue;
+      Region& region = inputs_[{i, operand.dtype}];
+      region.bytes = std::max(region.bytes, aligned(operand.bytes()));
+    }
+    size_t written = aligned(scratch_bytes(trial));
+    for (const kernel::Operand& operand : trial.call.outputs) written += aligned(operand.bytes());
+    written_ = std::max(written_, written);
+  }
+
+  void allocate(kernel::Backend& backend, kernel::Queue& queue) {
+    size_t total = written_;
+    for (auto& [key, region] : inputs_) {
+      region.offset = total;
+      total += region.bytes;
+    }
+    block_ = backend.allocate(total);
+    for (const auto& [key, region] : inputs_) fill(backend, queue, key.second, region);
+  }
+
+  void place(const Trial& trial, kernel::Launch& launch) const {
+    size_t at = 0, written = 0;
+    for (size_t i = 0; i < trial.call.inputs.size(); ++i) {
+      const kernel::Operand& operand = trial.call.inputs[i];
+      const bool present = operand.present;
+      launch.buffers[at++] = present ? byte(inputs_.at({i, operand.dtype}).offset) : nullptr;
+    }
+    for (const kernel::Operand& operand : trial.call.outputs) {
+      launch.buffers[at++] = byte(written);
+      written += aligned(operand.bytes());
+    }
+    launch.scratch = byte(written);
+  }
+
+ private:
+  struct Region {
+    size_t offset = 0, bytes = 0;
+  };
+
+  static size_t aligned(size_t bytes) { return (std::max<size_t>(bytes, 1) + 63) / 64 * 64; }
+  std::byte* byte(size_t offset) const { return static_cast<std::byte*>(block_.get()) + offset; }
+
+  void fill(kernel::Backend& backend, kernel::Queue& queue, DType dtype, const Region& region) {
+    const std::vector<std::byte> bytes = ordinary_bytes(dtype, region.bytes);
+    for (size_t at = 0; at < region.bytes; at += bytes.size()) {
+      backend.copy(queue, byte(region.offset + at), bytes.data(),
+                   std::min(bytes.size(), region.bytes - at), kernel::CopyKind::to_device);
+    }
+    backend.synchronize(queue);
+  }
+
+  std::map<std::pair<size_t, DType>, Region> inputs_;
+  size_t written_ = 0;
+  kernel::Memory block_;
+};
 
 /// A trial with its memory, ready to be run again and again.
 class Bench {
  public:
-  Bench(const Trial& trial, kernel::Backend& backend, kernel::Queue& queue)
+  Bench(const Trial& trial, const SharedMemory& memory, kernel::Backend& backend,
+        kernel::Queue& queue)
       : trial_(trial), backend_(backend), queue_(queue) {
     state_.threads = backend.target().threads;
     launch_.call = &trial.call;
     launch_.state = &state_;
-    size_t at = 0;
-    for (const kernel::Operand& operand : trial.call.inputs) {
-      launch_.buffers[at++] = operand.present ? filled(operand) : nullptr;
-    }
-    for (const kernel::Operand& operand : trial.call.outputs) {
-      launch_.buffers[at++] = allocate(operand.bytes());
-    }
-    if (trial.kernel->scratch) launch_.scratch = allocate(trial.kernel->scratch(trial.call));
+    memory.place(trial, launch_);
     if (trial.kernel->prepare) prepared_ = trial.kernel->prepare(trial.call, backend);
     launch_.prepared = prepared_.get();
   }
 
-  void warm_up() {
-    run(1);
-    const double once = run(1);
-    repeats_ = static_cast<int>(std::clamp(kSecondsPerSample / std::max(once, 1e-9), 1.0, 1000.0));
-    const double sample = std::max(once * repeats_, 1e-9);
-    rounds_ = static_cast<int>(std::clamp(kSecondsPerTrial / sample, 1.0, double{kMostRounds}));
+  /// Seconds, after a run that warms up.
+  double first_sample() {
+    repeats_ = repeats_in(kSecondsPerSample, run(1));
+    sample();
+    repeats_ = repeats_in(kSecondsPerSample, samples_[0]);
+    return samples_[0];
   }
 
-  bool wants_round(int round) const { return round < rounds_; }
+  bool wants_more() const {
+    const auto taken = static_cast<double>(samples_.size());
+    return samples_.size() < kMostSamples &&
+           (taken + 1) * repeats_ * samples_[0] <= kSecondsPerTrial;
+  }
   void sample() { samples_.push_back(run(repeats_) / repeats_); }
 
   double median() {
@@ -100,35 +165,23 @@ class Bench {
   }
 
  private:
+  static int repeats_in(double seconds, double once) {
+    return static_cast<int>(std::clamp(seconds / std::max(once, 1e-9), 1.0, 1000.0));
+  }
+
   double run(int repeats) {
     const double start = backend_.time(queue_);
     for (int i = 0; i < repeats; ++i) backend_.submit(queue_, *trial_.kernel, launch_);
     return backend_.time(queue_) - start;
   }
 
-  void* allocate(size_t bytes) {
-    memory_.push_back(backend_.allocate(std::max<size_t>(bytes, 64)));
-    return memory_.back().get();
-  }
-
-  void* filled(const kernel::Operand& operand) {
-    const std::vector<std::byte> bytes = ordinary_bytes(operand);
-    void* const memory = allocate(bytes.size());
-    if (bytes.empty()) return memory;
-    backend_.copy(queue_, memory, bytes.data(), bytes.size(), kernel::CopyKind::to_device);
-    backend_.synchronize(queue_);
-    return memory;
-  }
-
   const Trial& trial_;
   kernel::Backend& backend_;
   kernel::Queue& queue_;
-  std::vector<kernel::Memory> memory_;
   std::shared_ptr<const void> prepared_;
   kernel::RunState state_;
   kernel::Launch launch_;
   int repeats_ = 1;
-  int rounds_ = 1;
   std::vector<double> samples_;
 };
 
@@ -146,38 +199,51 @@ Timer::Timer(kernel::Backend& backend, TacticCache& cache, std::stop_token stop)
     : backend_(backend), cache_(cache), stop_(std::move(stop)), queue_(backend.queue()) {}
 
 std::vector<double> Timer::measure(std::span<const Trial> trials) {
-  std::vector<double> seconds(trials.size());
-  std::vector<std::pair<size_t, std::unique_ptr<Bench>>> benches;
+  std::vector<double> seconds(trials.size(), untimed);
+  std::vector<size_t> unknown;
   for (size_t i = 0; i < trials.size(); ++i) {
     if (const auto known = cache_.find(timing_key(trials[i]))) {
       seconds[i] = *known;
     } else if (is_small(trials[i])) {
-      base::throw_if_stopped(stop_);
-      try {
-        benches.emplace_back(i, std::make_unique<Bench>(trials[i], backend_, *queue_));
-      } catch (const std::bad_alloc&) {
-        continue;  // too large for this machine, and so not timed
-      }
-      benches.back().second->warm_up();
+      unknown.push_back(i);
     }
   }
-  for (int round = 0; round < kMostRounds; ++round) {
+  if (unknown.empty()) return seconds;
+  try {
+    run(trials, unknown, seconds);
+  } catch (const std::bad_alloc&) {  // too large for this machine, and so not timed
+    for (const size_t i : unknown) seconds[i] = untimed;
+    return seconds;
+  }
+  for (const size_t i : unknown) cache_.store(timing_key(trials[i]), seconds[i]);
+  return seconds;
+}
+
+void Timer::run(std::span<const Trial> trials, std::span<const size_t> which,
+                std::vector<double>& seconds) {
+  SharedMemory memory;
+  for (const size_t i : which) memory.reserve(trials[i]);
+  memory.allocate(backend_, *queue_);
+  std::vector<std::pair<size_t, std::unique_ptr<Bench>>> benches;
+  for (const size_t i : which) {
+    base::throw_if_stopped(stop_);
+    auto bench = std::make_unique<Bench>(trials[i], memory, backend_, *queue_);
+    const double best = *std::ranges::min_element(seconds);
+    seconds[i] = bench->first_sample();
+    if (seconds[i] < kHopeless * best) benches.emplace_back(i, std::move(bench));
+  }
+  for (size_t round = 1; round < kMostSamples; ++round) {
     for (auto& [i, bench] : benches) {
       base::throw_if_stopped(stop_);
-      if (bench->wants_round(round)) bench->sample();
+      if (bench->wants_more()) bench->sample();
     }
   }
-  for (auto& [i, bench] : benches) {
-    seconds[i] = bench->median();
-    cache_.store(timing_key(trials[i]), seconds[i]);
-  }
-  return seconds;
+  for (auto& [i, bench] : benches) seconds[i] = bench->median();
 }
 
 size_t pick_fastest(std::span<const double> seconds) {
   if (seconds.empty()) return 0;
   const double least = *std::min_element(seconds.begin(), seconds.end());
-  if (least <= 0) return 0;
   const auto first =
       std::find_if(seconds.begin(), seconds.end(), [&](double s) { return s <= kNoise * least; });
   return static_cast<size_t>(first - seconds.begin());

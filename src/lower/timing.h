@@ -1,6 +1,7 @@
 // Timing kernels on synthetic data.
 #pragma once
 
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -16,28 +17,34 @@ struct Trial {
   kernel::Call call;
 };
 
-/// Seconds of kernels, measured once and then remembered by content. Calls that need too much
-/// memory count as 0.
+/// Stands for the seconds of a call that needs too much memory to be timed.
+inline constexpr double untimed = std::numeric_limits<double>::infinity();
+
+/// Seconds of kernels, measured once and then remembered by content.
 class Timer {
  public:
   Timer(kernel::Backend& backend, TacticCache& cache, std::stop_token stop);
 
-  /// Median seconds of each trial: warm-up, rounds in turn, at most about 50 ms a trial. Throws
-  /// cancelled between measurements.
+  /// Median seconds of each trial, best guess first: warm-up, then samples in turn for about 50 ms
+  /// a trial; one whose first sample is twice the best so far takes no more. All run in the same
+  /// memory. Throws cancelled between measurements.
   std::vector<double> measure(std::span<const Trial> trials);
 
  private:
+  void run(std::span<const Trial> trials, std::span<const size_t> which,
+           std::vector<double>& seconds);
+
   kernel::Backend& backend_;
   TacticCache& cache_;
   std::stop_token stop_;
   std::unique_ptr<kernel::Queue> queue_;
 };
 
-/// The first within 3 % (noise) of the least; 0 for an empty list or one that was not timed.
+/// The first within 3 % (noise) of the least; 0 for an empty list or where nothing was timed.
 size_t pick_fastest(std::span<const double> seconds);
 
-/// What a timing depends on, hashed: kernel, library, op, operands, tactic, target, threads; never
-/// weights.
+/// What a timing depends on, hashed: kernel, library, op, operands, tactic, target, its model,
+/// threads; never weights.
 uint64_t timing_key(const Trial& trial);
 
 }  // namespace tenon::lower
