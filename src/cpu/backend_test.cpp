@@ -2,6 +2,9 @@
 #include <sys/mman.h>
 
 #include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iterator>
 #include <numeric>
 #include <thread>
 
@@ -86,7 +89,7 @@ void for_every_op(ir::TypeList<Ops...>, const F& f) {
 
 TEST_P(Backends, every_op_has_a_reference_at_the_end_of_its_list) {
   for_every_op(ir::OpList{}, [&](const ir::Op& op) {
-    EXPECT_TRUE(backend->kernels(op).back().name.ends_with(".reference")) << op.info().name;
+    EXPECT_TRUE(kernel::is_reference(backend->kernels(op).back())) << op.info().name;
   });
 }
 
@@ -148,6 +151,16 @@ TEST(CpuBackend, features_are_narrowed_by_the_environment) {
   ::setenv("TENON_CPU_FEATURES", "sse9", 1);
   EXPECT_THROW(cpu_backend(1), Error);
   ::unsetenv("TENON_CPU_FEATURES");
+}
+
+TEST(CpuBackend, its_target_names_the_model_as_the_system_does) {
+  std::ifstream file("/proc/cpuinfo");
+  std::string text((std::istreambuf_iterator<char>(file)), {});
+  const size_t name = text.find("model name\t: ");
+  if (name == std::string::npos) GTEST_SKIP() << "the system names none";
+  const size_t value = name + std::strlen("model name\t: ");
+  const std::string model = cpu_backend(1)->target().model;
+  EXPECT_TRUE(model.ends_with(text.substr(value, text.find('\n', value) - value))) << model;
 }
 
 TEST(Selection, names_all_refusals_when_no_kernel_accepts) {

@@ -1,5 +1,6 @@
 // Which vector units there are: on the machine, in this build, and left by the environment.
 #include <cstdlib>
+#include <fstream>
 #include <string_view>
 
 #include "base/error.h"
@@ -55,13 +56,29 @@ std::vector<std::string> narrowed(std::vector<std::string> features, std::string
              "TENON_CPU_FEATURES is {}; it may be reference, avx2 or avx3", base::quoted(best));
 }
 
+// Of the first processor: "AuthenticAMD 26 2 AMD EPYC"; a name alone is often a whole family's.
+std::string read_model() {
+  std::ifstream file("/proc/cpuinfo");
+  std::string model;
+  for (std::string line; std::getline(file, line) && !line.empty();) {
+    for (const std::string_view key : {"vendor_id\t", "cpu family\t", "model\t", "model name\t",
+                                       "CPU implementer\t", "CPU variant\t", "CPU part\t"}) {
+      const size_t value = line.find(": ");
+      if (!line.starts_with(key) || value == std::string::npos) continue;
+      model += (model.empty() ? "" : " ") + line.substr(value + 2);
+    }
+  }
+  return model;
+}
+
 }  // namespace
 
 kernel::Target host_target(std::string backend, int threads) {
   std::vector<std::string> features = found_features();
   const char* best = std::getenv("TENON_CPU_FEATURES");
   if (best && *best) features = narrowed(std::move(features), best);
-  return {std::move(backend), kArchitecture, std::move(features), threads};
+  static const std::string model = read_model();
+  return {std::move(backend), kArchitecture, std::move(features), threads, model};
 }
 
 }  // namespace tenon::cpu

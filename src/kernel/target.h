@@ -13,7 +13,8 @@ struct Target {
   std::string architecture;  ///< "x86_64"
   std::vector<std::string>
       features;  ///< vector units from best to least, such as "avx3", "avx2"; empty: reference only
-  int threads = 1;  ///< a note, not part of the key
+  int threads = 1;    ///< a note, not part of the key
+  std::string model;  ///< whose timings these are ("AMD EPYC 9B14"); not part of the key
 
   bool has(std::string_view feature) const;
   /// "cpu/x86_64/avx3+avx2": the key of a record.

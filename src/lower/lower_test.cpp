@@ -331,6 +331,9 @@ TEST_F(lowering, timings_are_made_once_and_read_from_the_cache_after) {
   FakeBackend later;
   EXPECT_EQ(lower(program, later, {}).record, timed);
   EXPECT_EQ(later.submitted, 0);
+  later.set_model("another machine's");
+  lower(program, later, {});
+  EXPECT_GT(later.submitted, 0);
 }
 
 TEST_F(lowering, what_cannot_win_is_not_timed) {

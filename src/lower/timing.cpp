@@ -257,6 +257,7 @@ uint64_t timing_key(const Trial& trial) {
   key = base::combine(key, call.op.hash());
   key = base::combine(key, static_cast<uint64_t>(call.tactic));
   key = base::combine(key, base::hash(call.target->key()));
+  key = base::combine(key, base::hash(call.target->model));
   key = base::combine(key, static_cast<uint64_t>(call.target->threads));
   key = base::combine(key, call.inputs.size());
   for (const kernel::Operand& operand : call.inputs) key = hash_operand(key, operand);
