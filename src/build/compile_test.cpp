@@ -61,6 +61,21 @@ TEST(Shapes, fixed_extent_replaces_its_symbol_everywhere) {
   EXPECT_FALSE(ranges.contains("n"));
 }
 
+TEST(Shapes, names_of_extents_are_kept_apart_from_what_a_run_finds_out) {
+  ir::Network network;
+  network.graph = ir::parse(
+      "graph (x: f32[n], s: i64[1]) {\n"
+      "  %1 = bind(%s) {symbols = [k]}\n"
+      "  %2 = reshape(%x) {dims = [k]}\n"
+      "} -> (y = %2)");
+  Ranges ranges;
+  EXPECT_EQ(ir::print(apply_shapes(std::move(network), {{"x", {"k"}}}, ranges).graph),
+            "graph (x: f32[k], s: i64[1]) {\n"
+            "  %1 = bind(%s) {symbols = [k_2]} : i64[1]\n"
+            "  %2 = reshape(%x) {dims = [k_2]} : f32[k_2]\n"
+            "} -> (y = %2)\n");
+}
+
 TEST(Shapes, range_and_name_keep_the_extent_open) {
   Ranges ranges;
   const ir::Network network = shaped({{"x", {"batch", range(8, 16, 32), 4}}}, ranges);

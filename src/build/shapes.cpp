@@ -65,6 +65,19 @@ void add_default_ranges(const ir::Graph& graph, std::map<std::string, plan::Symb
   }
 }
 
+// Symbols that a run finds out make way for the names given to extents of inputs.
+void keep_apart(const ir::Graph& graph, std::map<std::string, ir::Dim>& bindings) {
+  ir::GraphBuilder taken;
+  for (const ir::ValueId id : graph.inputs()) taken.input(graph.value(id).name, graph.type(id));
+  for (const auto& [symbol, dim] : bindings) taken.input("", {DType::i64, {dim}});
+  for (const ir::Node& node : graph.nodes()) {
+    for (const std::string& symbol : node.op.bound_symbols()) {
+      const std::string fresh = taken.fresh_symbol(symbol);
+      if (fresh != symbol) bindings.emplace(symbol, ir::Dim::symbol(fresh));
+    }
+  }
+}
+
 }  // namespace
 
 ir::Network apply_shapes(ir::Network network,
@@ -91,6 +104,7 @@ ir::Network apply_shapes(ir::Network network,
       tell(told, fmt::format("input {} axis {}", base::quoted(name), axis), dims[axis], axes[axis]);
     }
   }
+  keep_apart(graph, told.bindings);
   if (!told.bindings.empty()) network.graph = ir::substitute(network.graph, told.bindings);
   ranges = std::move(told.ranges);
   add_default_ranges(network.graph, ranges);

@@ -10,18 +10,54 @@
 namespace tenon::ir {
 namespace {
 
-std::vector<bool> needed_nodes(const Graph& graph) {
-  std::vector<bool> needed(graph.nodes().size());
-  const auto need = [&](ValueId id) {
-    const int node = id == absent ? -1 : graph.value(id).node;
-    if (node >= 0) needed[static_cast<size_t>(node)] = true;
-  };
-  for (const Output& output : graph.outputs()) need(output.value);
-  for (size_t i = graph.nodes().size(); i-- > 0;) {
-    if (needed[i]) std::ranges::for_each(graph.nodes()[i].inputs, need);
+// What outputs and requirements need, by way of values and of symbols.
+class Needed {
+ public:
+  explicit Needed(const Graph& graph) : graph_(graph), needed_(graph.nodes().size()) {
+    for (size_t i = 0; i < needed_.size(); ++i) {
+      for (std::string& symbol : graph.nodes()[i].op.bound_symbols())
+        binders_.emplace(std::move(symbol), i);
+    }
   }
-  return needed;
-}
+
+  std::vector<bool> run(std::span<const std::vector<Constraint>> of_nodes,
+                        std::span<const Constraint> requirements) && {
+    for (const Output& output : graph_.outputs()) need(output.value);
+    need(requirements);
+    for (size_t i = needed_.size(); i-- > 0;) {
+      if (!needed_[i]) continue;
+      const Node& node = graph_.nodes()[i];
+      for (const ValueId id : node.inputs) need(id);
+      if (!binders_.empty()) need(symbols_of(graph_, node));
+      need(of_nodes[i]);
+    }
+    return std::move(needed_);
+  }
+
+ private:
+  void need(ValueId id) {
+    const int node = id == absent ? -1 : graph_.value(id).node;
+    if (node >= 0) needed_[static_cast<size_t>(node)] = true;
+  }
+  void need(const std::vector<std::string>& symbols) {
+    for (const std::string& symbol : symbols) {
+      if (const auto at = binders_.find(symbol); at != binders_.end()) needed_[at->second] = true;
+    }
+  }
+  void need(std::span<const Constraint> constraints) {
+    if (binders_.empty()) return;
+    std::vector<std::string> symbols;
+    for (const Constraint& constraint : constraints) {
+      constraint.left.symbols(symbols);
+      constraint.right.symbols(symbols);
+    }
+    need(symbols);
+  }
+
+  const Graph& graph_;
+  std::vector<bool> needed_;               // by node
+  std::map<std::string, size_t> binders_;  // the first node that binds each symbol
+};
 
 void check_unique_names(const Graph& graph) {
   std::set<std::string_view> inputs, outputs;
@@ -80,7 +116,7 @@ class ConstraintSet {
 
 Graph GraphBuilder::finish() {
   check_unique_names(graph_);
-  const std::vector<bool> needed = needed_nodes(graph_);
+  const std::vector<bool> needed = Needed(graph_).run(node_constraints_, requirements_);
   Graph result;
   Numbering renumber(graph_, result.values_);
   for (const ValueId id : graph_.inputs_) result.inputs_.push_back(renumber(id));

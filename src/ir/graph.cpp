@@ -69,6 +69,18 @@ std::vector<ValueId> Graph::leaves() const {
   return ids;
 }
 
+std::vector<std::string> symbols_of(const Graph& graph, const Node& node) {
+  std::vector<std::string> symbols = node.op.bound_symbols();
+  const auto add = [&](const Dims& dims) {
+    for (const Dim& dim : dims) dim.symbols(symbols);
+  };
+  for (const auto& [name, field] : node.op.table().fields(node.op.data())) {
+    if (const auto* dims = std::get_if<Dims>(&field)) add(*dims);
+  }
+  for (const ValueId id : node.outputs) add(graph.type(id).dims.value_or(Dims()));
+  return symbols;
+}
+
 ValueId GraphBuilder::add_value(GraphValue value, bool only_leaves) {
   graph_.values_.push_back(std::move(value));
   source_uses_.push_back(0);
@@ -207,6 +219,26 @@ void GraphBuilder::output(std::string name, ValueId value) {
     fail_build(fmt::format("internal: output {}: there is no value {}", quoted(name), value));
   }
   graph_.outputs_.push_back({std::move(name), value});
+}
+
+void GraphBuilder::collect_symbols() {
+  for (; symbols_end_ < graph_.values_.size(); ++symbols_end_) {
+    const GraphValue& value = graph_.values_[symbols_end_];
+    std::vector<std::string> symbols;
+    if (value.node >= 0) {
+      symbols = symbols_of(graph_, graph_.nodes_[static_cast<size_t>(value.node)]);
+    } else {
+      for (const Dim& dim : value.value.type.dims.value_or(Dims())) dim.symbols(symbols);
+    }
+    symbols_.insert(symbols.begin(), symbols.end());
+  }
+}
+
+std::string GraphBuilder::fresh_symbol(std::string_view hint) {
+  collect_symbols();
+  std::string name(hint);
+  for (int i = 2; !symbols_.insert(name).second; ++i) name = fmt::format("{}_{}", hint, i);
+  return name;
 }
 
 void GraphBuilder::require(std::span<const Constraint> constraints) {

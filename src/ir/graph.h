@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -87,6 +88,9 @@ class Graph {
   size_t first_requirement_ = 0;
 };
 
+/// Symbols in the types of a node's outputs and in its fields, those that it binds among them.
+std::vector<std::string> symbols_of(const Graph& graph, const Node& node);
+
 /// Makes a graph, node by node. Types are inferred as nodes are added; a node that does not fit
 /// throws BuildError naming it. Leaves of the same name are one value. In a rewrite it also answers
 /// questions about the source graph. References and pointers that it hands out hold until the next
@@ -107,6 +111,8 @@ class GraphBuilder {
   std::vector<ValueId> add_node(Op op, std::vector<ValueId> inputs, int outputs,
                                 std::string name = {});
   void output(std::string name, ValueId value);
+  /// A name like `hint` that no symbol of this graph has; it is taken from now on.
+  std::string fresh_symbol(std::string_view hint);
   /// Keeps constraints whose nodes may not be there; those that are proved vanish. Throws build for
   /// one that cannot hold.
   void require(std::span<const Constraint> constraints);
@@ -142,7 +148,10 @@ class GraphBuilder {
       node_constraints_;  // by node: those of dead nodes are dropped
   std::vector<Constraint> requirements_;
   size_t next_unnamed_ = 0;
+  std::set<std::string> symbols_;  // of the values before symbols_end_, and fresh ones
+  size_t symbols_end_ = 0;
 
+  void collect_symbols();
   ValueId add_value(GraphValue value, bool only_leaves);
   void name_if_nameless(int node, const std::string& name);
   ValueId add_leaf(Origin origin, const std::string& name, ValueType type, ConstantBytes bytes);

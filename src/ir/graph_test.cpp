@@ -147,6 +147,19 @@ TEST(builder, knows_what_depends_on_leaves_only) {
   EXPECT_FALSE(builder.only_leaves(builder.add(add, {x, w})));
 }
 
+TEST(builder, gives_symbols_that_no_value_has) {
+  GraphBuilder builder;
+  const ValueId x = builder.input("x", {DType::i64, {Dim::symbol("k")}});
+  EXPECT_EQ(builder.fresh_symbol("k"), "k_2");
+  EXPECT_EQ(builder.fresh_symbol("k"), "k_3");
+  const ValueId s = builder.input("s", {DType::i64, {}});
+  builder.add(Bind{{"m"}}, {s});
+  builder.add(Reshape{{Dim::symbol("q") + 1}}, {x});
+  EXPECT_EQ(builder.fresh_symbol("m"), "m_2");
+  EXPECT_EQ(builder.fresh_symbol("q"), "q_2");
+  EXPECT_EQ(builder.fresh_symbol("r"), "r");
+}
+
 TEST(finish, drops_what_nothing_needs_and_numbers_the_rest_densely) {
   GraphBuilder builder;
   const ValueId dead_weight = builder.weight("dead", {DType::f32, {3}});
@@ -250,6 +263,23 @@ TEST(verify, names_the_broken_rule) {
   });
   said("output \"y\" has no value", [](Graph& g) { outputs_of(g)[0].value = absent; });
   said("two outputs are named", [](Graph& g) { outputs_of(g).push_back(outputs_of(g)[0]); });
+}
+
+TEST(verify, wants_symbols_bound_before_they_are_used) {
+  Graph late = parse(
+      "graph (x: f32[n], s: i64[1]) {\n"
+      "  %1 = bind(%s) {symbols = [k]}\n"
+      "  %2 = reshape(%x) {dims = [k]} # \"r\"\n"
+      "} -> (y = %2)");
+  EXPECT_NO_THROW(verify(late));
+  std::swap(nodes_of(late)[0], nodes_of(late)[1]);
+  for (const ValueId id : {2, 3}) values_of(late)[static_cast<size_t>(id)].node ^= 1;
+  EXPECT_EQ(error_of([&] { verify(late); }),
+            "internal: reshape \"r\": symbol k is used before it is bound");
+  const Graph twice =
+      parse("graph (x: f32[k], s: i64[1]) { %1 = bind(%s) {symbols = [k]} } -> (y = %1)");
+  EXPECT_EQ(error_of([&] { verify(twice); }),
+            "internal: input \"x\" has symbol k, which a node binds");
 }
 
 Program legal_program() {

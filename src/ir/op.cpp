@@ -2,6 +2,27 @@
 #include "ir/op.h"
 
 namespace tenon::ir {
+namespace {
+
+// A bound symbol stays where a number or an expression takes its place elsewhere.
+bool rename(std::string& symbol, const std::map<std::string, Dim>& bindings) {
+  const auto found = bindings.find(symbol);
+  if (found == bindings.end() || !Dim::is_symbol_name(found->second.text())) return false;
+  symbol = found->second.text();
+  return true;
+}
+
+}  // namespace
+
+std::vector<std::string> Op::bound_symbols() const {
+  std::vector<std::string> symbols;
+  if (!info().binds) return symbols;
+  for (const auto& [name, value] : table_->fields(data_.get())) {
+    const auto* names = std::get_if<std::vector<std::string>>(&value);
+    if (names) symbols.insert(symbols.end(), names->begin(), names->end());
+  }
+  return symbols;
+}
 
 Op Op::substitute(const std::map<std::string, Dim>& bindings) const {
   std::vector<std::pair<std::string, FieldValue>> fields;
@@ -10,6 +31,9 @@ Op Op::substitute(const std::map<std::string, Dim>& bindings) const {
     if (auto* dims = std::get_if<Dims>(&value)) {
       for (Dim& dim : *dims) dim = dim.substitute(bindings);
       changed = true;
+    }
+    if (auto* names = std::get_if<std::vector<std::string>>(&value); names && info().binds) {
+      for (std::string& symbol : *names) changed |= rename(symbol, bindings);
     }
     fields.emplace_back(name, std::move(value));
   }

@@ -27,6 +27,7 @@ struct OpInfo {
   uint32_t value_operands =
       0;  ///< bit i: infer() reads operand i's elements, so leaves that reach it are frozen
   uint32_t host_operands = 0;  ///< bit i: operand i must be in host memory when the op runs
+  bool binds = false;  ///< its lists of names are symbols, whose values are known when it has run
 };
 
 /// A named member of an op; fields() returns a tuple of them. An unnamed field ("") is printed bare
@@ -80,7 +81,9 @@ class Op {
   const void* data() const noexcept { return data_.get(); }
   uint64_t hash() const { return table_->hash(data_.get()); }
   std::vector<Value> infer(Infer& in) const { return table_->infer(data_.get(), in); }
-  /// The same op with symbols replaced in its Dims fields.
+  /// The symbols that a run of it finds out.
+  std::vector<std::string> bound_symbols() const;
+  /// The same op with symbols replaced in its Dims fields, and bound ones where they are renamed.
   Op substitute(const std::map<std::string, Dim>& bindings) const;
   friend bool operator==(const Op& a, const Op& b) {
     return a.table_ == b.table_ && a.table_->equal(a.data_.get(), b.data_.get());

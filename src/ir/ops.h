@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ir/ops/batch_norm.h"
+#include "ir/ops/bind.h"
 #include "ir/ops/cast.h"
 #include "ir/ops/concat.h"
 #include "ir/ops/conv.h"
@@ -20,7 +21,7 @@ namespace tenon::ir {
 template <class... Ops>
 struct TypeList {};
 
-using OpList = TypeList<AveragePool, BatchNorm, Cast, Concat, Conv, MatMul, MaxPool, Pointwise,
-                        Reduce, Reorder, Reshape, ShapeOf, Softmax, Transpose>;
+using OpList = TypeList<AveragePool, BatchNorm, Bind, Cast, Concat, Conv, MatMul, MaxPool,
+                        Pointwise, Reduce, Reorder, Reshape, ShapeOf, Softmax, Transpose>;
 
 }  // namespace tenon::ir

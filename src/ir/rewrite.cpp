@@ -8,6 +8,7 @@ namespace tenon::ir {
 namespace {
 
 using Map = std::vector<ValueId>;  // by value of the source: its id in the result
+using Bindings = std::map<std::string, Dim>;
 
 ValueId& at(Map& map, ValueId id) { return map[static_cast<size_t>(id)]; }
 
@@ -49,11 +50,31 @@ void copy_outputs(GraphBuilder& out, const Graph& source, Map& map) {
   for (const Output& output : source.outputs()) out.output(output.name, at(map, output.value));
 }
 
-ValueType substitute_type(ValueType type, const std::map<std::string, Dim>& bindings) {
+ValueType substitute_type(ValueType type, const Bindings& bindings) {
   if (type.dims) {
     for (Dim& dim : *type.dims) dim = dim.substitute(bindings);
   }
   return type;
+}
+
+void require(GraphBuilder& out, std::span<const Constraint> constraints, const Bindings& bindings) {
+  for (Constraint constraint : constraints) {
+    constraint.left = constraint.left.substitute(bindings);
+    constraint.right = constraint.right.substitute(bindings);
+    out.require({&constraint, 1});
+  }
+}
+
+// New names of the symbols that the graph binds, where `out` has them already.
+Bindings renamed_symbols(GraphBuilder& out, const Graph& graph) {
+  Bindings renamed;
+  for (const Node& node : graph.nodes()) {
+    for (const std::string& symbol : node.op.bound_symbols()) {
+      const std::string fresh = out.fresh_symbol(symbol);
+      if (fresh != symbol) renamed.emplace(symbol, Dim::symbol(fresh));
+    }
+  }
+  return renamed;
 }
 
 // A constant that a graph made for itself; its name means nothing outside.
@@ -154,11 +175,7 @@ Graph substitute(const Graph& graph, const std::map<std::string, Dim>& bindings)
     copy_node(out, graph, node, node.op.substitute(bindings), map);
   }
   copy_outputs(out, graph, map);
-  for (Constraint constraint : graph.requirements()) {
-    constraint.left = constraint.left.substitute(bindings);
-    constraint.right = constraint.right.substitute(bindings);
-    out.require({&constraint, 1});
-  }
+  require(out, graph.requirements(), bindings);
   return out.finish();
 }
 
@@ -176,8 +193,11 @@ std::vector<ValueId> splice(GraphBuilder& out, const Graph& graph,
                       ? out.constant(value.value.type.dtype, value.value.type.shape(), *value.bytes)
                       : copy_leaf(out, value, value.value.type);
   }
-  for (const Node& node : graph.nodes()) copy_node(out, graph, node, node.op, map);
-  out.require(graph.requirements());
+  const Bindings renamed = renamed_symbols(out, graph);
+  for (const Node& node : graph.nodes()) {
+    copy_node(out, graph, node, renamed.empty() ? node.op : node.op.substitute(renamed), map);
+  }
+  require(out, graph.requirements(), renamed);
   std::vector<ValueId> results;
   for (const Output& output : graph.outputs()) results.push_back(at(map, output.value));
   return results;

@@ -19,7 +19,7 @@ Graph rewrite(const Graph& graph, const Rewrite& rewrite);
 Graph substitute(const Graph& graph, const std::map<std::string, Dim>& bindings);
 
 /// Copies a whole graph into a builder: `inputs` stand for its inputs; returns its outputs there.
-/// Leaves go by name.
+/// Leaves go by name; symbols that it binds get another where `out` has one of that name.
 std::vector<ValueId> splice(GraphBuilder& out, const Graph& graph, std::span<const ValueId> inputs);
 
 }  // namespace tenon::ir

@@ -227,6 +227,61 @@ TEST(splice, joins_leaves_by_name_and_keeps_unnamed_constants_apart) {
             "} -> (y = %3)\n");
 }
 
+constexpr std::string_view bound =
+    "graph (x: f32[n], s: i64[1]) {\n"
+    "  %1 = bind(%s) {symbols = [k]} : i64[1]\n"
+    "  %2 = reshape(%x) {dims = [k]} : f32[k]\n"
+    "} -> (y = %2)\n";
+
+TEST(rewrite, keeps_a_binding_whose_symbols_alone_are_used) {
+  EXPECT_EQ(rewritten(bound, [](GraphBuilder&, const Node&) { return std::nullopt; }), bound);
+}
+
+TEST(rewrite, keeps_a_binding_that_a_requirement_asks_about) {
+  EXPECT_EQ(rewritten(bound, [](GraphBuilder&, const Node& node) { return node.inputs[0]; }),
+            "graph (x: f32[n], s: i64[1]) {\n"
+            "  %1 = bind(%s) {symbols = [k]} : i64[1]\n"
+            "  require n == k # \"reshape of \\\"x\\\": elements before and after\"\n"
+            "} -> (y = %x)\n");
+}
+
+TEST(rewrite, drops_a_binding_that_nothing_needs) {
+  EXPECT_EQ(print(parse("graph (s: i64[1]) { %1 = bind(%s) {symbols = [k]} } -> (y = %s)")),
+            "graph (s: i64[1]) {\n} -> (y = %s)\n");
+}
+
+TEST(substitute, renames_bound_symbols_and_leaves_those_of_known_value) {
+  const Graph renamed = substitute(parse(bound), {{"k", Dim::symbol("m")}});
+  verify(renamed);
+  EXPECT_EQ(print(renamed),
+            "graph (x: f32[n], s: i64[1]) {\n"
+            "  %1 = bind(%s) {symbols = [m]} : i64[1]\n"
+            "  %2 = reshape(%x) {dims = [m]} : f32[m]\n"
+            "} -> (y = %2)\n");
+  EXPECT_EQ(print(substitute(parse(bound), {{"k", 7}})),
+            "graph (x: f32[n], s: i64[1]) {\n"
+            "  %1 = reshape(%x) {dims = [7]} : f32[7]\n"
+            "} -> (y = %1)\n");
+}
+
+TEST(splice, gives_bound_symbols_names_that_are_free) {
+  GraphBuilder out;
+  const ValueId x = out.input("x", {DType::f32, {Dim::symbol("n")}});
+  const ValueId s = out.input("s", {DType::i64, {1}});
+  for (const char* name : {"y", "z"}) {
+    out.output(name, splice(out, parse(bound), std::vector{x, s})[0]);
+  }
+  const Graph joined = out.finish();
+  verify(joined);
+  EXPECT_EQ(print(joined),
+            "graph (x: f32[n], s: i64[1]) {\n"
+            "  %1 = bind(%s) {symbols = [k]} : i64[1]\n"
+            "  %2 = reshape(%x) {dims = [k]} : f32[k]\n"
+            "  %3 = bind(%s) {symbols = [k_2]} : i64[1]\n"
+            "  %4 = reshape(%x) {dims = [k_2]} : f32[k_2]\n"
+            "} -> (y = %2, z = %4)\n");
+}
+
 TEST(splice, refuses_another_number_of_inputs) {
   GraphBuilder out;
   EXPECT_THROW(splice(out, parse("graph (x: f32[3]) {} -> (y = %x)"), {}), BuildError);

@@ -26,6 +26,7 @@ class Verifier {
     for (size_t i = 0; i < defined_.size(); ++i) check_value(static_cast<ValueId>(i));
     check_inputs();
     for (size_t i = 0; i < graph_.nodes().size(); ++i) check_node(graph_.nodes()[i], i);
+    check_symbols();
     check_outputs();
     for (size_t i = 0; i < defined_.size(); ++i) require(defined_[i], "value {} is of no node", i);
   }
@@ -99,6 +100,32 @@ class Verifier {
       require(type.dtype == values[i].type.dtype && type.dims == values[i].type.dims,
               "{}: output {} is {}, infer() says {}", where, i, type.text(), values[i].type.text());
     }
+  }
+
+  // What a node binds is used by later ones only.
+  void check_symbols() const {
+    std::set<std::string> unbound;
+    for (const Node& node : graph_.nodes()) unbound.merge(bound_by(node));
+    if (unbound.empty()) return;
+    for (const ValueId id : graph_.inputs()) {
+      std::vector<std::string> symbols;
+      for (const Dim& dim : graph_.type(id).dims.value_or(Dims())) dim.symbols(symbols);
+      for (const std::string& symbol : symbols)
+        require(!unbound.contains(symbol), "input {} has symbol {}, which a node binds",
+                quoted(graph_.value(id).name), symbol);
+    }
+    for (const Node& node : graph_.nodes()) {
+      for (const std::string& symbol : bound_by(node)) unbound.erase(symbol);
+      for (const std::string& symbol : symbols_of(graph_, node)) {
+        require(!unbound.contains(symbol), "{} {}: symbol {} is used before it is bound",
+                node.op.info().name, quoted(node.name), symbol);
+      }
+    }
+  }
+
+  static std::set<std::string> bound_by(const Node& node) {
+    const std::vector<std::string> symbols = node.op.bound_symbols();
+    return {symbols.begin(), symbols.end()};
   }
 
   void check_outputs() const {

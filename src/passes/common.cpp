@@ -1,7 +1,9 @@
 // Nodes of equal op and equal inputs are one. Leaves are never merged by value: a refit may part
 // them.
+#include <map>
 #include <unordered_map>
 
+#include "ir/ops/bind.h"
 #include "ir/rewrite.h"
 #include "passes/rewrites.h"
 
@@ -38,8 +40,27 @@ class CommonNodes {
   std::unordered_multimap<uint64_t, ValueId> known_;
 };
 
+// Binds of one value find the same numbers: the symbols of the first stand for those of the others.
+std::map<std::string, ir::Dim> equal_symbols(const ir::Graph& graph) {
+  std::map<ValueId, const ir::Bind*> first;
+  std::map<std::string, ir::Dim> equal;
+  for (const Node& node : graph.nodes()) {
+    const auto* bind = node.as<ir::Bind>();
+    if (!bind) continue;
+    const auto [known, fresh] = first.emplace(node.inputs[0], bind);
+    for (size_t i = 0; i < bind->symbols.size() && !fresh; ++i) {
+      equal.emplace(bind->symbols[i], ir::Dim::symbol(known->second->symbols[i]));
+    }
+  }
+  return equal;
+}
+
 }  // namespace
 
-ir::Graph merge_common(const ir::Graph& graph, Door&) { return ir::rewrite(graph, CommonNodes()); }
+ir::Graph merge_common(const ir::Graph& graph, Door&) {
+  const ir::Graph merged = ir::rewrite(graph, CommonNodes());
+  const auto equal = equal_symbols(merged);
+  return equal.empty() ? merged : ir::rewrite(ir::substitute(merged, equal), CommonNodes());
+}
 
 }  // namespace tenon::passes

@@ -27,12 +27,12 @@ class Early {
   bool operator()(ValueId id) const { return early_[static_cast<size_t>(id)]; }
 
  private:
-  // A symbolic extent is not known before a run.
+  // A symbolic extent is not known before a run, and what a node binds is main's.
   bool moves(const Node& node) const {
     const auto given = [&](ValueId id) { return id == ir::absent || (*this)(id); };
     const auto is_static = [&](ValueId id) { return graph_.type(id).is_static(); };
-    return node.op.info().pure && std::ranges::all_of(node.inputs, given) &&
-           std::ranges::all_of(node.outputs, is_static);
+    return node.op.info().pure && !node.op.info().binds &&
+           std::ranges::all_of(node.inputs, given) && std::ranges::all_of(node.outputs, is_static);
   }
 
   const ir::Graph& graph_;

