@@ -1,16 +1,29 @@
 // Imports of ops that are leaves, or nothing at all, at inference.
+#include <array>
+
 #include "base/text.h"
 #include "onnx/imports.h"
 
 namespace tenon::onnx {
 namespace {
 
-weights::TensorSource constant_source(NodeContext& node, const wire::Attribute& attribute) {
-  if (auto value = wire::constant_value(attribute)) return *std::move(value);
-  if (attribute.name != "value") node.unsupported("attribute {}", base::quoted(attribute.name));
-  if (attribute.type != wire::kTensor || !attribute.tensor)
-    node.fail("attribute \"value\" holds no tensor");
-  node.unsupported("a value of type {}", wire::data_type_name(attribute.tensor->data_type));
+template <class Values>
+weights::TensorSource source_of(const Values& values, DType dtype, Shape shape) {
+  return weights::copy_of(TensorView(values.data(), dtype, std::move(shape)));
+}
+
+template <class Values>
+weights::TensorSource vector_of(const Values& values, DType dtype) {
+  return source_of(values, dtype, {static_cast<int64_t>(values.size())});
+}
+
+weights::TensorSource constant_source(NodeContext& node, const std::string& kind) {
+  if (kind == "value") return *node.tensor(kind);
+  if (kind == "value_float") return source_of(std::array{node.number(kind, 0)}, DType::f32, {});
+  if (kind == "value_int") return source_of(std::array{node.integer(kind, 0)}, DType::i64, {});
+  if (kind == "value_floats") return vector_of(node.numbers(kind), DType::f32);
+  if (kind == "value_ints") return vector_of(node.integers(kind), DType::i64);
+  node.unsupported("attribute {}", base::quoted(kind));
 }
 
 }  // namespace
@@ -18,9 +31,8 @@ weights::TensorSource constant_source(NodeContext& node, const wire::Attribute& 
 Outputs import_constant(NodeContext& node) {
   if (node.node().attributes.size() != 1 || node.node().outputs.size() != 1)
     node.fail("a constant has exactly one value and one output");
-  const wire::Attribute& value = node.node().attributes[0];
-  node.ignore_attribute(value.name);  // constant_source() judges it
-  return {node.leaves().add_constant(node.node().outputs[0], constant_source(node, value))};
+  const weights::TensorSource source = constant_source(node, node.node().attributes[0].name);
+  return {node.leaves().add_constant(node.builder(), node.node().outputs[0], source)};
 }
 
 // Exporters merge initializers that happen to be equal and write an Identity for each lost name:
@@ -30,7 +42,7 @@ Outputs import_identity(NodeContext& node) {
   const weights::TensorSource* source = node.leaves().initializer(node.node().inputs[0]);
   if (!source || node.node().outputs.empty()) return {input};
   const weights::TensorSource first_value = *source;
-  return {node.leaves().add_initializer(node.node().outputs[0], first_value)};
+  return {node.leaves().add_initializer(node.builder(), node.node().outputs[0], first_value)};
 }
 
 // At inference the data passes, and the mask (from opset 10 on a bool) is true everywhere.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "onnx/imports.h"
+#include "weights/onnx_wire.h"
 
 namespace tenon::onnx {
 namespace {
@@ -247,8 +248,8 @@ Outputs import_cast(NodeContext& node) {
   node.ignore_attribute("saturate");    // concerns 8-bit floats only
   node.ignore_attribute("round_mode");  // concerns float8e8m0 only
   const int type = to == static_cast<int>(to) ? static_cast<int>(to) : 0;
-  const auto dtype = wire::dtype_of(type);
-  if (!dtype) node.unsupported("cast to {}", wire::data_type_name(type));
+  const auto dtype = weights::wire::dtype_of(type);
+  if (!dtype) node.unsupported("cast to {}", weights::wire::data_type_name(type));
   return {node.cast(node.input(0), *dtype)};
 }
 

@@ -22,35 +22,36 @@ ir::ConstantBytes small_bytes(const weights::TensorSource& source) {
 }  // namespace
 
 std::string LeafTable::read_while_building(const std::string& name) const {
-  const auto found = names_.read_while_building.find(name);
-  return found == names_.read_while_building.end() ? "" : found->second;
+  const auto found = facts_.read_while_building.find(name);
+  return found == facts_.read_while_building.end() ? "" : found->second;
 }
 
-ir::ValueId LeafTable::add_initializer(const std::string& name,
+ir::ValueId LeafTable::add_initializer(ir::GraphBuilder& out, const std::string& name,
                                        const weights::TensorSource& source) {
   std::string reason = read_while_building(name);
   if (reason.empty() && !is_floating(source.dtype))
     reason = fmt::format("its dtype is {}, and only floating initializers are weights",
                          to_string(source.dtype));
   initializers_.insert(name);
-  return add(name, source, std::move(reason));
+  return add(out, name, source, std::move(reason));
 }
 
-ir::ValueId LeafTable::add_constant(const std::string& name, const weights::TensorSource& source) {
+ir::ValueId LeafTable::add_constant(ir::GraphBuilder& out, const std::string& name,
+                                    const weights::TensorSource& source) {
   std::string reason = read_while_building(name);
   if (reason.empty()) reason = "it is the output of a Constant node";
-  return add(name, source, std::move(reason));
+  return add(out, name, source, std::move(reason));
 }
 
-ir::ValueId LeafTable::add(const std::string& name, const weights::TensorSource& source,
-                           std::string reason) {
+ir::ValueId LeafTable::add(ir::GraphBuilder& out, const std::string& name,
+                           const weights::TensorSource& source, std::string reason) {
   const bool refittable = reason.empty();
   ir::Leaf leaf{
       .name = name, .type = type_of(source), .refittable = refittable, .reason = std::move(reason)};
-  if (const auto found = names_.consumers.find(name); found != names_.consumers.end())
+  if (const auto found = facts_.consumers.find(name); found != facts_.consumers.end())
     leaf.consumers = found->second;
-  const ir::ValueId id = leaf.refittable ? out_.weight(name, leaf.type)
-                                         : out_.constant(name, leaf.type, small_bytes(source));
+  const ir::ValueId id = leaf.refittable ? out.weight(name, leaf.type)
+                                         : out.constant(name, leaf.type, small_bytes(source));
   leaves_.emplace(name, std::move(leaf));
   sources_.emplace(name, source);
   return id;

@@ -2,24 +2,35 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "ir/program.h"
-#include "onnx/names.h"
+#include "weights/source.h"
 
 namespace tenon::onnx {
 
-/// Declares leaves in a builder and remembers their rows of the leaf table.
+/// What a whole model says of its leaves, by name.
+struct LeafFacts {
+  std::map<std::string, std::vector<base::Consumer>> consumers;  ///< but for Identity
+  /// Leaves that reach, through nodes which need no graph input's elements, an operand whose
+  /// elements become fields of an op; with the sentence that says so.
+  std::map<std::string, std::string> read_while_building;
+};
+
+/// Declares leaves in builders and remembers their rows of the leaf table.
 class LeafTable {
  public:
-  LeafTable(ir::GraphBuilder& out, const GraphNames& names) : out_(out), names_(names) {}
+  explicit LeafTable(LeafFacts facts) : facts_(std::move(facts)) {}
 
   /// A weight if it is floating and nothing reads its elements while building; else a constant.
-  ir::ValueId add_initializer(const std::string& name, const weights::TensorSource& source);
+  ir::ValueId add_initializer(ir::GraphBuilder& out, const std::string& name,
+                              const weights::TensorSource& source);
   /// The output of a Constant node: frozen.
-  ir::ValueId add_constant(const std::string& name, const weights::TensorSource& source);
+  ir::ValueId add_constant(ir::GraphBuilder& out, const std::string& name,
+                           const weights::TensorSource& source);
   /// The source of an initializer (or of an Identity that renames one); nullptr for any other name.
   const weights::TensorSource* initializer(const std::string& name) const;
 
@@ -27,11 +38,11 @@ class LeafTable {
   std::map<std::string, weights::TensorSource> take_sources() { return std::move(sources_); }
 
  private:
-  ir::ValueId add(const std::string& name, const weights::TensorSource& source, std::string reason);
+  ir::ValueId add(ir::GraphBuilder& out, const std::string& name,
+                  const weights::TensorSource& source, std::string reason);
   std::string read_while_building(const std::string& name) const;
 
-  ir::GraphBuilder& out_;
-  const GraphNames& names_;
+  LeafFacts facts_;
   std::map<std::string, ir::Leaf> leaves_;
   std::map<std::string, weights::TensorSource> sources_;
   std::set<std::string> initializers_;

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "onnx/import_table.h"
+#include "onnx/node.h"
 
 namespace tenon::onnx {
 namespace {
@@ -145,25 +146,10 @@ class ReadLeaves {
 
 }  // namespace
 
-bool is_default_domain(const std::string& domain) { return domain.empty() || domain == "ai.onnx"; }
-
-std::string full_op_type(const wire::Node& node) {
-  return is_default_domain(node.domain) ? node.op_type : node.domain + "." + node.op_type;
-}
-
-std::string quoted_name(const wire::Node& node) {
-  if (!node.name.empty()) return base::quoted(node.name);
-  for (const std::string& output : node.outputs)
-    if (!output.empty()) return base::quoted(output);
-  return base::quoted("");
-}
-
-std::string label(const wire::Node& node) { return full_op_type(node) + " " + quoted_name(node); }
-
 GraphNames study_names(const wire::Graph& graph, const std::string& file) {
   const Definitions definitions = definitions_of(graph, file);
   GraphNames names;
-  names.consumers = wire::consumers_of(graph);
+  names.leaves.consumers = wire::consumers_of(graph);
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const wire::Node& node = graph.nodes[i];
     for (const std::string& name : node.inputs) {
@@ -174,7 +160,7 @@ GraphNames study_names(const wire::Graph& graph, const std::string& file) {
   }
   check_outputs(graph, definitions, file);
   for (const wire::ValueInfo& output : graph.outputs) ++names.uses[output.name];
-  names.read_while_building = ReadLeaves(graph).find();
+  names.leaves.read_while_building = ReadLeaves(graph).find();
   return names;
 }
 

@@ -11,18 +11,11 @@
 #include "ir/ops/reshape.h"
 
 namespace tenon::onnx {
-namespace {
 
-// AttributeProto.AttributeType
-constexpr int type_float = 1, type_int = 2, type_string = 3, type_ints = 7;
-
-}  // namespace
-
-NodeContext::NodeContext(const wire::Node& node, ImportState& state,
-                         std::vector<ir::ValueId> inputs)
+NodeContext::NodeContext(const Node& node, ImportState& state, std::vector<ir::ValueId> inputs)
     : node_(node), state_(state), inputs_(std::move(inputs)) {
   std::set<std::string_view> seen;
-  for (const wire::Attribute& attribute : node.attributes)
+  for (const Attribute& attribute : node.attributes)
     if (!seen.insert(attribute.name).second)
       fail("attribute {} is there twice", base::quoted(attribute.name));
 }
@@ -38,10 +31,7 @@ const ir::Dims& NodeContext::dims(size_t i) const {
   return *type.dims;
 }
 
-bool NodeContext::output_used(size_t i) const {
-  return i < node_.outputs.size() && !node_.outputs[i].empty() &&
-         state_.names.uses.count(node_.outputs[i]) > 0;
-}
+bool NodeContext::output_used(size_t i) const { return i < node_.wanted.size() && node_.wanted[i]; }
 
 const std::vector<ir::Dim>& NodeContext::known_dims(size_t i) const {
   const ir::Value& value = state_.builder.value(input(i)).value;
@@ -80,25 +70,24 @@ std::vector<int64_t> NodeContext::axes(std::span<const int64_t> axes, size_t ran
 
 bool NodeContext::has_attribute(std::string_view name) const {
   return std::any_of(node_.attributes.begin(), node_.attributes.end(),
-                     [&](const wire::Attribute& each) { return each.name == name; });
+                     [&](const Attribute& each) { return each.name == name; });
 }
 
-const wire::Attribute* NodeContext::attribute(std::string_view name) {
+template <class T>
+const T* NodeContext::typed(std::string_view name, std::string_view kind) {
   used_.insert(std::string(name));
-  for (const wire::Attribute& each : node_.attributes)
-    if (each.name == name) return &each;
+  for (const Attribute& each : node_.attributes) {
+    if (each.name != name) continue;
+    const T* value = std::get_if<T>(&each.value);
+    if (!value) fail("attribute {} is not {}", base::quoted(name), kind);
+    return value;
+  }
   return nullptr;
 }
 
-const wire::Attribute* NodeContext::typed(std::string_view name, int type, std::string_view kind) {
-  const wire::Attribute* found = attribute(name);
-  if (found && found->type != type) fail("attribute {} is not {}", base::quoted(name), kind);
-  return found;
-}
-
 int64_t NodeContext::integer(std::string_view name, int64_t otherwise) {
-  const wire::Attribute* found = typed(name, type_int, "an integer");
-  return found ? found->i : otherwise;
+  const auto* found = typed<int64_t>(name, "an integer");
+  return found ? *found : otherwise;
 }
 
 int64_t NodeContext::integer(std::string_view name) {
@@ -107,18 +96,35 @@ int64_t NodeContext::integer(std::string_view name) {
 }
 
 float NodeContext::number(std::string_view name, float otherwise) {
-  const wire::Attribute* found = typed(name, type_float, "a number");
-  return found ? found->f : otherwise;
+  const auto* found = typed<float>(name, "a number");
+  return found ? *found : otherwise;
 }
 
 std::string NodeContext::text(std::string_view name, std::string_view otherwise) {
-  const wire::Attribute* found = typed(name, type_string, "a string");
-  return found ? found->s : std::string(otherwise);
+  const auto* found = typed<std::string>(name, "a string");
+  return found ? *found : std::string(otherwise);
 }
 
 std::vector<int64_t> NodeContext::integers(std::string_view name) {
-  const wire::Attribute* found = typed(name, type_ints, "a list of integers");
-  return found ? found->ints : std::vector<int64_t>{};
+  const auto* found = typed<std::vector<int64_t>>(name, "a list of integers");
+  return found ? *found : std::vector<int64_t>{};
+}
+
+std::vector<float> NodeContext::numbers(std::string_view name) {
+  const auto* found = typed<std::vector<float>>(name, "a list of numbers");
+  return found ? *found : std::vector<float>{};
+}
+
+const weights::TensorSource* NodeContext::tensor(std::string_view name) {
+  const auto* found = typed<TensorValue>(name, "a tensor");
+  if (!found) return nullptr;
+  if (!found->source) unsupported("a {} of type {}", name, found->type);
+  return &*found->source;
+}
+
+const Body* NodeContext::body(std::string_view name) {
+  const auto* found = typed<std::shared_ptr<const Body>>(name, "a graph");
+  return found ? found->get() : nullptr;
 }
 
 ir::ValueId NodeContext::add(ir::Op op, std::vector<ir::ValueId> inputs) {
@@ -160,7 +166,7 @@ void NodeContext::require_dims(ir::ValueId result, const ir::Dims& dims, std::st
 }
 
 void NodeContext::check_attributes_used() const {
-  for (const wire::Attribute& attribute : node_.attributes)
+  for (const Attribute& attribute : node_.attributes)
     if (!used_.count(attribute.name)) unsupported("attribute {}", base::quoted(attribute.name));
 }
 

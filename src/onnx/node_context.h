@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "onnx/import_table.h"
 #include "onnx/leaf_table.h"
+#include "onnx/node.h"
 
 namespace tenon::onnx {
 
@@ -19,11 +20,8 @@ struct Unsupported {
   std::string what;
 };
 
-/// What all nodes of one import share.
+/// What all nodes of one graph share.
 struct ImportState {
-  int64_t opset = 0;
-  std::string file;
-  const GraphNames& names;
   ir::GraphBuilder& builder;
   LeafTable& leaves;
 };
@@ -33,10 +31,10 @@ struct ImportState {
 class NodeContext {
  public:
   /// `inputs` are the operands' values, `absent` where there is none.
-  NodeContext(const wire::Node& node, ImportState& state, std::vector<ir::ValueId> inputs);
+  NodeContext(const Node& node, ImportState& state, std::vector<ir::ValueId> inputs);
 
-  const wire::Node& node() const { return node_; }
-  int64_t opset() const { return state_.opset; }
+  const Node& node() const { return node_; }
+  int64_t opset() const { return node_.version; }
   ir::GraphBuilder& builder() { return state_.builder; }
   LeafTable& leaves() { return state_.leaves; }
 
@@ -67,7 +65,11 @@ class NodeContext {
   float number(std::string_view name, float otherwise);
   std::string text(std::string_view name, std::string_view otherwise);
   std::vector<int64_t> integers(std::string_view name);  ///< empty when it is missing
-  const wire::Attribute* attribute(std::string_view name);
+  std::vector<float> numbers(std::string_view name);     ///< the same
+  /// nullptr when it is missing; Unsupported for a type that Tenon lacks.
+  const weights::TensorSource* tensor(std::string_view name);
+  /// nullptr when it is missing.
+  const Body* body(std::string_view name);
   /// Attributes that steer training or other types only, and have no effect here.
   void ignore_attribute(std::string_view name) { used_.insert(std::string(name)); }
 
@@ -99,9 +101,11 @@ class NodeContext {
   void check_attributes_used() const;
 
  private:
-  const wire::Attribute* typed(std::string_view name, int type, std::string_view kind);
+  /// The attribute's value, where it is there; throws bad_file when it is not `kind`, which is T.
+  template <class T>
+  const T* typed(std::string_view name, std::string_view kind);
 
-  const wire::Node& node_;
+  const Node& node_;
   ImportState& state_;
   std::vector<ir::ValueId> inputs_;
   std::set<std::string> used_;

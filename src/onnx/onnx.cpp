@@ -1,11 +1,12 @@
 // Imports a model: leaves and inputs first, then node by node, then outputs.
 #include "onnx/onnx.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "base/error.h"
 #include "base/text.h"
-#include "onnx/node_context.h"
+#include "onnx/import_node.h"
 #include "onnx/problems.h"
 #include "onnx/symbols.h"
 
@@ -30,15 +31,47 @@ int64_t default_opset(const wire::Model& model, const std::string& file) {
   return *opset;
 }
 
+// The attribute's value by its type, which says what is set.
+AttributeValue value_of(const wire::Attribute& attribute) {
+  switch (attribute.type) {
+    case wire::kFloat: return attribute.f;
+    case wire::kInt: return attribute.i;
+    case wire::kString: return attribute.s;
+    case wire::kTensor:
+      if (!attribute.tensor) return {};
+      return TensorValue{attribute.tensor->source,
+                         wire::data_type_name(attribute.tensor->data_type)};
+    case wire::kFloats: return attribute.floats;
+    case wire::kInts: return attribute.ints;
+    case wire::kStrings: return attribute.strings;
+    default: return {};
+  }
+}
+
+Node node_of(const wire::Node& node, int64_t opset, const GraphNames& names) {
+  Node result{.op_type = node.op_type,
+              .domain = node.domain,
+              .name = node.name,
+              .version = opset,
+              .inputs = node.inputs,
+              .outputs = node.outputs};
+  for (const std::string& output : node.outputs)
+    result.wanted.push_back(!output.empty() && names.uses.count(output) > 0);
+  for (const wire::Attribute& attribute : node.attributes)
+    result.attributes.push_back({attribute.name, value_of(attribute)});
+  return result;
+}
+
 class Importer {
  public:
   Importer(const wire::Model& model, const std::string& file)
       : model_(model),
         graph_(model.graph),
+        file_(file),
+        opset_(default_opset(model, file)),
         names_(study_names(graph_, file)),
         symbols_(graph_),
-        leaves_(builder_, names_),
-        state_{default_opset(model, file), file, names_, builder_, leaves_} {}
+        leaves_(std::move(names_.leaves)) {}
 
   Model run() {
     import_model_features();
@@ -67,7 +100,7 @@ class Importer {
   void import_initializer(const wire::Tensor& initializer) {
     ir::ValueId id = ir::absent;
     if (initializer.source)
-      id = leaves_.add_initializer(initializer.name, *initializer.source);
+      id = leaves_.add_initializer(builder_, initializer.name, *initializer.source);
     else
       problems_.add(fmt::format("initializer {} of type {}", base::quoted(initializer.name),
                                 wire::data_type_name(initializer.data_type)));
@@ -81,7 +114,7 @@ class Importer {
     const auto* extent = std::get_if<int64_t>(&value);
     if (!extent || *extent == -1) return symbols_.fresh(input.name, axis);  // -1: old exporters
     if (*extent < 0)
-      fail(ErrorCode::bad_file, "{}: graph input {} has an extent of {}", state_.file,
+      fail(ErrorCode::bad_file, "{}: graph input {} has an extent of {}", file_,
            base::quoted(input.name), *extent);
     return *extent;
   }
@@ -112,50 +145,41 @@ class Importer {
       fits = !extent || *extent == -1 || (*leaf.dims)[axis] == ir::Dim(*extent);
     }
     if (!fits)
-      fail(ErrorCode::bad_file, "{}: input {} is not declared as its initializer is, {}{}",
-           state_.file, base::quoted(input.name), to_string(leaf.dtype), ir::text(*leaf.dims));
+      fail(ErrorCode::bad_file, "{}: input {} is not declared as its initializer is, {}{}", file_,
+           base::quoted(input.name), to_string(leaf.dtype), ir::text(*leaf.dims));
   }
 
   // What infer() refuses is told only when nothing is unsupported: a model that needs more than we
   // have is that first.
   void import_nodes() {
-    for (const wire::Node& node : graph_.nodes)
-      if (!supported(node)) problems_.add_op(node);
+    std::vector<Node> nodes;
+    for (const wire::Node& node : graph_.nodes) nodes.push_back(node_of(node, opset_, names_));
+    for (const Node& node : nodes)
+      if (!find_import(node)) problems_.add_op(node);
     try {
-      for (const wire::Node& node : graph_.nodes) import_node(node);
+      for (const Node& node : nodes) import(node);
     } catch (const Error&) {
       if (!problems_.empty()) problems_.report();
       throw;
     }
   }
 
-  static bool supported(const wire::Node& node) {
-    return is_default_domain(node.domain) && find_import(node.op_type);
-  }
-
   // A node that cannot be imported, or that reads what one would have made, has outputs without a
   // value; so the nodes after it are still looked at.
-  void import_node(const wire::Node& node) {
+  void import(const Node& node) {
     for (const std::string& output : node.outputs) values_[output] = ir::absent;
-    if (!supported(node)) return;
-    const ImportEntry& entry = *find_import(node.op_type);
-    const auto inputs = operands(node, entry);
-    if (!inputs) return;
+    const auto inputs = operands(node);
+    if (!inputs || !find_import(node)) return;
     try {
-      NodeContext context(node, state_, *inputs);
-      const Outputs outputs = entry.import(context);
-      context.check_attributes_used();
-      for (size_t i = 0; i < node.outputs.size(); ++i) define_output(context, i, outputs);
+      const Outputs outputs = import_node(node, state_, *inputs);
+      for (size_t i = 0; i < std::min(outputs.size(), node.outputs.size()); ++i)
+        if (!node.outputs[i].empty()) values_[node.outputs[i]] = outputs[i];
     } catch (const Unsupported& unsupported) {
       problems_.add(unsupported.what);
     }
   }
 
-  std::optional<std::vector<ir::ValueId>> operands(const wire::Node& node,
-                                                   const ImportEntry& entry) const {
-    const auto count = static_cast<int>(node.inputs.size());
-    if (count < entry.min_inputs || (entry.max_inputs != any_number && count > entry.max_inputs))
-      fail(ErrorCode::bad_file, "{}: {} has {} operands", state_.file, label(node), count);
+  std::optional<std::vector<ir::ValueId>> operands(const Node& node) const {
     std::vector<ir::ValueId> ids;
     for (const std::string& name : node.inputs) {
       ids.push_back(name.empty() ? ir::absent : values_.at(name));
@@ -164,36 +188,24 @@ class Importer {
     return ids;
   }
 
-  void define_output(const NodeContext& context, size_t i, const Outputs& outputs) {
-    const std::string& name = context.node().outputs[i];
-    if (i >= outputs.size()) {
-      if (context.output_used(i)) context.unsupported("output {}", i);
-      return;
-    }
-    if (name.empty()) return;
-    values_[name] = outputs[i];
-    const ir::GraphValue& value = builder_.value(outputs[i]);
-    if (value.origin == ir::Origin::node && value.name.empty())
-      builder_.name_value(outputs[i], name);
-  }
-
   void import_output(const wire::ValueInfo& output) {
     const ir::ValueId id = values_.at(output.name);
     const DType dtype = builder_.type(id).dtype;
     if (output.elem_type != 0 && wire::dtype_of(output.elem_type) != dtype)
-      fail(ErrorCode::bad_file, "{}: graph output {} is declared {} and computed as {}",
-           state_.file, base::quoted(output.name), wire::data_type_name(output.elem_type),
-           to_string(dtype));
+      fail(ErrorCode::bad_file, "{}: graph output {} is declared {} and computed as {}", file_,
+           base::quoted(output.name), wire::data_type_name(output.elem_type), to_string(dtype));
     builder_.output(output.name, id);
   }
 
   const wire::Model& model_;
   const wire::Graph& graph_;
+  const std::string file_;
+  const int64_t opset_;
   GraphNames names_;
   Symbols symbols_;
   ir::GraphBuilder builder_;
   LeafTable leaves_;
-  ImportState state_;
+  ImportState state_{builder_, leaves_};
   Problems problems_;
   std::map<std::string, ir::ValueId> values_;  // `absent` for what could not be imported
 };

@@ -284,7 +284,7 @@ TEST(onnx_refusals, an_input_that_is_not_what_its_initializer_is) {
 TEST(onnx_refusals, wrong_numbers_of_operands_and_attributes_of_wrong_type) {
   EXPECT_EQ(
       refusal(model_of({.op_type = "Relu", .inputs = {"x", "x"}, .outputs = {"y"}, .name = "r"})),
-      "bad_file: memory: Relu \"r\" has 2 operands");
+      "bad_file: Relu \"r\": has 2 operands, takes 1");
   EXPECT_EQ(
       refusal(model_of({.op_type = "Add", .inputs = {"x", ""}, .outputs = {"y"}, .name = "a"})),
       "bad_file: Add \"a\": operand 1 is missing");

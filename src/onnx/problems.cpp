@@ -25,7 +25,7 @@ std::string heading(size_t count, std::string_view what) {
 
 }  // namespace
 
-void Problems::add_op(const wire::Node& node) {
+void Problems::add_op(const Node& node) {
   const std::string type = full_op_type(node);
   auto found =
       std::find_if(ops_.begin(), ops_.end(), [&](const auto& op) { return op.first == type; });

@@ -5,14 +5,14 @@
 #include <utility>
 #include <vector>
 
-#include "onnx/names.h"
+#include "onnx/node.h"
 
 namespace tenon::onnx {
 
 /// Collects in the order in which things come.
 class Problems {
  public:
-  void add_op(const wire::Node& node);
+  void add_op(const Node& node);
   /// A whole phrase: `Cast "c": cast to STRING`.
   void add(std::string what) { others_.push_back(std::move(what)); }
   bool empty() const { return ops_.empty() && others_.empty(); }

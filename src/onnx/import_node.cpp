@@ -1,0 +1,44 @@
+// Imports one node by the function of its op.
+#include "onnx/import_node.h"
+
+#include <algorithm>
+
+namespace tenon::onnx {
+namespace {
+
+void check_operands(const NodeContext& node, const ImportEntry& entry) {
+  const auto count = static_cast<int>(node.inputs());
+  const bool any = entry.max_inputs == any_number;
+  if (count >= entry.min_inputs && (any || count <= entry.max_inputs)) return;
+  const std::string takes = any ? fmt::format("{} or more", entry.min_inputs)
+                            : entry.min_inputs == entry.max_inputs
+                                ? std::to_string(entry.min_inputs)
+                                : fmt::format("{} to {}", entry.min_inputs, entry.max_inputs);
+  node.fail("has {} operands, takes {}", count, takes);
+}
+
+void name_output(ir::GraphBuilder& builder, ir::ValueId id, const std::string& name) {
+  const ir::GraphValue& value = builder.value(id);
+  if (value.origin == ir::Origin::node && value.name.empty()) builder.name_value(id, name);
+}
+
+}  // namespace
+
+const ImportEntry* find_import(const Node& node) {
+  return is_default_domain(node.domain) ? find_import(node.op_type) : nullptr;
+}
+
+Outputs import_node(const Node& node, ImportState& state, std::vector<ir::ValueId> inputs) {
+  const ImportEntry& entry = *find_import(node);
+  NodeContext context(node, state, std::move(inputs));
+  check_operands(context, entry);
+  Outputs outputs = entry.import(context);
+  context.check_attributes_used();
+  for (size_t i = outputs.size(); i < node.outputs.size(); ++i)
+    if (context.output_used(i)) context.unsupported("output {}", i);
+  for (size_t i = 0; i < std::min(outputs.size(), node.outputs.size()); ++i)
+    if (!node.outputs[i].empty()) name_output(state.builder, outputs[i], node.outputs[i]);
+  return outputs;
+}
+
+}  // namespace tenon::onnx
