@@ -20,6 +20,7 @@ struct Arena {
 
 /// Greedy by size, best fit (Pisarchyk & Lee, "Efficient Memory Management for Deep Neural Net
 /// Inference", 2020): blocks whose lifetimes meet do not overlap. Deterministic.
+/// Near-linear: its time grows with the number of blocks, and with how scattered the arena is.
 /// Throws unavailable where the bytes overflow.
 Arena plan_memory(std::span<const Interval> intervals);
 

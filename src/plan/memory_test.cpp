@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
+#include <numeric>
 #include <random>
 
 #include "tenon/error.h"
@@ -67,6 +69,44 @@ TEST(plan_memory, the_arena_holds_what_is_live_and_wastes_little) {
   // Greedy by size stays near the bound on average; a planner that reuses nothing needs about three
   // times as much.
   EXPECT_LE(static_cast<double>(total), 1.3 * static_cast<double>(bound));
+}
+
+bool meet(const Interval& a, const Interval& b) { return a.first <= b.last && b.first <= a.last; }
+
+/// Greedy by size with best fit, as the paper has it: each block is compared with every other.
+std::vector<size_t> offsets_by_definition(const std::vector<Interval>& all) {
+  std::vector<size_t> order(all.size()), offsets(all.size()), placed;
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::ranges::stable_sort(order, std::greater(), [&](size_t i) { return all[i].bytes; });
+  for (const size_t i : order) {
+    if (all[i].bytes == 0) continue;
+    const size_t bytes = (all[i].bytes + 63) / 64 * 64;
+    size_t best = SIZE_MAX, best_gap = SIZE_MAX, end = 0;
+    for (const size_t other : placed) {
+      if (!meet(all[i], all[other])) continue;
+      if (offsets[other] >= end + bytes && offsets[other] - end < best_gap) {
+        best = end;
+        best_gap = offsets[other] - end;
+      }
+      end = std::max(end, offsets[other] + (all[other].bytes + 63) / 64 * 64);
+    }
+    offsets[i] = best == SIZE_MAX ? end : best;
+    placed.push_back(i);
+    std::ranges::sort(placed, {}, [&](size_t each) { return offsets[each]; });
+  }
+  return offsets;
+}
+
+TEST(plan_memory, blocks_lie_where_the_definition_puts_them) {
+  std::mt19937 random(3);
+  for (int round = 0; round < 200; ++round) {
+    std::vector<Interval> all = random_intervals(random);
+    for (int i = 0; i < round % 20; ++i) {  // some that live long
+      const int first = static_cast<int>(random() % 100);
+      all.push_back({random() % 1000, first, first + static_cast<int>(random() % 100)});
+    }
+    EXPECT_EQ(plan_memory(all).offsets, offsets_by_definition(all));
+  }
 }
 
 TEST(plan_memory, a_chain_of_equal_blocks_needs_two_of_them) {
