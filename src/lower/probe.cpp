@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 #include <set>
+#include <tuple>
 
 #include "base/error.h"
 #include "lower/call.h"
@@ -17,18 +18,20 @@ constexpr int64_t kTypicalBatch = 1;
 constexpr int64_t kTypicalExtent = 128;
 constexpr int64_t kGreatestAsked = 4096;
 
-std::vector<std::string> symbols_of(const ir::Graph& graph) {
-  std::vector<std::string> names;
+std::set<std::string> symbols_of(const ir::Graph& graph) {
+  std::set<std::string> names;
+  const auto add = [&](const ir::Dim& dim) {
+    std::vector<std::string> symbols;  // its own: it searches them
+    dim.symbols(symbols);
+    names.insert(symbols.begin(), symbols.end());
+  };
   for (const ir::GraphValue& value : graph.values()) {
-    if (!value.value.type.dims) continue;
-    for (const ir::Dim& dim : *value.value.type.dims) dim.symbols(names);
+    if (value.value.type.dims) std::ranges::for_each(*value.value.type.dims, add);
   }
   for (const ir::Constraint& constraint : graph.constraints()) {
-    constraint.left.symbols(names);
-    constraint.right.symbols(names);
+    add(constraint.left);
+    add(constraint.right);
   }
-  std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;
 }
 
@@ -67,22 +70,6 @@ std::string misfit(const ir::Graph& graph, const Bindings& bindings) {
   }
 }
 
-/// What `symbol` must be for the sides to be equal, if they are linear in it.
-std::optional<int64_t> solution(const ir::Constraint& constraint, const std::string& symbol,
-                                Bindings point) {
-  const auto gap = [&](int64_t value) {
-    point[symbol] = value;
-    return constraint.left.evaluate(point) - constraint.right.evaluate(point);
-  };
-  try {
-    const int64_t at_zero = gap(0), slope = gap(1) - at_zero;
-    if (slope == 0 || at_zero % slope != 0) return std::nullopt;
-    return -at_zero / slope;
-  } catch (const Error&) {  // an extent that cannot be told there
-    return std::nullopt;
-  }
-}
-
 /// Moves a point until constraints hold, one after the other: first those that leave the least
 /// choice, so that what is tied to a number passes it on.
 class Solver {
@@ -90,79 +77,111 @@ class Solver {
   Solver(const std::vector<ir::Constraint>& constraints, const Ranges& ranges, Bindings point)
       : ranges_(ranges), point_(std::move(point)) {
     for (const ir::Constraint& constraint : constraints) {
-      Open open{&constraint, {}};
-      constraint.left.symbols(open.symbols);
-      constraint.right.symbols(open.symbols);
-      open_.push_back(std::move(open));
+      Tie tie{&constraint, {}, 0, false};
+      constraint.left.symbols(tie.symbols);
+      constraint.right.symbols(tie.symbols);
+      tie.choice = tie.symbols.size();
+      for (const std::string& symbol : tie.symbols) ties_of_[symbol].push_back(ties_.size());
+      ties_.push_back(std::move(tie));
+      queue_.insert(place(ties_.size() - 1));
     }
   }
 
   /// The point as near to that as was found.
   Bindings run() {
-    while (!open_.empty()) {
-      const auto next =
-          std::ranges::min_element(open_, {}, [&](const Open& o) { return choice(o); });
-      const Open open = std::move(*next);
-      open_.erase(next);
-      if (!holds(*open.constraint, point_) && !solve(open)) continue;
-      done_.push_back(open.constraint);
-      if (is_equality(open)) settled_.insert(open.symbols.begin(), open.symbols.end());
+    while (!queue_.empty()) {
+      const size_t next = std::get<2>(queue_.extract(queue_.begin()).value());
+      Tie& tie = ties_[next];
+      if (!holds(*tie.constraint, point_) && !solve(tie)) continue;
+      tie.holds = true;
+      if (is_equality(tie)) std::ranges::for_each(tie.symbols, [&](auto& s) { settle(s); });
     }
     return point_;
   }
 
  private:
-  struct Open {
+  struct Tie {
     const ir::Constraint* constraint;
     std::vector<std::string> symbols;
+    size_t choice;  ///< how many symbols are not settled
+    bool holds;     ///< and is to hold from now on
   };
+  /// Equalities first, then by choice, then in order.
+  using Place = std::tuple<bool, size_t, size_t>;
 
-  static bool is_equality(const Open& open) {
-    return open.constraint->kind == ir::Constraint::Kind::equal;
+  static bool is_equality(const Tie& tie) {
+    return tie.constraint->kind == ir::Constraint::Kind::equal;
   }
 
-  std::pair<bool, int64_t> choice(const Open& open) const {
-    return {!is_equality(open), std::ranges::count_if(open.symbols, [&](const auto& symbol) {
-              return !settled_.contains(symbol);
-            })};
+  Place place(size_t i) const { return {!is_equality(ties_[i]), ties_[i].choice, i}; }
+
+  void settle(const std::string& symbol) {
+    if (!settled_.insert(symbol).second) return;
+    for (const size_t i : ties_of_[symbol]) {
+      auto waiting = queue_.extract(place(i));
+      --ties_[i].choice;
+      if (waiting.empty()) continue;
+      waiting.value() = place(i);
+      queue_.insert(std::move(waiting));
+    }
   }
 
-  bool solve(const Open& open) {
+  bool solve(const Tie& tie) {
     for (const bool settled : {false, true}) {
-      for (const std::string& symbol : open.symbols) {
-        if (settled_.contains(symbol) == settled && move(open, symbol)) return true;
+      for (const std::string& symbol : tie.symbols) {
+        if (settled_.contains(symbol) == settled && move(tie, symbol)) return true;
       }
     }
     return false;
   }
 
   // Where a division rounds, the nearest multiple is sought.
-  bool move(const Open& open, const std::string& symbol) {
+  bool move(const Tie& tie, const std::string& symbol) {
     const int64_t before = point_.at(symbol);
-    const auto value = solution(*open.constraint, symbol, point_);
-    if (value && *value > 0 && fits(open, symbol, *value)) return true;
+    const auto value = solution(tie, symbol);
+    if (value && *value > 0 && fits(tie, symbol, *value)) return true;
     for (int64_t step = 1; step <= kFarthest; ++step) {
-      if (fits(open, symbol, before + step)) return true;
-      if (before > step && fits(open, symbol, before - step)) return true;
+      if (fits(tie, symbol, before + step)) return true;
+      if (before > step && fits(tie, symbol, before - step)) return true;
     }
-    if (fits(open, symbol, 0)) return true;  // nothing is typical of no elements
+    if (fits(tie, symbol, 0)) return true;  // nothing is typical of no elements
     point_[symbol] = before;
     return false;
   }
 
-  bool fits(const Open& open, const std::string& symbol, int64_t value) {
+  /// What the symbol must be for the sides to be equal, if they are linear in it.
+  std::optional<int64_t> solution(const Tie& tie, const std::string& symbol) const {
+    Bindings point;
+    for (const std::string& each : tie.symbols) point[each] = point_.at(each);
+    const auto gap = [&](int64_t value) {
+      point[symbol] = value;
+      return tie.constraint->left.evaluate(point) - tie.constraint->right.evaluate(point);
+    };
+    try {
+      const int64_t at_zero = gap(0), slope = gap(1) - at_zero;
+      if (slope == 0 || at_zero % slope != 0) return std::nullopt;
+      return -at_zero / slope;
+    } catch (const Error&) {  // an extent that cannot be told there
+      return std::nullopt;
+    }
+  }
+
+  bool fits(const Tie& tie, const std::string& symbol, int64_t value) {
     const plan::SymbolRange& range = ranges_.at(symbol);
     if (value < range.least || value > range.greatest) return false;
     point_[symbol] = value;
-    return holds(*open.constraint, point_) &&
-           std::ranges::all_of(done_, [&](const auto* each) { return holds(*each, point_); });
+    return holds(*tie.constraint, point_) &&
+           std::ranges::all_of(ties_of_.at(symbol), [&](size_t i) {
+             return !ties_[i].holds || holds(*ties_[i].constraint, point_);
+           });
   }
 
   static constexpr int64_t kFarthest = 1024;
   const Ranges& ranges_;
   Bindings point_;
-  std::vector<Open> open_;
-  std::vector<const ir::Constraint*> done_;
+  std::vector<Tie> ties_;
+  std::map<std::string, std::vector<size_t>> ties_of_;
+  std::set<Place> queue_;
   std::set<std::string> settled_;
 };
 
