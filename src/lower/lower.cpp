@@ -2,7 +2,8 @@
 #include "lower/lower.h"
 
 #include <algorithm>
-#include <numeric>
+#include <map>
+#include <set>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -234,17 +235,19 @@ std::string describe(const SlotProgram& slot) {
                      base::join(leaves, ", "));
 }
 
-std::vector<std::string> Lowered::kernels_of_slot(size_t slot) const {
-  std::vector<std::string> names;
+std::vector<std::vector<std::string>> Lowered::kernels_of_slots() const {
+  std::map<std::string_view, size_t> index;
+  for (size_t i = 0; i < slots.size(); ++i) index[slots[i].name] = i;
+  std::vector<std::vector<std::string>> kernels(slots.size());
   for (const Step& step : main.steps) {
-    const ir::Node& node = main.graph.nodes()[static_cast<size_t>(step.node)];
-    const bool reads = std::any_of(node.inputs.begin(), node.inputs.end(), [&](ir::ValueId id) {
-      return id != ir::absent && main.graph.value(id).origin == ir::Origin::slot &&
-             main.graph.value(id).name == slots[slot].name;
-    });
-    if (reads) names.emplace_back(step.kernel->name);
+    std::set<size_t> read;  // one operand may stand twice
+    for (const ir::ValueId id : main.graph.nodes()[static_cast<size_t>(step.node)].inputs) {
+      if (id == ir::absent || main.graph.value(id).origin != ir::Origin::slot) continue;
+      read.insert(index.at(main.graph.value(id).name));
+    }
+    for (const size_t slot : read) kernels[slot].emplace_back(step.kernel->name);
   }
-  return names;
+  return kernels;
 }
 
 Lowered lower(const ir::Program& program, kernel::Backend& backend, const Options& options) {

@@ -32,8 +32,9 @@ struct Lowered {
   Executable main;
   std::vector<SlotProgram> slots;  ///< in order of main's slot values
   plan::Record record;             ///< the choices made: the same record makes the same Lowered
-  std::vector<std::string> kernels_of_slot(
-      size_t slot) const;  ///< names of the main kernels that read it
+
+  /// By slot: names of the main kernels that read it, one for each step.
+  std::vector<std::vector<std::string>> kernels_of_slots() const;
 };
 
 /// What inspect --explain prints for a node.

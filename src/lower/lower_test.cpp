@@ -98,7 +98,7 @@ TEST_F(lowering, packs_a_weight_as_the_chosen_tactic_wants_it) {
     EXPECT_EQ(lowered.slots[0].type.text(), tactic == 0 ? "f32[5, 3]" : "f32[3, 5]{AB4b}");
     EXPECT_EQ(lowered.slots[0].leaves, std::vector<std::string>{"w"});
     EXPECT_FALSE(lowered.slots[0].is_source());
-    EXPECT_EQ(lowered.kernels_of_slot(0), std::vector<std::string>{"fake.matmul.packed"});
+    EXPECT_EQ(lowered.kernels_of_slots()[0], std::vector<std::string>{"fake.matmul.packed"});
     EXPECT_EQ(run(lowered, backend_, {{"x", x}}, {{"w", w}}).at("y"), relu(matmul(x, w, 3, 5)));
   }
 }
@@ -159,7 +159,7 @@ TEST_F(lowering, readers_with_equal_packs_share_a_slot_and_others_do_not) {
   const ir::Program program = program_of(kTwoReaders, kPlainWeight);
   const Lowered equal = lower_first(program, backend_);
   EXPECT_EQ(equal.slots.size(), 1u);
-  EXPECT_EQ(equal.kernels_of_slot(0).size(), 2u);
+  EXPECT_EQ(equal.kernels_of_slots()[0].size(), 2u);
 
   plan::Record record = equal.record;
   record.choices[1].tactic = 1;

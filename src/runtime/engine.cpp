@@ -138,6 +138,7 @@ std::vector<Port> Engine::outputs() const {
 const std::string& Engine::device() const { return impl_->options.device; }
 
 std::vector<WeightInfo> Engine::weights() const {
+  const std::vector<std::vector<std::string>> kernels = impl_->lowered.kernels_of_slots();
   std::vector<WeightInfo> infos;
   for (const LeafState& state : impl_->leaves) {
     if (!state.leaf.refittable) continue;
@@ -149,8 +150,7 @@ std::vector<WeightInfo> Engine::weights() const {
                     {}};
     for (const size_t slot : state.slots) {
       info.slots.push_back(impl_->lowered.slots[slot].name);
-      for (std::string& kernel : impl_->lowered.kernels_of_slot(slot))
-        info.kernels.push_back(std::move(kernel));
+      info.kernels.insert(info.kernels.end(), kernels[slot].begin(), kernels[slot].end());
     }
     infos.push_back(std::move(info));
   }
