@@ -135,6 +135,11 @@ def timed_build(model, folder):
     return seconds
 
 
+def scale():
+    done = subprocess.run([RELEASE / "bench" / "scale"], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
 def runtime_size():
     library = next(RELEASE.glob("libtenon_runtime.so.*.*.*"))
     with tempfile.TemporaryDirectory() as folder:
@@ -159,6 +164,7 @@ def measure():
         result["convolutions at 224 x 224, timed build, seconds"] = timed_build(
             large_convolutions(folder), folder
         )
+    result["scale"] = scale()
     result["libtenon_runtime.so, stripped, bytes"] = runtime_size()
     return result
 
@@ -186,6 +192,11 @@ def show(result):
             print(f"  {name:<50} {1e6 * seconds:>11.1f}")
     name = "convolutions at 224 x 224, timed build, seconds"
     print(f"{name}: {result[name]:.2f}")
+    for row_of_scale in result["scale"]:
+        steps = row_of_scale["steps"]
+        print(f"{steps:,} steps: " + ", ".join(
+            f"{name} {1e3 * row_of_scale[name]:.1f} ms" for name in ("compile", "signature", "weights")
+        ))
     size = result["libtenon_runtime.so, stripped, bytes"]
     print(f"libtenon_runtime.so, stripped: {size / 1e6:.2f} MB")
 
