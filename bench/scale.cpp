@@ -1,4 +1,4 @@
-// How compiling, signatures and lists of weights grow with the number of steps.
+// How compiling, signatures, lists of weights and plans grow with the number of steps.
 //
 //   scale [STEPS…]      prints one JSON list of objects, in seconds
 #include <algorithm>
@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
+#include <filesystem>
 #include <functional>
 
 #include "base/byte_source.h"
@@ -129,8 +130,14 @@ void measure(int steps, bool last) {
   });
   const Engine engine(impl);
   const double weights = median(5, [&] { engine.weights(); });
-  std::printf("{\"steps\": %zu, \"compile\": %.6f, \"signature\": %.6f, \"weights\": %.6f}%s\n",
-              main.steps.size(), compile, signature, weights, last ? "]" : ",");
+  const auto plan = std::filesystem::temp_directory_path() / "tenon_scale.plan";
+  const double save = seconds([&] { engine.save(plan); });
+  const double load = seconds([&] { Engine::load(plan); });
+  std::filesystem::remove(plan);
+  std::printf(
+      "{\"steps\": %zu, \"compile\": %.6f, \"signature\": %.6f, \"weights\": %.6f, "
+      "\"save\": %.6f, \"load\": %.6f}%s\n",
+      main.steps.size(), compile, signature, weights, save, load, last ? "]" : ",");
 }
 
 }  // namespace

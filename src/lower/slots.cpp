@@ -1,6 +1,9 @@
 // Forms of slots, and cutting one slot's nodes out of the weights graph.
 #include "lower/slots.h"
 
+#include <algorithm>
+#include <set>
+
 #include "base/error.h"
 #include "ir/ops/reorder.h"
 #include "ir/ops/reshape.h"
@@ -36,10 +39,10 @@ std::vector<ir::ValueId> copy_nodes(ir::GraphBuilder& out, const ir::Graph& grap
   return map;
 }
 
+/// The graph's outputs are in order of their names, as SlotTable::finish() gives them.
 ir::ValueId output_value(const ir::Graph& graph, const std::string& name) {
-  for (const ir::Output& output : graph.outputs()) {
-    if (output.name == name) return output.value;
-  }
+  const auto at = std::ranges::lower_bound(graph.outputs(), name, {}, &ir::Output::name);
+  if (at != graph.outputs().end() && at->name == name) return at->value;
   base::fail(ErrorCode::build, "internal: no output of the weights graph is slot \"{}\"", name);
 }
 
@@ -53,16 +56,17 @@ ir::ValueId behind_reshapes(const ir::Graph& graph, ir::ValueId id) {
   return id;
 }
 
-std::vector<bool> needed_nodes(const ir::Graph& graph, ir::ValueId target) {
-  std::vector<bool> needed(graph.nodes().size());
-  const auto need = [&](ir::ValueId id) {
+/// In the graph's order. Most slots need few of many nodes: nothing here is as long as the graph.
+std::set<int> needed_nodes(const ir::Graph& graph, ir::ValueId target) {
+  std::set<int> needed;
+  std::vector<ir::ValueId> open = {target};
+  while (!open.empty()) {
+    const ir::ValueId id = open.back();
+    open.pop_back();
     const int node = id == ir::absent ? -1 : graph.value(id).node;
-    if (node >= 0) needed[static_cast<size_t>(node)] = true;
-  };
-  need(target);
-  for (size_t i = needed.size(); i-- > 0;) {
-    if (!needed[i]) continue;
-    for (const ir::ValueId id : graph.nodes()[i].inputs) need(id);
+    if (node < 0 || !needed.insert(node).second) continue;
+    const auto& inputs = graph.nodes()[static_cast<size_t>(node)].inputs;
+    open.insert(open.end(), inputs.begin(), inputs.end());
   }
   return needed;
 }
@@ -70,13 +74,11 @@ std::vector<bool> needed_nodes(const ir::Graph& graph, ir::ValueId target) {
 /// Copies what one value needs, leaves turned into inputs.
 class Extraction {
  public:
-  Extraction(const ir::Graph& graph, kernel::Backend& backend)
-      : graph_(graph), builder_(backend), map_(graph.values().size(), ir::absent) {}
+  Extraction(const ir::Graph& graph, kernel::Backend& backend) : graph_(graph), builder_(backend) {}
 
   Executable run(ir::ValueId target) && {
-    const std::vector<bool> needed = needed_nodes(graph_, target);
-    for (size_t i = 0; i < needed.size(); ++i) {
-      if (needed[i]) copy_node(graph_.nodes()[i]);
+    for (const int node : needed_nodes(graph_, target)) {
+      copy_node(graph_.nodes()[static_cast<size_t>(node)]);
     }
     builder_.output("slot", at(target));
     return std::move(builder_).finish();
@@ -91,26 +93,24 @@ class Extraction {
  private:
   ir::ValueId at(ir::ValueId id) {
     if (id == ir::absent) return id;
-    ir::ValueId& copy = map_[static_cast<size_t>(id)];
-    if (copy == ir::absent) {
+    const auto [copy, fresh] = map_.try_emplace(id, ir::absent);
+    if (fresh) {
       const ir::GraphValue& leaf = graph_.value(id);
-      copy = builder_.graph().input(leaf.name, leaf.value.type);
+      copy->second = builder_.graph().input(leaf.name, leaf.value.type);
     }
-    return copy;
+    return copy->second;
   }
 
   void copy_node(const ir::Node& node) {
     std::vector<ir::ValueId> inputs;
     for (const ir::ValueId id : node.inputs) inputs.push_back(at(id));
     const auto outputs = builder_.add_first(node.op, std::move(inputs), node.outputs.size());
-    for (size_t i = 0; i < outputs.size(); ++i) {
-      map_[static_cast<size_t>(node.outputs[i])] = outputs[i];
-    }
+    for (size_t i = 0; i < outputs.size(); ++i) map_[node.outputs[i]] = outputs[i];
   }
 
   const ir::Graph& graph_;
   ExecutableBuilder builder_;
-  std::vector<ir::ValueId> map_;
+  std::map<ir::ValueId, ir::ValueId> map_;
 };
 
 }  // namespace
