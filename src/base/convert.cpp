@@ -130,6 +130,24 @@ void check_strides(const TensorView& view) {
        view.strides.size());
 }
 
+void gather(const TensorView& view, void* target) noexcept {
+  const auto element = static_cast<int64_t>(size_of(view.dtype));
+  const DenseTail tail = dense_tail(view);
+  const size_t run = static_cast<size_t>(tail.elements * element);
+  const size_t axes = view.shape.size() - tail.axes;
+  Shape index(axes, 0);
+  const char* from = static_cast<const char*>(view.data);
+  for (size_t done = 0; done < view.bytes(); done += run) {
+    std::memcpy(static_cast<char*>(target) + done, from, run);
+    for (size_t axis = axes; axis-- > 0;) {
+      from += view.strides[axis] * element;
+      if (++index[axis] < view.shape[axis]) break;
+      from -= view.strides[axis] * element * view.shape[axis];
+      index[axis] = 0;
+    }
+  }
+}
+
 }  // namespace
 
 bool converts(DType from, DType to) noexcept {
@@ -140,6 +158,7 @@ int64_t convert(DType from, const void* source, DType to, void* target, int64_t 
   if (count <= 0) return 0;
   if (from == to) {
     std::memcpy(target, source, static_cast<size_t>(count) * size_of(from));
+    if (to == DType::bool_) make_bools(target, static_cast<size_t>(count));
     return 0;
   }
   const FloatMode mode;
@@ -159,29 +178,28 @@ bool is_dense(const TensorView& view) noexcept {
   return dense_tail(view).axes == view.shape.size();
 }
 
+bool are_bools(const void* bytes, size_t count) noexcept {
+  uint8_t bits = 0;  // no early end: the loop then has lanes
+  for (size_t i = 0; i < count; ++i) bits |= static_cast<const uint8_t*>(bytes)[i];
+  return bits <= 1;
+}
+
+void make_bools(void* bytes, size_t count) noexcept {
+  for (size_t i = 0; i < count; ++i) {
+    auto& byte = static_cast<uint8_t*>(bytes)[i];
+    byte = byte != 0;
+  }
+}
+
 void make_dense(const TensorView& view, void* target) {
   check_strides(view);
-  const size_t bytes = view.bytes();
-  if (bytes == 0) return;
+  if (view.bytes() == 0) return;
   if (is_dense(view)) {
-    std::memcpy(target, view.data, bytes);
-    return;
+    std::memcpy(target, view.data, view.bytes());
+  } else {
+    gather(view, target);
   }
-  const auto element = static_cast<int64_t>(size_of(view.dtype));
-  const DenseTail tail = dense_tail(view);
-  const size_t run = static_cast<size_t>(tail.elements * element);
-  const size_t axes = view.shape.size() - tail.axes;
-  Shape index(axes, 0);
-  const char* from = static_cast<const char*>(view.data);
-  for (size_t done = 0; done < bytes; done += run) {
-    std::memcpy(static_cast<char*>(target) + done, from, run);
-    for (size_t axis = axes; axis-- > 0;) {
-      from += view.strides[axis] * element;
-      if (++index[axis] < view.shape[axis]) break;
-      from -= view.strides[axis] * element * view.shape[axis];
-      index[axis] = 0;
-    }
-  }
+  if (view.dtype == DType::bool_) make_bools(target, view.bytes());
 }
 
 }  // namespace tenon::base

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <numeric>
@@ -136,6 +137,17 @@ TEST(convert, only_floats_convert_as_weights) {
   EXPECT_TRUE(converts(DType::i8, DType::i8));
   EXPECT_FALSE(converts(DType::i8, DType::f32));
   EXPECT_FALSE(converts(DType::bool_, DType::u8));
+}
+
+TEST(convert, any_bool_but_0_is_1) {
+  const std::array<uint8_t, 4> bytes = {0, 1, 2, 255}, want = {0, 1, 1, 1};
+  std::array<uint8_t, 4> out{};
+  convert(DType::bool_, bytes.data(), DType::bool_, out.data(), 4);
+  EXPECT_EQ(out, want);
+  EXPECT_FALSE(are_bools(bytes.data(), 4));
+  EXPECT_TRUE(are_bools(out.data(), 4));
+  make_dense(TensorView(bytes.data(), DType::bool_, {4}), out.data());
+  EXPECT_EQ(out, want);
 }
 
 TEST(dense, strided_views_are_gathered_in_row_major_order) {

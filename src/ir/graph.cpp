@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/convert.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "ir/elements.h"
@@ -32,10 +33,15 @@ void check_bytes(const std::string& name, const ValueType& type, base::Bytes byt
     fail_build(fmt::format("constant {}: {} needs {} bytes, {} are given", quoted(name),
                            type.text(), type.bytes(), bytes.size()));
   }
-  const auto beyond = [](std::byte b) { return b > std::byte{1}; };
-  if (type.dtype == DType::bool_ && std::any_of(bytes.begin(), bytes.end(), beyond)) {
-    fail_build(fmt::format("constant {}: a bool is neither 0 nor 1", quoted(name)));
+}
+
+ConstantBytes with_bools(const ValueType& type, ConstantBytes bytes) {
+  if (!bytes || type.dtype != DType::bool_ || base::are_bools(bytes->data(), bytes->size())) {
+    return bytes;
   }
+  auto bools = std::make_shared<std::vector<std::byte>>(*bytes);
+  base::make_bools(bools->data(), bools->size());
+  return bools;
 }
 
 void check_extents(const std::string& name, const ValueType& type) {
@@ -98,6 +104,7 @@ ValueId GraphBuilder::input(std::string name, ValueType type) {
 
 ValueId GraphBuilder::add_leaf(Origin origin, const std::string& name, ValueType type,
                                ConstantBytes bytes) {
+  bytes = with_bools(type, std::move(bytes));
   if (const auto found = leaf_ids_.find(name); found != leaf_ids_.end()) {
     const GraphValue& old = value(found->second);
     if (old.origin != origin || old.value.type != type) {

@@ -100,10 +100,14 @@ TEST(builder, refuses_leaves_whose_size_cannot_be) {
               builder.constant("k", {DType::i64, {2}}, bytes_of<int64_t>({1}));
             }),
             "constant \"k\": i64[2] needs 16 bytes, 8 are given");
-  EXPECT_EQ(error_of([&] {
-              builder.constant("b", {DType::bool_, {1}}, bytes_of<uint8_t>({2}));
-            }),
-            "constant \"b\": a bool is neither 0 nor 1");
+}
+
+TEST(builder, takes_any_byte_but_0_for_true) {
+  GraphBuilder builder;
+  const ValueId id = builder.constant("b", {DType::bool_, {3}}, bytes_of<uint8_t>({0, 1, 2}));
+  EXPECT_EQ(*builder.value(id).bytes, *bytes_of<uint8_t>({0, 1, 1}));
+  EXPECT_EQ(builder.value(id).value.known->integers, (Dims{0, 1, 1}));
+  EXPECT_EQ(builder.constant("b", {DType::bool_, {3}}, bytes_of<uint8_t>({0, 255, 7})), id);
 }
 
 TEST(builder, reads_the_values_of_small_constants) {

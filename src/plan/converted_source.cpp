@@ -45,7 +45,7 @@ class ConvertedSource final : public base::ByteSource {
 }  // namespace
 
 weights::TensorSource converted(const weights::TensorSource& source, DType dtype) {
-  if (source.dtype == dtype) return source;
+  if (source.dtype == dtype && dtype != DType::bool_) return source;  // bools become 0 and 1
   return {dtype, source.shape, std::make_shared<ConvertedSource>(source, dtype), 0};
 }
 

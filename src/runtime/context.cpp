@@ -258,7 +258,9 @@ void Context::Impl::place_inputs(Prepared& at) {
     const TensorView& view = *inputs[i];
     const void* bytes = view.data;
     const bool aligned = reinterpret_cast<uintptr_t>(bytes) % size_of(view.dtype) == 0;
-    if (!aligned || !base::is_dense(view)) {
+    const bool usable = aligned && base::is_dense(view) &&
+                        (view.dtype != DType::bool_ || base::are_bools(bytes, view.bytes()));
+    if (!usable) {
       allocated([&] { return "a dense copy of " + input_text(i); }, view.bytes(), smaller_inputs,
                 [&] { dense[i].resize(view.bytes()); });
       base::make_dense(view, dense[i].data());

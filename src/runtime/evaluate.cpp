@@ -62,6 +62,7 @@ void read_view(const LeafBytes& leaf, void* out, RefitStats& stats) {
 }  // namespace
 
 const void* LeafBytes::in_place() const {
+  if (dtype == DType::bool_) return nullptr;  // they become 0 and 1 as they are read
   const void* bytes = nullptr;
   if (view != nullptr) {
     if (view->dtype == dtype && base::is_dense(*view)) bytes = view->data;

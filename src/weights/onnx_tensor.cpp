@@ -52,6 +52,8 @@ std::optional<T> element_of(uint64_t value) {
     T element;
     element.bits = static_cast<uint16_t>(value);
     return value <= 0xffff ? std::optional(element) : std::nullopt;
+  } else if constexpr (std::is_same_v<T, bool>) {
+    return value != 0;
   } else if constexpr (std::is_integral_v<T>) {
     const auto element = static_cast<T>(value);
     const bool fits =

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <array>
+
 #include "weights/weights_test_support.h"
 
 namespace tenon::weights::wire {
@@ -215,7 +217,6 @@ TEST(onnx_wire, tensors_whose_data_do_not_fit_are_refused_by_name) {
            {tensor("w", 3, {1}).number(5, 128), "the value 128, which is no i8"},
            {tensor("w", 2, {1}).number(5, UINT64_MAX), "the value -1, which is no u8"},
            {tensor("w", 10, {1}).number(5, 65536), "65536"},
-           {tensor("w", 9, {1}).number(5, 2), "no bool"},
            {tensor("w", 12, {1}).number(11, uint64_t{1} << 32), "no u32"},
            {tensor("w", 1, {-1}).text(4, four), "negative"},
            {tensor("w", 1, {INT64_MAX, INT64_MAX}).text(4, four), "more than 2^63"},
@@ -226,6 +227,16 @@ TEST(onnx_wire, tensors_whose_data_do_not_fit_are_refused_by_name) {
     const std::string message = refused(model_with(initializer));
     EXPECT_NE(message.find(fact), std::string::npos) << message;
     EXPECT_NE(message.find("\"w\""), std::string::npos) << message;
+  }
+}
+
+TEST(onnx_wire, any_bool_but_0_is_true) {
+  const Message typed = tensor("w", 9, {3}).number(5, 0).number(5, 2).number(5, 256);
+  const Message raw = tensor("w", 9, {3}).text(9, std::string("\0\2\x80", 3));
+  for (const Message& message : {typed, raw}) {
+    std::array<uint8_t, 3> read{};
+    read_elements(only_tensor(model_with(message)), 0, 3, DType::bool_, read.data());
+    EXPECT_EQ(read, (std::array<uint8_t, 3>{0, 1, 1}));
   }
 }
 

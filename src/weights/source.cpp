@@ -87,6 +87,7 @@ void read_elements(const TensorSource& source, int64_t first, int64_t count, DTy
   auto* target = static_cast<std::byte*>(out);
   if (source.dtype == dtype) {
     source.bytes->read(offset, {target, static_cast<size_t>(count) * element});
+    if (dtype == DType::bool_) base::make_bools(target, static_cast<size_t>(count));
     return;
   }
   const std::byte* memory = source.bytes->memory();

@@ -45,8 +45,8 @@ struct ReadStats {
 };
 
 /// Reads elements [first, first + count) of the tensor as `dtype` into `out` (count *
-/// size_of(dtype) bytes), converting as they are read, in chunks of at most 512 KiB. Throws io /
-/// bad_file. Does not call check_unchanged().
+/// size_of(dtype) bytes), converting as they are read, in chunks of at most 512 KiB; bools to 0
+/// and 1. Throws io / bad_file. Does not call check_unchanged().
 void read_elements(const TensorSource& source, int64_t first, int64_t count, DType dtype, void* out,
                    ReadStats* stats = nullptr);
 
