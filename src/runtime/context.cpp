@@ -303,6 +303,10 @@ void* Context::Impl::output_target(const Prepared& at, size_t i, Outputs* fresh,
                                  to_string(view.dtype), to_string(view.shape), to_string(dtype),
                                  to_string(shape)));
   }
+  if (view.data == nullptr && view.bytes() > 0) {
+    throw InputError(fmt::format("out {}: has no data; leave it out if it is not wanted",
+                                 base::quoted(output.name)));
+  }
   if (!base::is_dense(view) || reinterpret_cast<uintptr_t>(view.data) % size_of(dtype) != 0) {
     throw InputError(
         fmt::format("out {}: must be dense and aligned to its element", base::quoted(output.name)));

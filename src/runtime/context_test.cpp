@@ -1,4 +1,4 @@
-// What a context takes and gives: bools of any bytes.
+// What a context takes and gives: bools of any bytes, outputs without memory.
 #include "runtime/test_engine.h"
 
 namespace tenon::runtime::testing {
@@ -68,6 +68,17 @@ TEST(Bools, any_byte_but_0_is_true_in_strided_inputs) {
   engine.refit(std::map<std::string, TensorView>{{"w", bools(kW)}});
   const TensorView view(backwards.data() + 3, DType::bool_, {4}, {-1});
   EXPECT_EQ(bytes_of(Context(engine).run({{"x", view}})["y"]), kXor);
+}
+
+TEST(Out, without_data_is_refused_by_name) {
+  const Engine engine = engine_of(plan_file_of(product_program(4), product_weights(4, 1, 2, 3)));
+  const Tensor x = full({1, 4}, 1);
+  try {
+    Context(engine).run({{"x", x}}, {{"y", TensorView(nullptr, DType::f32, {1, 4})}});
+    FAIL() << "no error";
+  } catch (const InputError& error) {
+    EXPECT_STREQ(error.what(), "out \"y\": has no data; leave it out if it is not wanted");
+  }
 }
 
 }  // namespace
