@@ -87,6 +87,24 @@ std::vector<std::string> symbols_of(const Graph& graph, const Node& node) {
   return symbols;
 }
 
+std::vector<std::string> Graph::symbols() const {
+  std::vector<std::string> names;
+  for (const GraphValue& value : values_) {
+    if (!value.value.type.dims) continue;
+    for (const Dim& dim : *value.value.type.dims) dim.symbols(names);
+  }
+  for (const Constraint& constraint : constraints_) {
+    constraint.left.symbols(names);
+    constraint.right.symbols(names);
+  }
+  for (const Node& node : nodes_) {
+    for (std::string& name : node.op.bound_symbols()) names.push_back(std::move(name));
+  }
+  std::ranges::sort(names);
+  names.erase(std::ranges::unique(names).begin(), names.end());
+  return names;
+}
+
 ValueId GraphBuilder::add_value(GraphValue value, bool only_leaves) {
   graph_.values_.push_back(std::move(value));
   source_uses_.push_back(0);

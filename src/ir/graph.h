@@ -77,6 +77,8 @@ class Graph {
   std::vector<int> use_counts() const;
   /// Leaves and slots: every value of origin weight, constant or slot, in order.
   std::vector<ValueId> leaves() const;
+  /// All symbols of types, constraints and binding ops, sorted.
+  std::vector<std::string> symbols() const;
 
  private:
   friend class GraphBuilder;

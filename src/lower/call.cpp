@@ -10,13 +10,7 @@ namespace {
 std::vector<int64_t> extents(const ir::ValueType& type, const Bindings& bindings) {
   if (!type.dims) base::fail(ErrorCode::invalid_input, "a tensor's rank is not known; give shapes");
   std::vector<int64_t> result;
-  for (const ir::Dim& dim : *type.dims) {
-    result.push_back(dim.evaluate(bindings));
-    if (result.back() < 0) {
-      base::fail(ErrorCode::invalid_input, "extent {} is {} here; the inputs are too small",
-                 dim.text(), result.back());
-    }
-  }
+  for (const ir::Dim& dim : *type.dims) result.push_back(extent_at(dim, bindings));
   return result;
 }
 
@@ -50,6 +44,14 @@ std::string_view what_is(ir::Origin origin) {
 bool relates(ir::Constraint::Kind kind, int64_t left, int64_t right) {
   if (kind == ir::Constraint::Kind::at_least) return left >= right;
   return left == right || (kind == ir::Constraint::Kind::broadcast && (left == 1 || right == 1));
+}
+
+void check(const ir::Constraint& constraint, const Bindings& bindings) {
+  const int64_t left = constraint.left.evaluate(bindings);
+  const int64_t right = constraint.right.evaluate(bindings);
+  if (relates(constraint.kind, left, right)) return;
+  base::fail(ErrorCode::invalid_input, "{}: {} {} {}", constraint.reason, left,
+             relation(constraint.kind), right);
 }
 
 }  // namespace
@@ -91,17 +93,22 @@ kernel::Call call_at(const ir::Graph& graph, const ir::Node& node, const Binding
 
 kernel::Call call_of_step(const Executable& executable, const Step& step, const Bindings& bindings,
                           const kernel::Target& target) {
-  const auto index = static_cast<size_t>(step.node);
-  kernel::Call call = call_at(executable.graph, executable.graph.nodes()[index], bindings, target);
+  kernel::Call call = call_at(executable.graph, executable.node_of(step), bindings, target);
   call.tactic = step.tactic;
-  if (index >= executable.plain_types.size()) return call;
+  add_plain_inputs(executable, step, bindings, call);
+  return call;
+}
+
+void add_plain_inputs(const Executable& executable, const Step& step, const Bindings& bindings,
+                      kernel::Call& call) {
+  const auto index = static_cast<size_t>(step.node);
+  if (index >= executable.plain_types.size()) return;
   const std::vector<ir::ValueType>& plain = executable.plain_types[index];
   for (size_t i = 0; i < plain.size(); ++i) {
     const kernel::Operand& operand = call.inputs[i];
     call.plain_inputs.push_back(operand.present ? operand_at(plain[i], bindings, operand.weight)
                                                 : operand);
   }
-  return call;
 }
 
 void check_sizes(const ir::Graph& graph, const Bindings& bindings) {
@@ -123,13 +130,12 @@ bool holds(const ir::Constraint& constraint, const Bindings& bindings) {
 }
 
 void check_constraints(const ir::Graph& graph, const Bindings& bindings) {
-  for (const ir::Constraint& constraint : graph.constraints()) {
-    const int64_t left = constraint.left.evaluate(bindings);
-    const int64_t right = constraint.right.evaluate(bindings);
-    if (relates(constraint.kind, left, right)) continue;
-    base::fail(ErrorCode::invalid_input, "{}: {} {} {}", constraint.reason, left,
-               relation(constraint.kind), right);
-  }
+  for (const ir::Constraint& constraint : graph.constraints()) check(constraint, bindings);
+}
+
+void check_constraints(const ir::Graph& graph, std::span<const int> numbers,
+                       const Bindings& bindings) {
+  for (const int i : numbers) check(graph.constraints()[static_cast<size_t>(i)], bindings);
 }
 
 }  // namespace tenon::lower

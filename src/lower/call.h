@@ -23,6 +23,10 @@ kernel::Call call_at(const ir::Graph& graph, const ir::Node& node, const Binding
 kernel::Call call_of_step(const Executable& executable, const Step& step, const Bindings& bindings,
                           const kernel::Target& target);
 
+/// Fills in the plain types of a step's packed operands.
+void add_plain_inputs(const Executable& executable, const Step& step, const Bindings& bindings,
+                      kernel::Call& call);
+
 /// Throws unavailable, naming the value, for the first whose bytes no memory can have.
 void check_sizes(const ir::Graph& graph, const Bindings& bindings);
 
@@ -30,5 +34,8 @@ void check_sizes(const ir::Graph& graph, const Bindings& bindings);
 /// False also where the constraint cannot be evaluated.
 bool holds(const ir::Constraint& constraint, const Bindings& bindings);
 void check_constraints(const ir::Graph& graph, const Bindings& bindings);
+/// Those of these numbers only.
+void check_constraints(const ir::Graph& graph, std::span<const int> numbers,
+                       const Bindings& bindings);
 
 }  // namespace tenon::lower

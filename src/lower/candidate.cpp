@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "ir/ops/bind.h"
 #include "ir/ops/reshape.h"
 #include "lower/call.h"
 
@@ -80,13 +81,15 @@ bool Form::plain(const kernel::Call& call) const {
   return std::all_of(outputs.begin(), outputs.end(), [](const ir::Layout& l) { return l.plain(); });
 }
 
+bool renames(const ir::Op& op) { return op.as<ir::Reshape>() || op.as<ir::Bind>(); }
+
 Question ask(const ir::Graph& graph, const ir::Node& node, const Probes& probes,
              const kernel::Backend& backend) {
   Question question;
   for (const Bindings& point : probes.points) {
     question.calls.push_back(call_at(graph, node, point, backend.target()));
   }
-  if (node.as<ir::Reshape>()) return question;
+  if (renames(node.op)) return question;
   for (const kernel::Kernel& kernel : backend.kernels(node.op)) ask_kernel(kernel, question);
   if (!question.candidates.empty()) return question;
   std::string reasons;

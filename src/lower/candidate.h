@@ -38,8 +38,11 @@ struct Form {
   bool plain(const kernel::Call& call) const;
 };
 
-/// Asks the backend's kernels. Throws build when none takes the node at all probes. Reshape has no
-/// candidates: it only renames bytes.
+/// Whether an op's result is its operand's memory: no kernel runs it.
+bool renames(const ir::Op& op);
+
+/// Asks the backend's kernels. Throws build when none takes the node at all probes. What only
+/// renames bytes has no candidates.
 Question ask(const ir::Graph& graph, const ir::Node& node, const Probes& probes,
              const kernel::Backend& backend);
 

@@ -1,11 +1,11 @@
-// Signatures, and the loop that runs a lowered graph.
+// Signatures, and the loop that runs a region of a lowered graph.
 #include "lower/executable.h"
 
 #include <algorithm>
 
 #include "base/error.h"
+#include "kernel/select.h"
 #include "lower/call.h"
-#include "plan/memory.h"
 
 namespace tenon::lower {
 namespace {
@@ -14,160 +14,203 @@ constexpr size_t kMostBytes = PTRDIFF_MAX;
 
 size_t index(ir::ValueId id) { return static_cast<size_t>(id); }
 
-/// By value: whether the caller gives its memory. True for storage of inputs, leaves, slots and
-/// outputs.
-std::vector<bool> external_storage(const Executable& executable) {
-  const ir::Graph& graph = executable.graph;
-  std::vector<bool> external(graph.values().size());
-  for (size_t i = 0; i < external.size(); ++i) {
-    external[i] = graph.values()[i].origin != ir::Origin::node;
-  }
-  for (const ir::Output& output : graph.outputs()) {
-    external[index(executable.storage[index(output.value)])] = true;
-  }
-  return external;
+std::string describe_step(const Executable& executable, const Region& region, size_t step) {
+  return describe(executable.node_of(executable.steps[region.first + step]));
 }
 
-/// Lifetimes of the storage that steps fill, in steps.
-class Lifetimes {
+/// Makes the signature of a region.
+class Maker {
  public:
-  explicit Lifetimes(const Executable& executable)
-      : executable_(executable), interval_of_(executable.graph.values().size(), -1) {
-    const std::vector<bool> external = external_storage(executable);
-    for (size_t step = 0; step < executable.steps.size(); ++step) {
-      const auto node = static_cast<size_t>(executable.steps[step].node);
-      for (const ir::ValueId id : executable.graph.nodes()[node].outputs) use(id, step, external);
-      for (const ir::ValueId id : executable.graph.nodes()[node].inputs) use(id, step, external);
-    }
+  Maker(const Executable& executable, const Region& region, std::span<const int64_t> symbols,
+        kernel::Backend& backend)
+      : it_(executable),
+        region_(region),
+        backend_(backend),
+        bindings_(it_.symbols->bindings(region.symbols, symbols)) {
+    for (const int symbol : region.symbols) made_->symbols.push_back(symbols[index(symbol)]);
+    for (const auto& [name, value] : bindings_) dims_of_ops_.emplace(name, value);
   }
 
-  const std::vector<plan::Interval>& intervals() const { return intervals_; }
-  std::vector<plan::Interval>& intervals() { return intervals_; }
-  int interval_of(size_t value) const { return interval_of_[value]; }
-  const std::vector<size_t>& roots() const { return roots_; }
+  std::shared_ptr<const Signature> run() && {
+    check_constraints(it_.graph, region_.constraints, bindings_);
+    extents_.assign(it_.dims.dims().size(), unknown);
+    for (const int dim : region_.dims) {
+      const auto i = static_cast<size_t>(dim);
+      extents_[i] = extent_at(it_.dims.dims()[i], bindings_);
+    }
+    for (size_t step = region_.first; step < kernel_steps_end(); ++step) add_call(step);
+    for (const ir::ValueId id : region_.kept) made_->kept.push_back(operand(id, false));
+    for (const ir::ValueId id : region_.outputs) made_->outputs.push_back(operand(id, false));
+    place_values();
+    prepare();
+    return std::move(made_);
+  }
 
  private:
-  void use(ir::ValueId id, size_t step, const std::vector<bool>& external) {
-    if (id == ir::absent) return;
-    const size_t root = index(executable_.storage[index(id)]);
-    if (external[root]) return;
-    if (interval_of_[root] < 0) {
-      interval_of_[root] = static_cast<int>(intervals_.size());
-      intervals_.push_back({0, static_cast<int>(step), static_cast<int>(step)});
-      roots_.push_back(root);
+  size_t kernel_steps_end() const { return region_.last - (region_.binds ? 1 : 0); }
+
+  kernel::Operand operand(ir::ValueId id, bool weight) const {
+    const ir::ValueType& type = it_.graph.type(id);
+    if (!type.dims)
+      base::fail(ErrorCode::invalid_input, "a tensor's rank is not known; give shapes");
+    kernel::Operand operand{type.dtype, it_.dims.extents(id, extents_), type.layout, true, weight};
+    if (!operand.bytes_if_possible()) {
+      base::fail(ErrorCode::unavailable, "{} has more bytes than any memory; give smaller extents",
+                 describe(it_.graph, id, bindings_));
     }
-    intervals_[static_cast<size_t>(interval_of_[root])].last = static_cast<int>(step);
+    return operand;
   }
 
-  const Executable& executable_;
-  std::vector<int> interval_of_;
-  std::vector<plan::Interval> intervals_;
-  std::vector<size_t> roots_;
+  void add_call(size_t index) {
+    const Step& step = it_.steps[index];
+    const ir::Node& node = it_.node_of(step);
+    const bool symbolic = it_.symbolic_op[static_cast<size_t>(step.node)];
+    kernel::Call call{symbolic ? node.op.substitute(dims_of_ops_) : node.op,
+                      {},
+                      {},
+                      step.tactic,
+                      &backend_.target(),
+                      {}};
+    call.inputs.reserve(node.inputs.size());
+    for (const ir::ValueId id : node.inputs) {
+      call.inputs.push_back(id == ir::absent
+                                ? kernel::Operand{.present = false}
+                                : operand(id, it_.graph.value(id).origin == ir::Origin::slot));
+    }
+    call.outputs.reserve(node.outputs.size());
+    for (const ir::ValueId id : node.outputs) call.outputs.push_back(operand(id, false));
+    add_plain_inputs(it_, step, bindings_, call);
+    if (const char* reason = kernel::refusal(*step.kernel, call)) {
+      base::fail(ErrorCode::invalid_input, "{}: {} does not take these extents ({})",
+                 describe(node), step.kernel->name, reason);
+    }
+    made_->calls.push_back(std::move(call));
+  }
+
+  void place_values() {
+    std::vector<plan::Interval> intervals = region_.intervals;
+    for (size_t i = 0; i < intervals.size(); ++i) {
+      intervals[i].bytes = operand(region_.arena[i], false).bytes();
+    }
+    plan::Arena arena = plan::plan_memory(intervals);
+    made_->offsets = std::move(arena.offsets);
+    made_->arena_bytes = arena.bytes;
+  }
+
+  /// After all calls are in place: prepared objects may point to them.
+  void prepare() {
+    size_t most = 0, greediest = 0;
+    for (size_t i = 0; i < made_->calls.size(); ++i) {
+      const kernel::Kernel& kernel = *it_.steps[region_.first + i].kernel;
+      const size_t bytes = kernel.scratch ? kernel.scratch(made_->calls[i]) : 0;
+      if (bytes > most) greediest = i;
+      most = std::max(most, bytes);
+    }
+    made_->scratch_offset = made_->arena_bytes;
+    if (most > kMostBytes - std::min(kMostBytes, made_->arena_bytes)) {
+      base::fail(ErrorCode::unavailable,
+                 "{} wants more bytes of scratch than any memory has; give smaller extents",
+                 describe_step(it_, region_, greediest));
+    }
+    made_->arena_bytes += most;
+    for (size_t i = 0; i < made_->calls.size(); ++i) {
+      const auto prepare = it_.steps[region_.first + i].kernel->prepare;
+      made_->prepared.push_back(prepare ? prepare(made_->calls[i], backend_) : nullptr);
+    }
+  }
+
+  const Executable& it_;
+  const Region& region_;
+  kernel::Backend& backend_;
+  Bindings bindings_;
+  std::map<std::string, ir::Dim> dims_of_ops_;
+  std::vector<int64_t> extents_;  // by entry of the table of dims
+  std::shared_ptr<Signature> made_ = std::make_shared<Signature>();
 };
 
-void place_values(const Executable& executable, Signature& signature) {
-  Lifetimes lifetimes(executable);
-  for (size_t i = 0; i < lifetimes.roots().size(); ++i) {
-    const ir::ValueType& type = executable.graph.values()[lifetimes.roots()[i]].value.type;
-    lifetimes.intervals()[i].bytes = operand_at(type, signature.bindings).bytes();
+/// Pointers of the region's own values, and of all that lie in others' memory.
+void fill_buffers(const Executable& executable, const Region& region, const Signature& signature,
+                  void* arena, std::span<void*> buffers) {
+  for (size_t i = 0; i < region.arena.size(); ++i) {
+    buffers[index(region.arena[i])] = static_cast<std::byte*>(arena) + signature.offsets[i];
   }
-  const plan::Arena arena = plan::plan_memory(lifetimes.intervals());
-  signature.offsets.assign(executable.graph.values().size(), Signature::external);
-  for (size_t i = 0; i < signature.offsets.size(); ++i) {
-    const int interval = lifetimes.interval_of(index(executable.storage[i]));
-    if (interval >= 0) signature.offsets[i] = arena.offsets[static_cast<size_t>(interval)];
-  }
-  signature.arena_bytes = arena.bytes;
-}
-
-std::string describe_step(const Executable& executable, size_t step) {
-  return describe(executable.graph.nodes()[static_cast<size_t>(executable.steps[step].node)]);
-}
-
-size_t scratch_of(const Executable& executable, const Signature& signature, size_t step) {
-  const auto scratch = executable.steps[step].kernel->scratch;
-  return scratch ? scratch(signature.calls[step]) : 0;
-}
-
-void reserve_scratch(const Executable& executable, Signature& signature) {
-  size_t most = 0, greediest = 0;
-  for (size_t i = 0; i < executable.steps.size(); ++i) {
-    const size_t bytes = scratch_of(executable, signature, i);
-    if (bytes > most) greediest = i;
-    most = std::max(most, bytes);
-  }
-  signature.scratch_offset = signature.arena_bytes;
-  if (most > kMostBytes - std::min(kMostBytes, signature.arena_bytes)) {
-    base::fail(ErrorCode::unavailable,
-               "{} wants more bytes of scratch than any memory has; give smaller extents",
-               describe_step(executable, greediest));
-  }
-  signature.arena_bytes += most;
-}
-
-/// Pointers of all values; storage first, since values that share one follow it.
-void fill_buffers(const Executable& executable, const Signature& signature, void* arena,
-                  std::span<void*> buffers) {
-  for (size_t i = 0; i < buffers.size(); ++i) {
-    buffers[i] = signature.offsets[i] == Signature::external
-                     ? buffers[index(executable.storage[i])]
-                     : static_cast<std::byte*>(arena) + signature.offsets[i];
+  for (const ir::ValueId id : region.aliases) {
+    buffers[index(id)] = buffers[index(executable.storage[index(id)])];
   }
 }
 
 }  // namespace
 
+size_t Signature::bytes() const {
+  size_t bytes = sizeof *this;
+  for (const kernel::Call& call : calls) {
+    bytes += sizeof call + (call.inputs.size() + call.outputs.size()) *
+                               (sizeof(kernel::Operand) + 4 * sizeof(int64_t));
+  }
+  // What kernels prepare is about as much again (walks, windows); few keep tables.
+  return 2 * bytes;
+}
+
+bool fits(const Region& region, const Signature& signature, std::span<const int64_t> symbols) {
+  for (size_t i = 0; i < region.symbols.size(); ++i) {
+    if (signature.symbols[i] != symbols[index(region.symbols[i])]) return false;
+  }
+  return true;
+}
+
+std::shared_ptr<const Signature> make_signature(const Executable& executable, const Region& region,
+                                                std::span<const int64_t> symbols,
+                                                kernel::Backend& backend) {
+  return Maker(executable, region, symbols, backend).run();
+}
+
 std::shared_ptr<const Signature> make_signature(const Executable& executable,
                                                 const Bindings& bindings,
                                                 kernel::Backend& backend) {
-  auto signature = std::make_shared<Signature>();
-  signature->bindings = bindings;
-  check_constraints(executable.graph, bindings);
-  check_sizes(executable.graph, bindings);
-  for (const ir::GraphValue& value : executable.graph.values()) {
-    signature->shapes.push_back(operand_at(value.value.type, bindings).dims);
-  }
-  for (const Step& step : executable.steps) {
-    signature->calls.push_back(call_of_step(executable, step, bindings, backend.target()));
-  }
-  place_values(executable, *signature);
-  reserve_scratch(executable, *signature);
-  // After all calls are in place: prepared objects may point to them.
-  for (size_t i = 0; i < executable.steps.size(); ++i) {
-    const auto prepare = executable.steps[i].kernel->prepare;
-    signature->prepared.push_back(prepare ? prepare(signature->calls[i], backend) : nullptr);
-  }
-  return signature;
+  return make_signature(executable, executable.regions[0], executable.symbols->values(bindings),
+                        backend);
 }
 
-std::string largest_in_arena(const Executable& executable, const Signature& signature) {
+kernel::Operand operand_of(const Executable& executable, ir::ValueId id,
+                           std::span<const int64_t> symbols) {
+  return operand_at(executable.graph.type(id), executable.symbols->bindings(symbols));
+}
+
+std::string largest_in_arena(const Executable& executable, const Region& region,
+                             const Signature& signature) {
   std::string name = "nothing";
   size_t most = 0;
-  for (size_t i = 0; i < signature.offsets.size(); ++i) {
-    if (signature.offsets[i] == Signature::external) continue;
-    const auto id = static_cast<ir::ValueId>(i);
-    const size_t bytes = operand_at(executable.graph.type(id), signature.bindings).bytes();
+  const Bindings bindings = [&] {
+    Bindings result;
+    for (size_t i = 0; i < region.symbols.size(); ++i) {
+      result.emplace(executable.symbols->names()[index(region.symbols[i])], signature.symbols[i]);
+    }
+    return result;
+  }();
+  for (const ir::ValueId id : region.arena) {
+    const size_t bytes = operand_at(executable.graph.type(id), bindings).bytes();
     if (bytes <= most) continue;
     most = bytes;
-    name = describe(executable.graph, id, signature.bindings);
+    name = describe(executable.graph, id, bindings);
   }
-  for (size_t i = 0; i < executable.steps.size(); ++i) {
-    const size_t bytes = scratch_of(executable, signature, i);
+  for (size_t i = 0; i < signature.calls.size(); ++i) {
+    const auto scratch = executable.steps[region.first + i].kernel->scratch;
+    const size_t bytes = scratch ? scratch(signature.calls[i]) : 0;
     if (bytes <= most) continue;
     most = bytes;
-    name = "scratch of " + describe_step(executable, i);
+    name = "scratch of " + describe_step(executable, region, i);
   }
   return name;
 }
 
-void run_steps(const Executable& executable, const Signature& signature, kernel::Backend& backend,
-               kernel::Queue& queue, void* arena, std::span<void*> buffers,
-               kernel::RunState& state) {
-  fill_buffers(executable, signature, arena, buffers);
+void run_steps(const Executable& executable, const Region& region, const Signature& signature,
+               kernel::Backend& backend, kernel::Queue& queue, void* arena,
+               std::span<void*> buffers, kernel::RunState& state) {
+  fill_buffers(executable, region, signature, arena, buffers);
   void* const scratch = static_cast<std::byte*>(arena) + signature.scratch_offset;
-  for (size_t i = 0; i < executable.steps.size(); ++i) {
-    const Step& step = executable.steps[i];
-    const ir::Node& node = executable.graph.nodes()[static_cast<size_t>(step.node)];
+  for (size_t i = 0; i < signature.calls.size(); ++i) {
+    const Step& step = executable.steps[region.first + i];
+    const ir::Node& node = executable.node_of(step);
     kernel::Launch launch;
     launch.call = &signature.calls[i];
     launch.scratch = scratch;

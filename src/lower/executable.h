@@ -1,67 +1,109 @@
-// A graph with a kernel for every node, and what it takes to run it at given extents.
+// A graph with a kernel for every node, cut into regions, and what it takes to run a region at
+// given extents.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "kernel/backend.h"
+#include "lower/extents.h"
+#include "plan/memory.h"
 
 namespace tenon::lower {
-
-using Bindings = std::map<std::string, int64_t>;
 
 /// Runs one node of the graph.
 struct Step {
   int node = 0;
-  const kernel::Kernel* kernel = nullptr;
+  const kernel::Kernel* kernel = nullptr;  ///< null: the executor does it (a binding step)
   int tactic = 0;
 };
 
-/// A lowered graph: layouts in its types, one step for each node but those that only rename bytes.
+/// Steps that run one after another with extents that are all known when the first begins. The next
+/// region begins when its binding step has run.
+struct Region {
+  size_t first = 0, last = 0;  ///< its steps, [first, last); a binding step is the last of them
+  bool binds = false;          ///< the last step is one that finds symbols
+  std::vector<int> symbols;  ///< numbers of those that its extents depend on: what keys a signature
+  std::vector<int> dims;     ///< entries of the table that it needs
+  std::vector<ir::ValueId> arena;         ///< roots that live within the region
+  std::vector<plan::Interval> intervals;  ///< of `arena`, in steps; bytes are a signature's
+  std::vector<ir::ValueId> kept;          ///< roots that it makes and later regions or bodies read
+  std::vector<ir::ValueId> outputs;       ///< roots that it makes and a caller gives the memory of
+  std::vector<ir::ValueId> done;          ///< kept roots that nobody reads after it
+  std::vector<ir::ValueId> aliases;       ///< values it touches that lie in another's memory
+  std::vector<int> constraints;           ///< of the graph, that can be told now
+};
+
+/// A lowered graph: layouts in its types, one step for each node but those that only rename bytes
+/// and bind nothing.
 struct Executable {
   ir::Graph graph;
   std::vector<Step> steps;
-  /// By value: the value in whose memory it lies (itself, but for a Reshape of a plain value). A
+  /// By value: the value in whose memory it lies (itself, but for what renames a plain value). A
   /// graph output's storage is produced by a step and belongs to that output alone.
   std::vector<ir::ValueId> storage;
   /// By node: the operands of each step as plain types before packing (see Call::plain_inputs);
   /// empty if none is packed.
   std::vector<std::vector<ir::ValueType>> plain_types;
+
+  // Made by cut_regions() from the above.
+  std::shared_ptr<const Symbols> symbols;
+  DimTable dims;
+  std::vector<bool> symbolic_op;  ///< by node: a field depends on symbols
+  std::vector<Region> regions;    ///< at least one
+
+  const ir::Node& node_of(const Step& step) const {
+    return graph.nodes()[static_cast<size_t>(step.node)];
+  }
 };
 
-/// An executable at concrete extents: calls, memory, prepared objects. Immutable; shared by
-/// contexts.
-struct Signature {
-  static constexpr size_t external =
-      SIZE_MAX;  ///< given by the caller: inputs, leaves, slots, outputs
+/// Numbers the symbols and cuts the steps; the last thing in making an executable.
+void cut_regions(Executable& executable, std::shared_ptr<const Symbols> symbols);
 
-  Bindings bindings;
-  std::vector<kernel::Call> calls;                    ///< by step
-  std::vector<std::shared_ptr<const void>> prepared;  ///< by step
-  std::vector<size_t> offsets;                        ///< by value: into the arena, or external
+/// A region at concrete extents: calls, memory, prepared objects. Immutable; shared by contexts.
+struct Signature {
+  std::vector<int64_t> symbols;                       ///< values of Region::symbols
+  std::vector<kernel::Call> calls;                    ///< by step of the region
+  std::vector<std::shared_ptr<const void>> prepared;  ///< by step of the region
+  std::vector<size_t> offsets;                        ///< by Region::arena
+  std::vector<kernel::Operand> kept;                  ///< by Region::kept
+  std::vector<kernel::Operand> outputs;               ///< by Region::outputs
   size_t arena_bytes = 0;
   size_t scratch_offset = 0;
-  std::vector<std::vector<int64_t>> shapes;  ///< by value: logical extents
+
+  /// Host memory that it takes, about: what a cache counts.
+  size_t bytes() const;
 };
 
-/// Checks the graph's constraints under the bindings (InputError naming the operands), evaluates
-/// all dims, plans memory (unavailable where the bytes of something exceed what there can be),
-/// prepares kernels. The backend (and its target) must outlive the
-/// signature.
+/// Checks the region's constraints under the symbols (InputError naming the operands), evaluates
+/// its dims, plans memory (unavailable where the bytes of something exceed what there can be),
+/// prepares kernels. The backend (and its target) must outlive the signature.
+std::shared_ptr<const Signature> make_signature(const Executable& executable, const Region& region,
+                                                std::span<const int64_t> symbols,
+                                                kernel::Backend& backend);
+
+/// Of an executable of one region.
 std::shared_ptr<const Signature> make_signature(const Executable& executable,
                                                 const Bindings& bindings, kernel::Backend& backend);
 
+/// Whether the signature was made for these values of the region's symbols.
+bool fits(const Region& region, const Signature& signature, std::span<const int64_t> symbols);
+
+/// A value's type under symbols that are known.
+kernel::Operand operand_of(const Executable& executable, ir::ValueId id,
+                           std::span<const int64_t> symbols);
+
 /// What takes the most of a signature's arena, for an error: `f32[4, 5] of conv "c"`, or a kernel's
 /// scratch.
-std::string largest_in_arena(const Executable& executable, const Signature& signature);
+std::string largest_in_arena(const Executable& executable, const Region& region,
+                             const Signature& signature);
 
-/// Runs all steps: `buffers` has one pointer for each value, in the backend's memory; those that
-/// are not external are filled in here from `arena`. Allocates nothing. Data errors are left in
-/// `state`; the caller synchronises.
-void run_steps(const Executable& executable, const Signature& signature, kernel::Backend& backend,
-               kernel::Queue& queue, void* arena, std::span<void*> buffers,
-               kernel::RunState& state);
+/// Runs the region's steps, but for a binding step: `buffers` has one pointer for each value, in
+/// the backend's memory; those of the arena, and of values that lie in others' memory, are filled
+/// in here. Allocates nothing. Data errors are left in `state`; the caller synchronises.
+void run_steps(const Executable& executable, const Region& region, const Signature& signature,
+               kernel::Backend& backend, kernel::Queue& queue, void* arena,
+               std::span<void*> buffers, kernel::RunState& state);
 
 }  // namespace tenon::lower

@@ -3,19 +3,18 @@
 
 #include "base/error.h"
 #include "ir/ops/reorder.h"
-#include "ir/ops/reshape.h"
 #include "lower/call.h"
 
 namespace tenon::lower {
 namespace {
 
-/// By value: Reshapes lie in their operand's memory, and an output's memory is its own under its
+/// By value: what renames lies in its operand's memory, and an output's memory is its own under its
 /// own name.
 std::vector<ir::ValueId> storage_of(const ir::Graph& graph) {
   std::vector<ir::ValueId> storage(graph.values().size());
   for (size_t i = 0; i < storage.size(); ++i) storage[i] = static_cast<ir::ValueId>(i);
   for (const ir::Node& node : graph.nodes()) {
-    if (!node.as<ir::Reshape>()) continue;
+    if (!renames(node.op)) continue;
     storage[static_cast<size_t>(node.outputs[0])] = storage[static_cast<size_t>(node.inputs[0])];
   }
   for (const ir::Output& output : graph.outputs()) {
@@ -69,7 +68,7 @@ std::vector<ir::ValueId> ExecutableBuilder::add(const ir::Node& node,
 std::vector<ir::ValueId> ExecutableBuilder::add_first(const ir::Op& op,
                                                       std::vector<ir::ValueId> inputs,
                                                       size_t outputs) {
-  if (op.as<ir::Reshape>()) return {add_alias({op, {}, {}, {}}, inputs[0])};
+  if (renames(op)) return {add_alias({op, {}, {}, {}}, inputs[0])};
   kernel::Call call{op, {}, {}, 0, &backend_.target(), {}};
   for (const ir::ValueId id : inputs) {
     call.inputs.push_back(id == ir::absent ? kernel::Operand{.present = false}
@@ -82,11 +81,11 @@ std::vector<ir::ValueId> ExecutableBuilder::add_first(const ir::Op& op,
   return ids;
 }
 
-ir::ValueId ExecutableBuilder::add_alias(const ir::Node& reshape, ir::ValueId input) {
+ir::ValueId ExecutableBuilder::add_alias(const ir::Node& node, ir::ValueId input) {
   if (!graph_.type(input).layout.plain()) {
-    base::fail(ErrorCode::build, "internal: {} of a value that is not plain", describe(reshape));
+    base::fail(ErrorCode::build, "internal: {} of a value that is not plain", describe(node));
   }
-  const ir::ValueId id = graph_.add(reshape.op, {input}, reshape.name);
+  const ir::ValueId id = graph_.add(node.op, {input}, node.name);
   add_step(nullptr, 0, {});
   return id;
 }
@@ -113,7 +112,7 @@ ir::ValueId ExecutableBuilder::add_reorder(ir::ValueId value, ir::Layout layout,
 }
 
 ir::ValueId ExecutableBuilder::root(ir::ValueId value) const {
-  for (const ir::Node* node = graph_.producer(value); node && node->as<ir::Reshape>();
+  for (const ir::Node* node = graph_.producer(value); node && renames(node->op);
        node = graph_.producer(value)) {
     value = node->inputs[0];
   }
@@ -137,10 +136,12 @@ Executable ExecutableBuilder::finish() && {
                steps_.size(), executable.graph.nodes().size());
   }
   for (const Step& step : steps_) {
-    if (step.kernel) executable.steps.push_back(step);
+    const ir::Op& op = executable.graph.nodes()[static_cast<size_t>(step.node)].op;
+    if (step.kernel || op.info().binds) executable.steps.push_back(step);
   }
   executable.storage = storage_of(executable.graph);
   executable.plain_types = std::move(plain_types_);
+  cut_regions(executable, std::make_shared<const Symbols>(executable.graph));
   return executable;
 }
 

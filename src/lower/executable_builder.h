@@ -24,12 +24,12 @@ class ExecutableBuilder {
   std::vector<ir::ValueId> add(const ir::Node& node, std::vector<ir::ValueId> inputs,
                                const Candidate& candidate, std::span<const ir::Layout> layouts,
                                std::vector<ir::ValueType> plain_types);
-  /// A node run by the first kernel that accepts its operands; static types only. Reshape takes no
-  /// kernel.
+  /// A node run by the first kernel that accepts its operands; static types only. What renames
+  /// takes no kernel.
   std::vector<ir::ValueId> add_first(const ir::Op& op, std::vector<ir::ValueId> inputs,
                                      size_t outputs);
-  /// A Reshape of a plain value: the same bytes.
-  ir::ValueId add_alias(const ir::Node& reshape, ir::ValueId input);
+  /// What renames a plain value: the same bytes.
+  ir::ValueId add_alias(const ir::Node& node, ir::ValueId input);
   /// The value in another layout (or copied, in the same one; by value, since the graph moves), by
   /// the first kernel that accepts at all probes.
   ir::ValueId add_reorder(ir::ValueId value, ir::Layout layout, const Probes& probes);

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "lower/run_test.h"
 
 namespace tenon::lower {
@@ -50,8 +52,9 @@ TEST(signature, a_chain_reuses_two_blocks_and_outputs_take_none) {
       lower_first(program_of(text + "} -> (y = %9)", "graph () {\n} -> ()"), backend);
   const auto signature = make_signature(lowered.main, {}, backend);
   EXPECT_EQ(signature->arena_bytes, 2u * 4096);
-  const auto output = static_cast<size_t>(lowered.main.graph.outputs()[0].value);
-  EXPECT_EQ(signature->offsets[output], Signature::external);
+  const ir::ValueId output = lowered.main.graph.outputs()[0].value;
+  EXPECT_EQ(lowered.main.regions[0].outputs, std::vector{output});
+  EXPECT_EQ(std::ranges::count(lowered.main.regions[0].arena, output), 0);
 }
 
 TEST(signature, scratch_lies_behind_the_values) {
@@ -100,7 +103,8 @@ TEST(signature, says_what_takes_the_most_of_its_arena) {
                  "graph () {\n} -> (w = \"w\": f32[3, 5])"),
       backend);
   const auto largest = [&](int64_t n) {
-    return largest_in_arena(lowered.main, *make_signature(lowered.main, {{"n", n}}, backend));
+    return largest_in_arena(lowered.main, lowered.main.regions[0],
+                            *make_signature(lowered.main, {{"n", n}}, backend));
   };
   EXPECT_EQ(largest(1), "scratch of matmul");  // 100 bytes, always
   EXPECT_EQ(largest(9), "f32[9, 5] of matmul");
@@ -114,8 +118,7 @@ TEST(signature, shapes_are_logical_extents_of_all_values) {
                              "graph () {\n} -> ()"),
                   backend);
   const auto signature = make_signature(lowered.main, {{"n", 5}}, backend);
-  const auto output = static_cast<size_t>(lowered.main.graph.outputs()[0].value);
-  EXPECT_EQ(signature->shapes[output], std::vector<int64_t>{10});
+  EXPECT_EQ(signature->outputs.at(0).dims, std::vector<int64_t>{10});
 }
 
 }  // namespace

@@ -15,7 +15,7 @@
 namespace tenon::lower {
 namespace {
 
-/// Stands in a record for a Reshape, which no kernel runs.
+/// Stands in a record for what no kernel runs.
 const plan::Choice kAlias{"alias", 1, 0};
 
 bool matches(const Candidate& candidate, const plan::Choice& choice) {
@@ -240,6 +240,7 @@ std::vector<std::vector<std::string>> Lowered::kernels_of_slots() const {
   for (size_t i = 0; i < slots.size(); ++i) index[slots[i].name] = i;
   std::vector<std::vector<std::string>> kernels(slots.size());
   for (const Step& step : main.steps) {
+    if (!step.kernel) continue;
     std::set<size_t> read;  // one operand may stand twice
     for (const ir::ValueId id : main.graph.nodes()[static_cast<size_t>(step.node)].inputs) {
       if (id == ir::absent || main.graph.value(id).origin != ir::Origin::slot) continue;

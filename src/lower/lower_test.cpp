@@ -430,24 +430,6 @@ TEST_F(lowering, says_of_impossible_extents_whether_they_are_negative_or_too_lar
             "small; give typical shapes");
 }
 
-TEST_F(lowering, refuses_what_needs_extents_that_only_a_run_knows) {
-  const ir::Program program = program_of(
-      "graph (x: f32[n], s: i64[1]) {\n"
-      "  %1 = bind(%s) {symbols = [k]} : i64[1] # \"shape\"\n"
-      "  %2 = reshape(%x) {dims = [k]}\n"
-      "} -> (y = %2)",
-      kNoWeights);
-  try {
-    lower_first(program, backend_);
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::unsupported);
-    EXPECT_STREQ(error.what(),
-                 "bind \"shape\" needs extents that only a run knows; make them constants of the "
-                 "model");
-  }
-}
-
 TEST_F(lowering, explains_every_node_with_times_refusals_and_refit_bytes) {
   std::vector<Explanation> explanations;
   lower(program_of(kOneMatMul, kPlainWeight), backend_, {.explain = &explanations});

@@ -185,16 +185,6 @@ class Solver {
   std::set<std::string> settled_;
 };
 
-// The one place that refuses what the executor cannot do yet.
-void refuse_bindings(const ir::Graph& graph) {
-  for (const ir::Node& node : graph.nodes()) {
-    if (!node.op.info().binds) continue;
-    base::fail(ErrorCode::unsupported,
-               "{} needs extents that only a run knows; make them constants of the model",
-               describe(node));
-  }
-}
-
 template <class F>
 Bindings bind(const Ranges& ranges, F&& pick) {
   Bindings bindings;
@@ -205,7 +195,6 @@ Bindings bind(const Ranges& ranges, F&& pick) {
 }  // namespace
 
 Probes probe_points(const ir::Graph& main, const Ranges& given) {
-  refuse_bindings(main);
   const auto ranges = complete_ranges(main, given);
   Probes probes;
   const auto offer = [&](auto&& pick) {

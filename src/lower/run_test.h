@@ -37,6 +37,7 @@ inline Lowered lower_first(const ir::Program& program, FakeBackend& backend) {
 /// holds NaN.
 inline Tensors run(const Executable& executable, FakeBackend& backend, const Tensors& given,
                    const Bindings& bindings = {}) {
+  const SymbolValues symbols = executable.symbols->values(bindings);
   const auto signature = make_signature(executable, bindings, backend);
   const ir::Graph& graph = executable.graph;
   std::vector<void*> buffers(graph.values().size());
@@ -49,13 +50,15 @@ inline Tensors run(const Executable& executable, FakeBackend& backend, const Ten
   }
   for (const ir::Output& output : graph.outputs()) {
     const auto i = static_cast<size_t>(output.value);
-    memory[i].assign(static_cast<size_t>(element_count(signature->shapes[i])), NAN);
+    memory[i].assign(static_cast<size_t>(operand_of(executable, output.value, symbols).elements()),
+                     NAN);
     buffers[i] = memory[i].data();
   }
   std::vector<float> arena(signature->arena_bytes / sizeof(float) + 64, NAN);
   kernel::RunState state;
   const auto queue = backend.queue();
-  run_steps(executable, *signature, backend, *queue, arena.data(), buffers, state);
+  run_steps(executable, executable.regions[0], *signature, backend, *queue, arena.data(), buffers,
+            state);
   Tensors outputs;
   for (const ir::Output& output : graph.outputs()) {
     outputs[output.name] = memory[static_cast<size_t>(output.value)];
@@ -85,7 +88,8 @@ inline Tensors run(const Lowered& lowered, FakeBackend& backend, Tensors inputs,
     std::vector<float> arena(slot.signature->arena_bytes / sizeof(float) + 64, NAN);
     kernel::RunState state;
     const auto queue = backend.queue();
-    run_steps(slot.executable, *slot.signature, backend, *queue, arena.data(), buffers, state);
+    run_steps(slot.executable, slot.executable.regions[0], *slot.signature, backend, *queue,
+              arena.data(), buffers, state);
     inputs[slot.name] = std::move(result);
   }
   return run(lowered.main, backend, inputs, bindings);

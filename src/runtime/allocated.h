@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "tenon/tensor.h"
 
 namespace tenon::runtime {
 

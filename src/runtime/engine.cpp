@@ -67,7 +67,6 @@ Engine::Impl::Impl(plan::PlanFile plan_file, std::shared_ptr<kernel::Backend> on
     original[leaf] = source_of_bytes(leaves[leaf].leaf, guard.bytes);
   }
   add_inline_constants();
-  slot_values = lowered.main.graph.leaves();
   for (const lower::SlotProgram& slot : lowered.slots) {
     std::vector<size_t>& feeds = slot_leaves.emplace_back();
     for (const std::string& name : slot.leaves) {

@@ -16,6 +16,7 @@
 #include "lower/lower.h"
 #include "plan/plan_file.h"
 #include "runtime/run_gate.h"
+#include "runtime/signature_cache.h"
 #include "runtime/slot_pool.h"
 #include "runtime/weight_set.h"
 #include "tenon/engine.h"
@@ -95,10 +96,10 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   lower::Lowered lowered;
   std::vector<runtime::LeafState> leaves;  ///< as in Program::leaves, then constants of passes
   std::map<std::string, size_t, std::less<>> leaf_index;
-  std::vector<ir::ValueId> slot_values;          ///< by slot: its value in lowered.main
   std::vector<std::vector<size_t>> slot_leaves;  ///< by slot: indices of its leaves
   std::vector<runtime::Source>
       original;  ///< by leaf: what reset() goes back to; frozen leaves, guarded values
+  runtime::SignatureCache signatures;  ///< of lowered.main, for all contexts
   std::shared_ptr<runtime::SlotPool> pool;
   std::shared_ptr<runtime::SetLedger> ledger = std::make_shared<runtime::SetLedger>();
 

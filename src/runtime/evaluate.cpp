@@ -141,8 +141,9 @@ void SlotEvaluator::evaluate(const lower::SlotProgram& slot, std::span<const Lea
   const ir::ValueId result = slot.executable.storage[static_cast<size_t>(graph.outputs()[0].value)];
   buffers[static_cast<size_t>(result)] = target;
   const auto arena_text = [&] {
-    return fmt::format("the arena of {} (most of it {})", lower::describe(slot),
-                       lower::largest_in_arena(slot.executable, signature));
+    return fmt::format(
+        "the arena of {} (most of it {})", lower::describe(slot),
+        lower::largest_in_arena(slot.executable, slot.executable.regions[0], signature));
   };
   const kernel::Memory arena = allocated(arena_text, signature.arena_bytes, more_memory,
                                          [&] { return pool_.allocate(signature.arena_bytes); });
@@ -151,7 +152,8 @@ void SlotEvaluator::evaluate(const lower::SlotProgram& slot, std::span<const Lea
   const QueueGuard queued(backend_, *queue_);
   {
     const base::FloatMode mode;
-    lower::run_steps(slot.executable, signature, backend_, *queue_, arena.get(), buffers, state);
+    lower::run_steps(slot.executable, slot.executable.regions[0], signature, backend_, *queue_,
+                     arena.get(), buffers, state);
     backend_.synchronize(*queue_);
   }
   staged_.clear();

@@ -27,6 +27,7 @@ std::vector<LayerInfo> Engine::layers() const {
       lower::probe_points(plan.program.main, plan.ranges).points.front();
   std::vector<LayerInfo> layers;
   for (const lower::Step& step : main.steps) {
+    if (!step.kernel) continue;
     const ir::Node& node = main.graph.nodes()[static_cast<size_t>(step.node)];
     const ir::GraphValue& output = main.graph.value(node.outputs.front());
     const kernel::Call call = lower::call_of_step(main, step, typical, impl_->backend->target());

@@ -1,0 +1,195 @@
+// Cutting an executable's steps after those that find symbols, and who outlives a region.
+#include <algorithm>
+
+#include "ir/ops/bind.h"
+#include "lower/executable.h"
+
+namespace tenon::lower {
+namespace {
+
+size_t index(ir::ValueId id) { return static_cast<size_t>(id); }
+
+bool depends_on_symbols(const ir::Op& op) {
+  for (const auto& [name, field] : op.table().fields(op.data())) {
+    const auto* dims = std::get_if<ir::Dims>(&field);
+    if (dims && !ir::all_constant(*dims)) return true;
+  }
+  return false;
+}
+
+/// When a root is written and read, in regions.
+struct Life {
+  int made = -1;  ///< region; -1: it is given from outside
+  int last = -1;
+  bool by_binding_step = false;  ///< the executor makes it
+  bool by_body = false;          ///< a body reads it
+  size_t first_step = 0, last_step = 0;
+};
+
+class Cutter {
+ public:
+  explicit Cutter(Executable& executable) : it_(executable), lives_(it_.graph.values().size()) {}
+
+  void run() {
+    cut();
+    for (size_t r = 0; r < it_.regions.size(); ++r) follow(static_cast<int>(r));
+    for (const ir::Output& output : it_.graph.outputs()) {
+      is_output_.resize(lives_.size());
+      is_output_[index(it_.storage[index(output.value)])] = true;
+    }
+    is_output_.resize(lives_.size());
+    for (size_t i = 0; i < lives_.size(); ++i) place(static_cast<ir::ValueId>(i));
+    find_symbols();
+  }
+
+ private:
+  void cut() {
+    it_.regions.emplace_back();
+    for (size_t step = 0; step < it_.steps.size(); ++step) {
+      it_.regions.back().last = step + 1;
+      if (!it_.node_of(it_.steps[step]).op.info().binds) continue;
+      it_.regions.back().binds = true;
+      it_.regions.push_back({.first = step + 1, .last = step + 1});
+    }
+  }
+
+  void follow(int r) {
+    const Region& region = it_.regions[static_cast<size_t>(r)];
+    for (size_t step = region.first; step < region.last; ++step) {
+      const ir::Node& node = it_.node_of(it_.steps[step]);
+      const bool binding = region.binds && step + 1 == region.last;
+      for (const ir::ValueId id : node.outputs) {
+        Life& life = use(id, r, step);
+        life.by_binding_step |= binding && life.first_step == step;
+      }
+      for (const ir::ValueId id : node.inputs) {
+        if (id == ir::absent) continue;
+        use(id, r, step).by_body |= binding && !node.as<ir::Bind>();
+      }
+    }
+  }
+
+  Life& use(ir::ValueId id, int region, size_t step) {
+    const ir::ValueId root = it_.storage[index(id)];
+    Life& life = lives_[index(root)];
+    if (life.made < 0 && it_.graph.value(id).origin == ir::Origin::node) {
+      life.made = region;
+      life.first_step = step;
+    }
+    life.last = region;
+    life.last_step = step;
+    return life;
+  }
+
+  void place(ir::ValueId root) {
+    const Life& life = lives_[index(root)];
+    const ir::GraphValue& value = it_.graph.value(root);
+    if (life.made < 0 || value.origin != ir::Origin::node || it_.storage[index(root)] != root)
+      return;
+    Region& region = it_.regions[static_cast<size_t>(life.made)];
+    if (is_output_[index(root)]) {
+      if (!life.by_binding_step) region.outputs.push_back(root);
+    } else if (life.made == life.last && !life.by_body && !life.by_binding_step) {
+      region.arena.push_back(root);
+      region.intervals.push_back(
+          {0, static_cast<int>(life.first_step), static_cast<int>(life.last_step)});
+    } else {
+      if (!life.by_binding_step) region.kept.push_back(root);
+      it_.regions[static_cast<size_t>(life.last)].done.push_back(root);
+    }
+  }
+
+  /// A symbol is known from the region behind its binding step on.
+  std::vector<int> births() const {
+    std::vector<int> births(it_.symbols->size(), 0);
+    for (size_t r = 0; r + 1 < it_.regions.size(); ++r) {
+      const ir::Node& node = it_.node_of(it_.steps[it_.regions[r].last - 1]);
+      for (const std::string& name : node.op.bound_symbols()) {
+        births[index(it_.symbols->number(name))] = static_cast<int>(r) + 1;
+      }
+    }
+    return births;
+  }
+
+  std::vector<int> numbers_in(const ir::Dim& dim) const {
+    std::vector<std::string> names;
+    dim.symbols(names);
+    std::vector<int> numbers;
+    for (const std::string& name : names) numbers.push_back(it_.symbols->number(name));
+    return numbers;
+  }
+
+  void find_symbols() {
+    std::vector<std::vector<int>> of_dim;
+    for (const ir::Dim& dim : it_.dims.dims()) of_dim.push_back(numbers_in(dim));
+    for (Region& region : it_.regions) {
+      for (size_t step = region.first; step < region.last; ++step) need_dims_of(region, step);
+      sort_out(region.dims);
+      sort_out(region.aliases);
+      for (const int dim : region.dims) add(region.symbols, of_dim[static_cast<size_t>(dim)]);
+    }
+    place_constraints();
+    for (Region& region : it_.regions) sort_out(region.symbols);
+  }
+
+  // A binding step's results have extents that only it finds.
+  void need_dims_of(Region& region, size_t step) {
+    const ir::Node& node = it_.node_of(it_.steps[step]);
+    const auto need = [&](ir::ValueId id) {
+      if (id == ir::absent) return;
+      if (it_.storage[index(id)] != id) region.aliases.push_back(id);
+      if (!it_.dims.has_rank(id)) return;
+      for (const DimTable::Axis& axis : it_.dims.axes(id)) {
+        if (axis.dim >= 0) region.dims.push_back(axis.dim);
+      }
+    };
+    std::ranges::for_each(node.inputs, need);
+    if (!region.binds || step + 1 < region.last) std::ranges::for_each(node.outputs, need);
+    if (it_.symbolic_op[static_cast<size_t>(it_.steps[step].node)]) {
+      for (const auto& [name, field] : node.op.table().fields(node.op.data())) {
+        const auto* dims = std::get_if<ir::Dims>(&field);
+        if (!dims) continue;
+        for (const ir::Dim& dim : *dims) add(region.symbols, numbers_in(dim));
+      }
+    }
+  }
+
+  // Each where all its symbols are known for the first time.
+  void place_constraints() {
+    const std::vector<int> births = this->births();
+    const auto& constraints = it_.graph.constraints();
+    for (size_t i = 0; i < constraints.size(); ++i) {
+      std::vector<int> numbers = numbers_in(constraints[i].left);
+      add(numbers, numbers_in(constraints[i].right));
+      int region = 0;
+      for (const int number : numbers) region = std::max(region, births[index(number)]);
+      it_.regions[static_cast<size_t>(region)].constraints.push_back(static_cast<int>(i));
+      add(it_.regions[static_cast<size_t>(region)].symbols, numbers);
+    }
+  }
+
+  static void add(std::vector<int>& to, const std::vector<int>& numbers) {
+    to.insert(to.end(), numbers.begin(), numbers.end());
+  }
+  static void sort_out(std::vector<int>& numbers) {
+    std::ranges::sort(numbers);
+    numbers.erase(std::ranges::unique(numbers).begin(), numbers.end());
+  }
+
+  Executable& it_;
+  std::vector<Life> lives_;  // by root
+  std::vector<bool> is_output_;
+};
+
+}  // namespace
+
+void cut_regions(Executable& executable, std::shared_ptr<const Symbols> symbols) {
+  executable.symbols = std::move(symbols);
+  executable.dims = DimTable(executable.graph);
+  for (const ir::Node& node : executable.graph.nodes()) {
+    executable.symbolic_op.push_back(depends_on_symbols(node.op));
+  }
+  Cutter(executable).run();
+}
+
+}  // namespace tenon::lower

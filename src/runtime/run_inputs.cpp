@@ -1,0 +1,132 @@
+// Names, dtypes, ranks, extents.
+#include "runtime/run_inputs.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace tenon::runtime {
+
+std::string listed(std::span<const std::string> names) {
+  constexpr size_t most = 20;
+  if (names.size() <= most) return base::join(names, ", ");
+  return fmt::format("{} and {} more", base::join(names.first(most), ", "), names.size() - most);
+}
+
+bool overlap(const TensorView& a, const TensorView& b) {
+  const auto* first = static_cast<const std::byte*>(a.data);
+  const auto* second = static_cast<const std::byte*>(b.data);
+  const size_t a_bytes = a.bytes(), b_bytes = b.bytes();
+  return a_bytes > 0 && b_bytes > 0 && first < second + b_bytes && second < first + a_bytes;
+}
+
+InputRules::InputRules(const ir::Graph& graph, const lower::Symbols& symbols,
+                       const std::map<std::string, plan::SymbolRange>& ranges)
+    : graph_(graph), symbols_(symbols) {
+  for (size_t i = 0; i < graph.inputs().size(); ++i) {
+    const ir::Dims& dims = *graph.type(graph.inputs()[i]).dims;
+    for (size_t axis = 0; axis < dims.size(); ++axis) {
+      std::vector<std::string> names;
+      dims[axis].symbols(names);
+      const bool bare = names.size() == 1 && dims[axis] == ir::Dim::symbol(names[0]);
+      axes_.push_back({i, axis, bare ? symbols.number(names[0]) : -1, dims[axis]});
+    }
+  }
+  const auto& known = symbols.names();
+  for (const auto& [name, range] : ranges) {
+    if (std::ranges::binary_search(known, name)) ranges_.push_back({symbols.number(name), range});
+  }
+}
+
+std::string InputRules::text(size_t i, const TensorView& view) const {
+  return fmt::format("input {} {}{}", base::quoted(name(i)), to_string(view.dtype),
+                     to_string(view.shape));
+}
+
+void InputRules::fail_unknown(const std::map<std::string, TensorView>& given) const {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < size(); ++i) names.push_back(name(i));
+  for (const auto& [name, view] : given) {
+    if (std::ranges::find(names, name) != names.end()) continue;
+    const std::string near = base::nearest(name, names);
+    throw InputError(fmt::format("input {} is not the network's; it takes: {}{}",
+                                 base::quoted(name), listed(names),
+                                 near.empty() ? "" : "; the nearest is " + base::quoted(near)));
+  }
+  throw InputError("an input is given twice");
+}
+
+void InputRules::take(const std::map<std::string, TensorView>& given,
+                      std::vector<const TensorView*>& inputs) const {
+  inputs.resize(size());
+  for (size_t i = 0; i < size(); ++i) {
+    const auto found = given.find(name(i));
+    if (found == given.end()) {
+      if (given.size() >= size()) fail_unknown(given);
+      throw InputError(fmt::format("input {} is missing; give it a {}", base::quoted(name(i)),
+                                   graph_.type(graph_.inputs()[i]).text()));
+    }
+    inputs[i] = &found->second;
+    check(i, found->second);
+  }
+  if (given.size() > size()) fail_unknown(given);
+}
+
+void InputRules::check(size_t i, const TensorView& view) const {
+  const ir::ValueType& type = graph_.type(graph_.inputs()[i]);
+  if (view.dtype != type.dtype) {
+    throw InputError(fmt::format("input {} is {}, the network takes {}; convert it first",
+                                 base::quoted(name(i)), to_string(view.dtype),
+                                 to_string(type.dtype)));
+  }
+  if (view.shape.size() != type.rank()) {
+    throw InputError(fmt::format("input {} has rank {} {}, the network takes rank {} {}",
+                                 base::quoted(name(i)), view.shape.size(), to_string(view.shape),
+                                 type.rank(), ir::text(*type.dims)));
+  }
+  if (!view.strides.empty() && view.strides.size() != view.shape.size()) {
+    throw InputError(fmt::format("input {} has {} strides for rank {}", base::quoted(name(i)),
+                                 view.strides.size(), view.shape.size()));
+  }
+  if (view.data == nullptr && element_count(view.shape) > 0) {
+    throw InputError(fmt::format("input {} has no data", base::quoted(name(i))));
+  }
+}
+
+void InputRules::bind(std::span<const TensorView* const> inputs,
+                      lower::SymbolValues& symbols) const {
+  symbols.assign(symbols_.size(), lower::unknown);
+  for (const Axis& axis : axes_) {
+    if (axis.symbol < 0) continue;
+    int64_t& value = symbols[static_cast<size_t>(axis.symbol)];
+    if (value == lower::unknown) value = inputs[axis.input]->shape[axis.axis];
+  }
+  for (const Axis& axis : axes_) check_axis(axis, inputs[axis.input]->shape[axis.axis], symbols);
+  for (const auto& [symbol, range] : ranges_) {
+    const int64_t extent = symbols[static_cast<size_t>(symbol)];
+    if (extent == lower::unknown || (extent >= range.least && extent <= range.greatest)) continue;
+    throw InputError(fmt::format("\"{}\" is {} in these inputs; the engine was built for {} to {}",
+                                 symbols_.names()[static_cast<size_t>(symbol)], extent, range.least,
+                                 range.greatest));
+  }
+}
+
+void InputRules::check_axis(const Axis& axis, int64_t extent,
+                            const lower::SymbolValues& symbols) const {
+  const auto fail = [&](std::string_view where) {
+    throw InputError(fmt::format("input {}: axis {} has {} elements, the network takes {}{}",
+                                 base::quoted(name(axis.input)), axis.axis, extent, axis.dim.text(),
+                                 where));
+  };
+  if (const auto constant = axis.dim.try_constant()) {
+    if (*constant != extent) fail("");
+    return;
+  }
+  const bool told = axis.symbol >= 0 && extent <= INT32_MAX;  // what is beyond, evaluate() refuses
+  const int64_t value = told ? symbols[static_cast<size_t>(axis.symbol)]
+                             : axis.dim.evaluate(symbols_.bindings(symbols));
+  if (value != extent) fail(fmt::format(" = {} here", value));
+}
+
+}  // namespace tenon::runtime

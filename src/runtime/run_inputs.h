@@ -1,0 +1,59 @@
+// The inputs of a run: checked against the network's, and the symbols that their extents tell.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "lower/extents.h"
+#include "plan/plan.h"
+#include "tenon/tensor.h"
+
+namespace tenon::runtime {
+
+/// "a, b, c and 7 more".
+std::string listed(std::span<const std::string> names);
+/// Whether two pieces of memory have a byte in common.
+bool overlap(const TensorView& a, const TensorView& b);
+
+/// Knows the inputs of one graph. Immutable.
+class InputRules {
+ public:
+  /// Refers to all that it is given.
+  InputRules(const ir::Graph& graph, const lower::Symbols& symbols,
+             const std::map<std::string, plan::SymbolRange>& ranges);
+
+  size_t size() const { return graph_.inputs().size(); }
+  const std::string& name(size_t i) const { return graph_.value(graph_.inputs()[i]).name; }
+  /// `input "x" f32[2, 3]`, for an error.
+  std::string text(size_t i, const TensorView& view) const;
+
+  /// The views in the graph's order. Throws InputError naming what is missing, unknown or unfit.
+  void take(const std::map<std::string, TensorView>& given,
+            std::vector<const TensorView*>& inputs) const;
+  /// Symbols take their value from the first axis that is nothing but the symbol; then every axis
+  /// is checked, and every range. The other symbols are left unknown.
+  void bind(std::span<const TensorView* const> inputs, lower::SymbolValues& symbols) const;
+
+ private:
+  struct Axis {
+    size_t input = 0, axis = 0;
+    int symbol = -1;  // where the extent is nothing but this symbol
+    ir::Dim dim;
+  };
+  struct Range {
+    int symbol = 0;
+    plan::SymbolRange range;
+  };
+
+  void check(size_t i, const TensorView& view) const;
+  void check_axis(const Axis& axis, int64_t extent, const lower::SymbolValues& symbols) const;
+  [[noreturn]] void fail_unknown(const std::map<std::string, TensorView>& given) const;
+
+  const ir::Graph& graph_;
+  const lower::Symbols& symbols_;
+  std::vector<Axis> axes_;
+  std::vector<Range> ranges_;
+};
+
+}  // namespace tenon::runtime

@@ -1,0 +1,56 @@
+// Working memory of one context: an arena that grows, and blocks that outlive a region.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "kernel/backend.h"
+
+namespace tenon::runtime {
+
+/// Blocks of backend memory for values whose extents a run finds out. A freed block serves the next
+/// that it is large enough for; trim() gives back those that stayed free. Used on one queue at a
+/// time, so that what uses a block next runs after what used it last. Blocks keep the heap alive.
+class BlockHeap : public std::enable_shared_from_this<BlockHeap> {
+ public:
+  explicit BlockHeap(std::shared_ptr<kernel::Backend> backend) : backend_(std::move(backend)) {}
+  /// At least `bytes`, 64-byte aligned. Throws std::bad_alloc.
+  kernel::Memory allocate(size_t bytes);
+  /// Frees blocks that no allocation since the last trim() has taken.
+  void trim();
+
+ private:
+  struct Free {
+    kernel::Memory memory;
+    bool used = true;  // since the last trim()
+  };
+  void give_back(size_t bytes, kernel::Memory memory);
+
+  std::shared_ptr<kernel::Backend> backend_;
+  std::multimap<size_t, Free> free_;  // by size
+};
+
+/// What regions need while they run: as large as the largest yet.
+class Arena {
+ public:
+  /// Throws std::bad_alloc. What was there before is undefined afterwards.
+  void* reserve(kernel::Backend& backend, size_t bytes) {
+    if (bytes > bytes_ || !memory_) {
+      if (memory_) outgrown_.push_back(std::move(memory_));
+      bytes_ = 0;
+      memory_ = backend.allocate(std::max<size_t>(bytes, 64));
+      bytes_ = bytes;
+    }
+    return memory_.get();
+  }
+  /// Nothing is queued any more that uses what it has outgrown.
+  void settle() { outgrown_.clear(); }
+
+ private:
+  kernel::Memory memory_;
+  size_t bytes_ = 0;
+  std::vector<kernel::Memory> outgrown_;
+};
+
+}  // namespace tenon::runtime

@@ -1,0 +1,78 @@
+// Fresh tensors, and the caller's own.
+#include "runtime/run_outputs.h"
+
+#include <algorithm>
+
+#include "base/convert.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "runtime/allocated.h"
+#include "runtime/run_inputs.h"
+
+namespace tenon::runtime {
+
+RunOutputs::RunOutputs(const ir::Graph& graph, Outputs* fresh,
+                       const std::map<std::string, TensorView>* given,
+                       std::span<const TensorView* const> inputs)
+    : graph_(graph), fresh_(fresh), given_(given), inputs_(inputs) {
+  if (given_) check_given();
+}
+
+void RunOutputs::check_given() const {
+  for (auto a = given_->begin(); a != given_->end(); ++a) {
+    if (std::ranges::find(graph_.outputs(), a->first, &ir::Output::name) ==
+        graph_.outputs().end()) {
+      std::vector<std::string> names;
+      for (const ir::Output& output : graph_.outputs()) names.push_back(output.name);
+      throw InputError(fmt::format("out {} is not the network's; it gives: {}",
+                                   base::quoted(a->first), listed(names)));
+    }
+    // Two outputs in one place would leave the bytes of whichever is written last.
+    for (auto b = std::next(a); b != given_->end(); ++b) {
+      if (overlap(a->second, b->second)) {
+        throw InputError(fmt::format("out {}: overlaps out {}; give each its own memory",
+                                     base::quoted(a->first), base::quoted(b->first)));
+      }
+    }
+  }
+}
+
+std::string RunOutputs::text(size_t i, const kernel::Operand& type) const {
+  return fmt::format("output {} {}", base::quoted(name(i)), type.text());
+}
+
+void* RunOutputs::target(size_t i, const kernel::Operand& type) {
+  if (fresh_) {
+    Tensor tensor = allocated([&] { return text(i, type); }, type.bytes(), smaller_inputs,
+                              [&] { return Tensor(type.dtype, type.dims); });
+    return fresh_->tensors.insert_or_assign(name(i), std::move(tensor)).first->second.data();
+  }
+  const auto found = given_->find(name(i));
+  return found == given_->end() ? nullptr : given_memory(found->second, i, type);
+}
+
+void* RunOutputs::given_memory(const TensorView& view, size_t i,
+                               const kernel::Operand& type) const {
+  if (view.dtype != type.dtype || view.shape != type.dims) {
+    throw InputError(fmt::format("out {}: is {}{}, the output is {}{}", base::quoted(name(i)),
+                                 to_string(view.dtype), to_string(view.shape),
+                                 to_string(type.dtype), to_string(type.dims)));
+  }
+  if (!base::is_dense(view) || reinterpret_cast<uintptr_t>(view.data) % size_of(type.dtype) != 0) {
+    throw InputError(
+        fmt::format("out {}: must be dense and aligned to its element", base::quoted(name(i))));
+  }
+  if (view.data == nullptr && type.elements() > 0) {
+    throw InputError(fmt::format("out {}: has no data; leave it out if it is not wanted",
+                                 base::quoted(name(i))));
+  }
+  for (size_t input = 0; input < inputs_.size(); ++input) {
+    if (base::is_dense(*inputs_[input]) && overlap(view, *inputs_[input])) {
+      throw InputError(fmt::format("out {}: overlaps input {}", base::quoted(name(i)),
+                                   base::quoted(graph_.value(graph_.inputs()[input]).name)));
+    }
+  }
+  return const_cast<void*>(view.data);
+}
+
+}  // namespace tenon::runtime

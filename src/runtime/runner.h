@@ -1,0 +1,110 @@
+// Runs of an engine, one after another: inputs and outputs placed, regions run, symbols found.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "runtime/allocated.h"
+#include "runtime/engine_impl.h"
+#include "runtime/run_inputs.h"
+#include "runtime/run_memory.h"
+#include "runtime/run_outputs.h"
+
+namespace tenon::runtime {
+
+/// Pointers, signatures and blocks of one executable while it runs; kept for the next run.
+struct Frame {
+  Frame(const lower::Executable& executable, const std::vector<lower::SlotProgram>& slots);
+
+  const lower::Executable& executable;
+  std::vector<std::pair<ir::ValueId, size_t>> slots;  ///< values that are slots, by number
+  std::vector<size_t> output_of_root;  ///< by value: which of the graph's outputs has its memory
+  std::vector<std::shared_ptr<const lower::Signature>> signatures;  ///< by region, of the last run
+  std::vector<void*> buffers;                                       ///< by value
+  std::vector<kernel::Memory> blocks;  ///< by value: of roots that outlive their region
+};
+
+/// A value that passes from one frame to another.
+struct RunValue {
+  kernel::Memory memory;  ///< null where another keeps it
+  void* data = nullptr;
+  kernel::Operand type;
+};
+
+/// What a run is asked for: fresh outputs, or those of `out`.
+struct RunRequest {
+  const std::map<std::string, TensorView>& inputs;
+  const WeightSet& weights;
+  Outputs* fresh = nullptr;
+  const std::map<std::string, TensorView>* out = nullptr;
+};
+
+/// The working state of a context. One thread at a time.
+class Runner {
+ public:
+  explicit Runner(std::shared_ptr<Engine::Impl> engine);
+
+  /// Returns the version of the weights. `through` stands for the engine's backend.
+  uint64_t run(const RunRequest& request, kernel::Backend& through);
+  const Engine::Impl& engine() const { return *engine_; }
+
+ private:
+  struct HostCopy {
+    void* to = nullptr;
+    const void* from = nullptr;
+    size_t bytes = 0;
+  };
+
+  const ir::Graph& graph() const { return engine_->lowered.main.graph; }
+  std::shared_ptr<WeightSet::Data> choose(const WeightSet& weights) const;
+  /// A block of the heap; `what` says what it is for where there is no memory.
+  template <class What>
+  kernel::Memory block(size_t bytes, What&& what) {
+    return allocated(what, bytes, smaller_inputs, [&] { return heap_->allocate(bytes); });
+  }
+  void wait();
+  void copy(void* to, const void* from, size_t bytes);
+
+  // runner.cpp: values in their places, regions in their order. `outputs` is null in bodies, whose
+  // outputs are blocks.
+  void place_inputs();
+  const void* dense_input(size_t i);
+  void place_weights(Frame& frame) const;
+  void place_output(size_t i, const kernel::Operand& type, RunOutputs& outputs);
+  void place_values(Frame& frame, size_t region, RunOutputs* outputs);
+  const lower::Signature& signature(Frame& frame, size_t region);
+  void run_regions(Frame& frame, RunOutputs* outputs);
+
+  // binding.cpp: steps that find symbols.
+  void run_binding_step(Frame& frame, const lower::Step& step, RunOutputs* outputs);
+  void bind_elements(const ir::Node& node, Frame& frame);
+  void bind(const std::string& symbol, int64_t value, const ir::Node& node,
+            const lower::Executable& executable);
+  /// Waits, and reads integers or bools.
+  std::vector<int64_t> read_elements(const void* data, const kernel::Operand& type);
+
+  std::shared_ptr<Engine::Impl> engine_;
+  std::unique_ptr<kernel::Queue> queue_;
+  std::shared_ptr<BlockHeap> heap_;
+  Arena arena_;
+  Frame frame_;
+  InputRules rules_;
+  kernel::RunState state_;
+
+  // Of the run under way.
+  kernel::Backend* through_ = nullptr;
+  std::shared_ptr<WeightSet::Data> set_;
+  lower::SymbolValues symbols_;
+  std::vector<const TensorView*> inputs_;  // in the graph's order
+
+  std::vector<std::vector<std::byte>> dense_;   // dense copies of strided inputs, by input
+  std::vector<kernel::Memory> device_inputs_;   // of backends that are not the host
+  std::vector<kernel::Memory> device_outputs_;  // and of outputs that the caller does not want
+  std::vector<HostCopy> host_copies_;
+};
+
+}  // namespace tenon::runtime
