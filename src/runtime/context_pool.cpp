@@ -1,4 +1,7 @@
 // Contexts lent to callers on any thread.
+#include <algorithm>
+#include <iterator>
+
 #include "tenon/context.h"
 
 namespace tenon {
@@ -19,14 +22,33 @@ uint64_t ContextPool::run(const std::map<std::string, TensorView>& inputs,
 
 ContextPool::Lease ContextPool::take() {
   const auto give_back = [this](Context* context) {
-    const std::lock_guard lock(mutex_);
-    free_.emplace_back(context);
+    this->give_back(std::unique_ptr<Context>(context));
   };
   const std::lock_guard lock(mutex_);
-  if (free_.empty()) return {new Context(engine_), give_back};
-  Context* context = free_.back().release();
-  free_.pop_back();
-  return {context, give_back};
+  Lease context(nullptr, give_back);
+  if (free_.empty()) {
+    context.reset(new Context(engine_));
+  } else {
+    context.reset(free_.back().release());
+    free_.pop_back();
+  }
+  most_taken_ = std::max(most_taken_, ++taken_);
+  return context;
+}
+
+void ContextPool::give_back(std::unique_ptr<Context> context) {
+  constexpr int kRuns = 64;
+  std::vector<std::unique_ptr<Context>> dropped;  // behind the lock: it may have much to free
+  const std::lock_guard lock(mutex_);
+  free_.push_back(std::move(context));
+  --taken_;
+  if (++runs_ < kRuns) return;
+  const size_t kept = std::min(free_.size(), most_taken_ - taken_);
+  const auto end = free_.end() - static_cast<std::ptrdiff_t>(kept);
+  std::move(free_.begin(), end, std::back_inserter(dropped));
+  free_.erase(free_.begin(), end);
+  most_taken_ = taken_;
+  runs_ = 0;
 }
 
 }  // namespace tenon

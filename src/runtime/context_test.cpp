@@ -1,4 +1,8 @@
-// What a context takes and gives: bools of any bytes, outputs without memory.
+// What a context takes and gives: bools of any bytes, outputs without memory; how many a pool
+// keeps.
+#include <thread>
+
+#include "runtime/failing_backend.h"
 #include "runtime/test_engine.h"
 
 namespace tenon::runtime::testing {
@@ -79,6 +83,34 @@ TEST(Out, without_data_is_refused_by_name) {
   } catch (const InputError& error) {
     EXPECT_STREQ(error.what(), "out \"y\": has no data; leave it out if it is not wanted");
   }
+}
+
+TEST(Pool, drops_contexts_that_are_not_needed_any_more) {
+  const auto backend = std::make_shared<FailingBackend>(make_backend(test_device(), 1));
+  const Engine engine =
+      engine_of(plan_file_of(product_program(4), product_weights(4, 1, 1, 1)), {}, backend);
+  ContextPool pool(engine);
+  const Tensor x = full({1, 4}, 1);
+  const auto run = [&] { EXPECT_EQ(product_of(pool.run({{"x", x}})["y"]), 16); };
+  const int without = backend->allocated();
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([&] {
+        backend->hold_this_thread();
+        run();
+      });
+    }
+    backend->wait_until_held(4);
+    backend->release();
+  }
+  const int four = backend->allocated() - without;
+  for (int i = 0; i < 128; ++i) run();
+  const int one = backend->allocated() - without;
+  EXPECT_GT(one, 0);
+  EXPECT_EQ(four, 4 * one);
+  run();  // the one that is left is used again
+  EXPECT_EQ(backend->allocated() - without, one);
 }
 
 }  // namespace

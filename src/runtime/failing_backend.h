@@ -60,6 +60,8 @@ class FailingBackend final : public kernel::Backend {
   explicit FailingBackend(std::shared_ptr<kernel::Backend> inner) : inner_(std::move(inner)) {}
 
   Fault allocations, copies, launches;
+  /// Blocks that nobody has freed.
+  int allocated() const { return *allocated_; }
   /// Copies and launches that nobody has waited for.
   std::atomic<int> queued{0};
 
@@ -83,7 +85,10 @@ class FailingBackend final : public kernel::Backend {
   bool host_memory() const override { return inner_->host_memory(); }
   kernel::Memory allocate(size_t bytes) override {
     if (allocations.is_due()) throw std::bad_alloc();
-    return inner_->allocate(bytes);
+    kernel::Memory memory = inner_->allocate(bytes);
+    void* const pointer = memory.get();
+    ++*allocated_;
+    return {pointer, [memory, allocated = allocated_](void*) { --*allocated; }};
   }
   std::unique_ptr<kernel::Queue> queue() override { return inner_->queue(); }
   void copy(kernel::Queue& queue, void* to, const void* from, size_t bytes,
@@ -122,6 +127,7 @@ class FailingBackend final : public kernel::Backend {
   std::condition_variable changed_;
   std::set<std::thread::id> to_hold_;
   int held_ = 0;
+  std::shared_ptr<std::atomic<int>> allocated_ = std::make_shared<std::atomic<int>>(0);
 };
 
 /// Bytes behind reads that can fail; not memory, so that they are read.
