@@ -33,7 +33,6 @@ struct BuildOptions {
   std::map<std::string, std::vector<Axis>>
       shapes;       ///< by input; inputs that are not named keep the model's
   int threads = 0;  ///< 0: all physical cores
-  std::string precision = "fp32";
   Tactics tactics = Tactics::time;
   std::set<std::string> without;  ///< names of passes to leave out
   Memory memory = Memory::double_;

@@ -89,16 +89,15 @@ struct Model {
 };
 
 PyEngine build_engine(nb::handle model, const std::string& device, nb::handle refit,
-                      nb::handle shapes, nb::handle threads, const std::string& precision,
-                      const std::string& tactics, nb::handle without, const std::string& memory,
-                      int sets, const std::string& sources) {
+                      nb::handle shapes, nb::handle threads, const std::string& tactics,
+                      nb::handle without, const std::string& memory, int sets,
+                      const std::string& sources) {
   const Model source(model);
   BuildOptions options;
   options.device = device;
   options.refit = to_names(refit, "refit");
   options.shapes = to_shapes(shapes);
   options.threads = to_threads(threads);
-  options.precision = precision;
   options.tactics = to_tactics(tactics);
   for (std::string& name : to_names(without, "without")) options.without.insert(std::move(name));
   options.memory = to_memory(memory);
@@ -163,13 +162,13 @@ void bind_build(nb::module_& module) {
   module.def(
       "build", build_engine, nb::arg("model"), nb::kw_only(), nb::arg("device") = "cpu",
       nb::arg("refit") = "all", nb::arg("shapes") = nb::none(), nb::arg("threads") = nb::none(),
-      nb::arg("precision") = "fp32", nb::arg("tactics") = "time", nb::arg("without") = nb::tuple(),
-      nb::arg("memory") = "double", nb::arg("sets") = 2, nb::arg("sources") = "keep",
+      nb::arg("tactics") = "time", nb::arg("without") = nb::tuple(), nb::arg("memory") = "double",
+      nb::arg("sets") = 2, nb::arg("sources") = "keep",
       nb::sig(
           "def build(model: str | os.PathLike[str] | bytes | Network, *, device: str = 'cpu', "
           "refit: str | collections.abc.Iterable[str] = 'all', "
           "shapes: dict[str, collections.abc.Sequence[int | str | tuple[int, int, int]]] | None = "
-          "None, threads: int | None = None, precision: str = 'fp32', tactics: str = 'time', "
+          "None, threads: int | None = None, tactics: str = 'time', "
           "without: str | collections.abc.Iterable[str] = (), "
           "memory: str = 'double', sets: int = 2, sources: str = 'keep') -> Engine"),
       "Compiles a model: the path of an ONNX file, its bytes, or a tenon.Network.\n\n"

@@ -28,20 +28,12 @@ std::optional<std::vector<std::byte>> value_of(
   return bytes;
 }
 
-void check_precision(const std::string& precision) {
-  if (precision == "fp32") return;
-  base::fail(ErrorCode::unsupported,
-             "precision=\"{}\" is not supported yet; use \"fp32\" (weights keep their dtype)",
-             precision);
-}
-
 }  // namespace
 
 std::shared_ptr<Engine::Impl> compile(ir::Network network,
                                       std::map<std::string, weights::TensorSource> sources,
                                       const BuildOptions& options,
                                       std::shared_ptr<kernel::Backend> backend) {
-  check_precision(options.precision);
   if (!backend) backend = runtime::make_backend(options.device, options.threads);
   plan::PlanFile file;
   network = apply_shapes(std::move(network), options.shapes, file.plan.ranges);

@@ -124,7 +124,6 @@ TEST(Compile, wrong_options_are_refused) {
   EXPECT_EQ(refused({.device = "abacus"}), ErrorCode::unavailable);
   EXPECT_EQ(refused({.refit = {"v"}}), ErrorCode::build);
   EXPECT_EQ(refused({.threads = -1}), ErrorCode::invalid_input);
-  EXPECT_EQ(refused({.precision = "fp8"}), ErrorCode::unsupported);
   EXPECT_EQ(refused({.without = {"no such pass"}}), ErrorCode::build);
   EXPECT_EQ(refused({.sets = 1}), ErrorCode::invalid_input);
 }

@@ -662,11 +662,6 @@ def without_is_no_pass(s):
 
 
 @scene
-def precision_is_unknown(s):
-    tenon.build(s.mnist / "lenet.onnx", device=s.device, precision="fp8")
-
-
-@scene
 def tactics_are_unknown(s):
     tenon.build(s.mnist / "lenet.onnx", device=s.device, tactics="best")
 

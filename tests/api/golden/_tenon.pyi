@@ -230,7 +230,7 @@ class Refitter:
     def commit(self) -> RefitReport:
         """Publishes what is set, all or nothing."""
 
-def build(model: str | os.PathLike[str] | bytes | Network, *, device: str = 'cpu', refit: str | Iterable[str] = 'all', shapes: dict[str, Sequence[int | str | tuple[int, int, int]]] | None = None, threads: int | None = None, precision: str = 'fp32', tactics: str = 'time', without: str | Iterable[str] = (), memory: str = 'double', sets: int = 2, sources: str = 'keep') -> Engine:
+def build(model: str | os.PathLike[str] | bytes | Network, *, device: str = 'cpu', refit: str | Iterable[str] = 'all', shapes: dict[str, Sequence[int | str | tuple[int, int, int]]] | None = None, threads: int | None = None, tactics: str = 'time', without: str | Iterable[str] = (), memory: str = 'double', sets: int = 2, sources: str = 'keep') -> Engine:
     """
     Compiles a model: the path of an ONNX file, its bytes, or a tenon.Network.
 
