@@ -74,8 +74,15 @@ T float_mod(T a, T b) noexcept {
   return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
 }
 
+/// A negative or too large shift moves everything out.
+template <class T>
+bool is_shift(T b) noexcept {
+  constexpr int width = std::numeric_limits<std::make_unsigned_t<T>>::digits;
+  return static_cast<uint64_t>(b) < static_cast<uint64_t>(width);
+}
+
 template <Scalar op, class T>
-T arithmetic(T a, T b, bool& by_zero) noexcept {
+auto binary(T a, T b, bool& by_zero) noexcept {
   using R = Ring<T>;
   constexpr bool real = std::is_floating_point_v<T>;
   if constexpr (op == Scalar::add) return static_cast<T>(static_cast<R>(a) + static_cast<R>(b));
@@ -91,25 +98,12 @@ T arithmetic(T a, T b, bool& by_zero) noexcept {
   if constexpr (op == Scalar::pow && !real) return integer_pow(a, b);
   if constexpr (op == Scalar::min) return b < a || b != b ? b : a;  // a NaN on either side wins
   if constexpr (op == Scalar::max) return b > a || b != b ? b : a;
-}
-
-template <Scalar op, class T>
-T bitwise(T a, T b) noexcept {
-  constexpr auto width =
-      static_cast<uint64_t>(std::numeric_limits<std::make_unsigned_t<T>>::digits);
-  const auto shift = static_cast<uint64_t>(b);  // a negative or too large one shifts everything out
   if constexpr (op == Scalar::bit_and) return static_cast<T>(a & b);
   if constexpr (op == Scalar::bit_or) return static_cast<T>(a | b);
   if constexpr (op == Scalar::bit_xor) return static_cast<T>(a ^ b);
-  if constexpr (op == Scalar::shift_left) {
-    return shift >= width ? T{0} : static_cast<T>(static_cast<uint64_t>(a) << shift);
-  }
-  if constexpr (op == Scalar::shift_right)
-    return shift >= width ? T{0} : static_cast<T>(a >> shift);
-}
-
-template <Scalar op, class T>
-bool comparison(T a, T b) noexcept {
+  if constexpr (op == Scalar::shift_left)
+    return is_shift(b) ? static_cast<T>(static_cast<uint64_t>(a) << b) : T{0};
+  if constexpr (op == Scalar::shift_right) return is_shift(b) ? static_cast<T>(a >> b) : T{0};
   if constexpr (op == Scalar::equal) return a == b;
   if constexpr (op == Scalar::less) return a < b;
   if constexpr (op == Scalar::less_equal) return a <= b;
@@ -119,23 +113,22 @@ bool comparison(T a, T b) noexcept {
 }
 
 template <Scalar op, class T>
-T unary(T a) noexcept {
+auto unary(T a) noexcept {
   using R = Ring<T>;
-  if constexpr (op == Scalar::neg && std::is_floating_point_v<T>) return -a;
-  if constexpr (op == Scalar::neg && !std::is_floating_point_v<T>)
-    return static_cast<T>(R{0} - static_cast<R>(a));
-  if constexpr (op == Scalar::abs && std::is_floating_point_v<T>) return std::fabs(a);
-  if constexpr (op == Scalar::abs && !std::is_floating_point_v<T>) {
+  constexpr bool real = std::is_floating_point_v<T>;
+  constexpr T infinity = std::numeric_limits<T>::infinity();
+  if constexpr (op == Scalar::neg && real) return -a;
+  if constexpr (op == Scalar::neg && !real) return static_cast<T>(R{0} - static_cast<R>(a));
+  if constexpr (op == Scalar::abs && real) return std::fabs(a);
+  if constexpr (op == Scalar::abs && !real)
     return a < 0 ? static_cast<T>(R{0} - static_cast<R>(a)) : a;
-  }
   if constexpr (op == Scalar::sign) return a != a ? a : static_cast<T>((a > 0) - (a < 0));
   if constexpr (op == Scalar::relu) return a < 0 ? T{0} : a;  // a NaN passes
   if constexpr (op == Scalar::bit_not) return static_cast<T>(~a);
-}
-
-/// Functions of floating values only.
-template <Scalar op, class T>
-T transcendental(T a) noexcept {
+  if constexpr (op == Scalar::logical_not) return !a;
+  if constexpr (op == Scalar::is_nan) return a != a;
+  if constexpr (op == Scalar::is_positive_infinity) return a == infinity;
+  if constexpr (op == Scalar::is_negative_infinity) return a == -infinity;
   if constexpr (op == Scalar::ceil) return std::ceil(a);
   if constexpr (op == Scalar::floor) return std::floor(a);
   if constexpr (op == Scalar::round)

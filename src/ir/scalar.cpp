@@ -5,81 +5,19 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <optional>
 #include <tuple>
 
+#include "base/dtype.h"
 #include "base/error.h"
 
 namespace tenon::ir {
 namespace {
 
 using Instruction = Expression::Instruction;
-
-struct Fact {
-  std::string_view name;
-  int arity;
-};
-
-// In the order of the enumeration.
-constexpr Fact facts[] = {
-    {"input", 0},
-    {"literal", 0},
-    {"add", 2},
-    {"sub", 2},
-    {"mul", 2},
-    {"div", 2},
-    {"mod", 2},
-    {"fmod", 2},
-    {"pow", 2},
-    {"min", 2},
-    {"max", 2},
-    {"bit_and", 2},
-    {"bit_or", 2},
-    {"bit_xor", 2},
-    {"shift_left", 2},
-    {"shift_right", 2},
-    {"logical_and", 2},
-    {"logical_or", 2},
-    {"logical_xor", 2},
-    {"equal", 2},
-    {"less", 2},
-    {"less_equal", 2},
-    {"neg", 1},
-    {"abs", 1},
-    {"sign", 1},
-    {"ceil", 1},
-    {"floor", 1},
-    {"round", 1},
-    {"sqrt", 1},
-    {"reciprocal", 1},
-    {"exp", 1},
-    {"log", 1},
-    {"erf", 1},
-    {"sin", 1},
-    {"cos", 1},
-    {"tan", 1},
-    {"asin", 1},
-    {"acos", 1},
-    {"atan", 1},
-    {"sinh", 1},
-    {"cosh", 1},
-    {"tanh", 1},
-    {"asinh", 1},
-    {"acosh", 1},
-    {"atanh", 1},
-    {"relu", 1},
-    {"sigmoid", 1},
-    {"softplus", 1},
-    {"bit_not", 1},
-    {"logical_not", 1},
-    {"is_nan", 1},
-    {"is_positive_infinity", 1},
-    {"is_negative_infinity", 1},
-    {"where", 3},
-};
-static_assert(std::size(facts) == static_cast<size_t>(Scalar::where) + 1);
 
 // Before canonicalisation: two expressions put together, with room for repetitions.
 constexpr size_t most_raw_instructions = 2048;
@@ -91,7 +29,8 @@ void check(const std::vector<Instruction>& raw) {
     base::fail(ErrorCode::build, "expression: more than {} instructions", most_raw_instructions);
   }
   for (size_t i = 0; i < raw.size(); ++i) {
-    if (raw[i].op > Scalar::where) base::fail(ErrorCode::build, "expression: unknown function");
+    if (static_cast<size_t>(raw[i].op) >= std::size(scalar_infos))
+      base::fail(ErrorCode::build, "expression: unknown function");
     if (raw[i].op == Scalar::input &&
         (raw[i].args[0] < 0 || raw[i].args[0] >= Expression::max_inputs)) {
       base::fail(ErrorCode::build, "expression: input {} is outside 0..{}", raw[i].args[0],
@@ -167,61 +106,12 @@ class Sorter {
 
 // ---- dtypes ----
 
-enum class Operands { numeric, signed_numeric, floating, integer, boolean, any };
-
-Operands operands_of(Scalar op) {
-  switch (op) {
-    case Scalar::bit_and:
-    case Scalar::bit_or:
-    case Scalar::bit_xor:
-    case Scalar::bit_not:
-    case Scalar::shift_left:
-    case Scalar::shift_right: return Operands::integer;
-    case Scalar::logical_and:
-    case Scalar::logical_or:
-    case Scalar::logical_xor:
-    case Scalar::logical_not: return Operands::boolean;
-    case Scalar::add:
-    case Scalar::sub:
-    case Scalar::mul:
-    case Scalar::div:
-    case Scalar::mod:
-    case Scalar::fmod:
-    case Scalar::pow:
-    case Scalar::min:
-    case Scalar::max:
-    case Scalar::less:
-    case Scalar::less_equal:
-    case Scalar::abs:
-    case Scalar::sign: return Operands::numeric;
-    case Scalar::neg:
-    case Scalar::relu: return Operands::signed_numeric;
-    case Scalar::equal:
-    case Scalar::where: return Operands::any;
-    default: return Operands::floating;
-  }
-}
-
 bool is_unsigned(DType dtype) {
   return dtype == DType::u8 || dtype == DType::u16 || dtype == DType::u32 || dtype == DType::u64;
 }
 
 bool accepts(Operands operands, DType dtype) {
-  switch (operands) {
-    case Operands::numeric: return dtype != DType::bool_;
-    case Operands::signed_numeric: return dtype != DType::bool_ && !is_unsigned(dtype);
-    case Operands::floating: return is_floating(dtype);
-    case Operands::integer: return is_integer(dtype);
-    case Operands::boolean: return dtype == DType::bool_;
-    case Operands::any: break;
-  }
-  return true;
-}
-
-bool gives_bool(Scalar op) {
-  return op == Scalar::equal || op == Scalar::less || op == Scalar::less_equal ||
-         op == Scalar::is_nan || op == Scalar::is_positive_infinity ||
-         op == Scalar::is_negative_infinity;
+  return base::dispatch(dtype, [&]<class T>(base::TypeTag<T>) { return accepts<T>(operands); });
 }
 
 bool literal_fits(double value, DType dtype) {
@@ -274,7 +164,7 @@ class Typing {
     }
     const bool unary = arity(op) == 1;
     const DType operand = same(op, instruction.args[0], instruction.args[unary ? 0 : 1]);
-    return gives_bool(op) ? DType::bool_ : operand;
+    return info(op).gives == Gives::truth ? DType::bool_ : operand;
   }
 
   DType same(Scalar op, int16_t a, int16_t b) {
@@ -287,7 +177,7 @@ class Typing {
       fail("{} of {} and {}", to_string(op), tenon::to_string(*left), tenon::to_string(*right));
     }
     for (const DType dtype : {*left, *right}) {
-      if (!accepts(operands_of(op), dtype))
+      if (!accepts(info(op).operands, dtype))
         fail("{} does not take {}", to_string(op), tenon::to_string(dtype));
     }
     return *left;
@@ -313,12 +203,6 @@ int16_t renumber(std::span<const int> map, int16_t input) {
 }
 
 }  // namespace
-
-std::string_view to_string(Scalar scalar) noexcept {
-  return facts[static_cast<size_t>(scalar)].name;
-}
-
-int arity(Scalar scalar) noexcept { return facts[static_cast<size_t>(scalar)].arity; }
 
 bool Instruction::operator==(const Instruction& other) const {
   return op == other.op && args == other.args && bits(value) == bits(other.value);

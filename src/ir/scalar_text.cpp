@@ -1,6 +1,7 @@
 // The text form of scalar expressions, both ways.
 #include <charconv>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <optional>
@@ -72,7 +73,7 @@ bool is_word(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') |
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 std::optional<Scalar> function_named(std::string_view name) {
-  for (size_t i = 0; i <= static_cast<size_t>(Scalar::where); ++i) {
+  for (size_t i = 0; i < std::size(scalar_infos); ++i) {
     const auto scalar = static_cast<Scalar>(i);
     if (!is_leaf(scalar) && to_string(scalar) == name) return scalar;
   }
