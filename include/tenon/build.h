@@ -30,8 +30,8 @@ struct BuildOptions {
   std::string device = "cpu";
   /// "all", "none", or names of leaves (exact).
   std::vector<std::string> refit = {"all"};
-  std::map<std::string, std::vector<Axis>>
-      shapes;       ///< by input; inputs that are not named keep the model's
+  /// By input; inputs that are not named keep the model's.
+  std::map<std::string, std::vector<Axis>> shapes;
   int threads = 0;  ///< 0: all physical cores
   Tactics tactics = Tactics::time;
   std::set<std::string> without;  ///< names of passes to leave out

@@ -19,8 +19,8 @@ namespace tenon {
 struct Port {
   std::string name;
   DType dtype = DType::f32;
-  std::vector<std::string>
-      shape;  ///< a number, or an expression over named extents: {"n", "1", "28", "28"}
+  /// A number, or an expression over named extents: {"n", "1", "28", "28"}.
+  std::vector<std::string> shape;
 };
 
 /// A refittable weight.
@@ -45,8 +45,8 @@ struct ConstantInfo {
 struct RefitReport {
   std::vector<std::string> changed;            ///< weights that were given
   std::map<std::string, std::string> ignored;  ///< names that the engine does not need: why
-  std::map<std::string, int64_t>
-      overflowed;  ///< by weight: finite values that became infinite in its dtype
+  /// By weight: finite values that became infinite in its dtype.
+  std::map<std::string, int64_t> overflowed;
   double seconds = 0;
   uint64_t bytes = 0;    ///< bytes of slots written
   uint64_t version = 0;  ///< of the weights now current

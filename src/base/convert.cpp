@@ -89,8 +89,8 @@ template <class To, class From>
 int64_t convert_all(const char* source, char* target, int64_t count) noexcept {
   using In = Stored<From>;
   using Out = Stored<To>;
-  constexpr int64_t kBlock =
-      4096;  // counts of a block fit 32 bits, which keeps the loop's lanes narrow
+  // Counts of a block fit 32 bits, which keeps the loop's lanes narrow.
+  constexpr int64_t kBlock = 4096;
   int64_t overflowed = 0;
   for (int64_t start = 0; start < count; start += kBlock) {
     const int64_t end = std::min(count, start + kBlock);

@@ -41,8 +41,8 @@ TEST(float16, between_two_halves_the_nearest_is_taken_and_a_tie_goes_to_even) {
     const auto high = static_cast<uint16_t>(i + 1);
     // Above the largest half, infinity stands for the next step, 65536.
     const double above = high == 0x7c00 ? 65536.0 : value_by_definition(high);
-    const auto middle =
-        static_cast<float>((value_by_definition(low) + above) / 2);  // exact in float
+    // Exact in float.
+    const auto middle = static_cast<float>((value_by_definition(low) + above) / 2);
     const uint16_t even = i % 2 == 0 ? low : high;
     ASSERT_EQ(half_bits(middle), even) << i;
     ASSERT_EQ(half_bits(std::nextafter(middle, 0.0f)), low) << i;

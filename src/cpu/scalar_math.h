@@ -131,8 +131,8 @@ auto unary(T a) noexcept {
   if constexpr (op == Scalar::is_negative_infinity) return a == -infinity;
   if constexpr (op == Scalar::ceil) return std::ceil(a);
   if constexpr (op == Scalar::floor) return std::floor(a);
-  if constexpr (op == Scalar::round)
-    return std::nearbyint(a);  // to even: the mode of base::FloatMode
+  // To even: the mode of base::FloatMode.
+  if constexpr (op == Scalar::round) return std::nearbyint(a);
   if constexpr (op == Scalar::sqrt) return std::sqrt(a);
   if constexpr (op == Scalar::reciprocal) return T{1} / a;
   if constexpr (op == Scalar::exp) return std::exp(a);

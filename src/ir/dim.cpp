@@ -37,8 +37,8 @@ struct Atom {
 };
 
 using AtomPtr = std::shared_ptr<const Atom>;
-using Monomial =
-    std::vector<AtomPtr>;  // sorted; a power is a repetition; empty is the constant term
+// Sorted; a power is a repetition; empty is the constant term.
+using Monomial = std::vector<AtomPtr>;
 
 struct Term {
   Monomial atoms;

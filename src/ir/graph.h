@@ -146,8 +146,8 @@ class GraphBuilder {
   std::vector<int> source_uses_;  // by value of graph_: uses of the source values that became it
   std::vector<bool> only_leaves_;
   std::map<std::string, ValueId> leaf_ids_;
-  std::vector<std::vector<Constraint>>
-      node_constraints_;  // by node: those of dead nodes are dropped
+  // By node: those of dead nodes are dropped.
+  std::vector<std::vector<Constraint>> node_constraints_;
   std::vector<Constraint> requirements_;
   size_t next_unnamed_ = 0;
   std::set<std::string> symbols_;  // of the values before symbols_end_, and fresh ones

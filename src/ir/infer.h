@@ -11,15 +11,12 @@ namespace tenon::ir {
 
 /// Something that infer() could not prove. It is checked once per signature of input shapes.
 struct Constraint {
-  enum class Kind {
-    equal,
-    broadcast,
-    at_least
-  };  ///< left == right · equal or one is 1 · left >= right
+  /// left == right · equal or one is 1 · left >= right
+  enum class Kind { equal, broadcast, at_least };
   Kind kind = Kind::equal;
   Dim left, right;
-  std::string reason;  ///< names the node and the operands: `conv "c1": channels of the input and
-                       ///< of the weight`
+  /// Names the node and the operands: `conv "c1": channels of the input and of the weight`.
+  std::string reason;
   bool operator==(const Constraint&) const = default;
 };
 

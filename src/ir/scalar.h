@@ -136,9 +136,9 @@ class Expression {
 
   struct Instruction {
     Scalar op = Scalar::input;
-    std::array<int16_t, 3>
-        args{};        ///< indices of earlier instructions; for `input`, args[0] is which
-    double value = 0;  ///< of a literal
+    /// Indices of earlier instructions; for `input`, args[0] is which.
+    std::array<int16_t, 3> args{};
+    double value = 0;                           ///< of a literal
     bool operator==(const Instruction&) const;  ///< literals compare by bits
   };
 

@@ -11,8 +11,8 @@ namespace tenon::kernel {
 struct Target {
   std::string backend;       ///< "cpu", "far"
   std::string architecture;  ///< "x86_64"
-  std::vector<std::string>
-      features;  ///< vector units from best to least, such as "avx3", "avx2"; empty: reference only
+  /// Vector units from best to least, such as "avx3", "avx2"; empty: reference only.
+  std::vector<std::string> features;
   int threads = 1;    ///< a note, not part of the key
   std::string model;  ///< whose timings these are ("AMD EPYC 9B14"); not part of the key
 

@@ -221,8 +221,8 @@ class Lowering {
   TacticCache cache_;
   Timer timer_;
   std::vector<Question> questions_;
-  std::vector<std::vector<double>>
-      seconds_;  // by node and candidate; empty where nothing was timed
+  // By node and candidate; empty where nothing was timed.
+  std::vector<std::vector<double>> seconds_;
   Assignment assignment_;
 };
 

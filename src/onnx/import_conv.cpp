@@ -38,8 +38,8 @@ void read_window(NodeContext& node, size_t axes, Op& op) {
   op.strides = extents(node, "strides", axes, 1);
   op.dilations = extents(node, "dilations", axes, 1);
   op.pads = extents(node, "pads", 2 * axes, 0);
-  if (op.auto_pad != ir::AutoPad::notset)
-    op.pads.clear();  // auto_pad goes before, as in ONNX Runtime
+  // Auto_pad goes before, as in ONNX Runtime.
+  if (op.auto_pad != ir::AutoPad::notset) op.pads.clear();
 }
 
 std::vector<int64_t> pool_kernel(NodeContext& node) {

@@ -139,8 +139,8 @@ class ReadLeaves {
 
   const wire::Graph& graph_;
   std::set<std::string> leaves_, initializers_, visited_;
-  std::map<std::string, const wire::Node*>
-      producers_;  // of values that need no graph input's elements
+  // Of values that need no graph input's elements.
+  std::map<std::string, const wire::Node*> producers_;
   std::map<std::string, std::string> found_;
 };
 

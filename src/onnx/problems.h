@@ -22,8 +22,8 @@ class Problems {
   [[noreturn]] void report() const;
 
  private:
-  std::vector<std::pair<std::string, std::vector<std::string>>>
-      ops_;  // op type, its nodes' quoted names
+  // Op type, its nodes' quoted names.
+  std::vector<std::pair<std::string, std::vector<std::string>>> ops_;
   std::vector<std::string> others_;
 };
 

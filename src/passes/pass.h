@@ -48,8 +48,8 @@ std::span<const Pass> passes();
 struct Options {
   std::set<std::string> without;  ///< names of passes to leave out; an unknown one is a BuildError
   Door::Reader read_weight;       ///< see Door
-  std::function<void(std::string_view pass, const ir::Graph& after, double seconds)>
-      observe;                                ///< dumps and timings
+  /// Dumps and timings.
+  std::function<void(std::string_view pass, const ir::Graph& after, double seconds)> observe;
   std::function<void(double fraction)> step;  ///< before each pass; may throw to cancel
 };
 
@@ -57,8 +57,8 @@ struct Options {
 struct RefitPolicy {
   enum class Kind { all, none, names };
   Kind kind = Kind::all;
-  std::set<std::string>
-      names;  ///< exact leaf names, constants too; an unknown one is a BuildError with the nearest
+  /// Exact leaf names, constants too; an unknown one is a BuildError with the nearest.
+  std::set<std::string> names;
 };
 
 /// Turns weights into constants and back by the policy and by what infer() reads; fills the leaf

@@ -97,8 +97,8 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   std::vector<runtime::LeafState> leaves;  ///< as in Program::leaves, then constants of passes
   std::map<std::string, size_t, std::less<>> leaf_index;
   std::vector<std::vector<size_t>> slot_leaves;  ///< by slot: indices of its leaves
-  std::vector<runtime::Source>
-      original;  ///< by leaf: what reset() goes back to; frozen leaves, guarded values
+  /// By leaf: what reset() goes back to; frozen leaves, guarded values.
+  std::vector<runtime::Source> original;
   runtime::SignatureCache signatures;  ///< of lowered.main, for all contexts
   std::shared_ptr<runtime::SlotPool> pool;
   std::shared_ptr<runtime::SetLedger> ledger = std::make_shared<runtime::SetLedger>();
@@ -147,8 +147,8 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   void add_inline_constants();
 
   DataPtr current_;
-  DataPtr
-      lost_;  ///< the set whose memory a failed in-place refit spoilt: its sources are still good
+  /// The set whose memory a failed in-place refit spoilt: its sources are still good.
+  DataPtr lost_;
 };
 
 }  // namespace tenon

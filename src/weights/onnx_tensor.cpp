@@ -56,8 +56,8 @@ std::optional<T> element_of(uint64_t value) {
     return value != 0;
   } else if constexpr (std::is_integral_v<T>) {
     const auto element = static_cast<T>(value);
-    const bool fits =
-        static_cast<uint64_t>(element) == value;  // signs extend to 64 bits in either form
+    // Signs extend to 64 bits in either form.
+    const bool fits = static_cast<uint64_t>(element) == value;
     return fits ? std::optional(element) : std::nullopt;
   } else {
     return std::nullopt;  // f32 and f64 are never varints

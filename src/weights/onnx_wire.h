@@ -19,8 +19,8 @@ namespace tenon::weights::wire {
 struct Tensor {
   std::string name;
   int data_type = 0;  ///< TensorProto.DataType
-  std::optional<TensorSource>
-      source;  ///< empty for types that Tenon lacks (strings, complex, 4- and 8-bit floats)
+  /// Empty for types that Tenon lacks (strings, complex, 4- and 8-bit floats).
+  std::optional<TensorSource> source;
 };
 
 /// A dim of a declared type: a value, a symbol's name, or nothing.

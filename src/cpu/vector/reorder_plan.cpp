@@ -53,8 +53,8 @@ std::optional<ReorderBlocks> transpose_blocks(const Call& call) {
   size_t kept = 0;
   while (kept < rank && permutation[kept] == static_cast<int64_t>(kept)) ++kept;
   if (kept == rank) return std::nullopt;
-  const auto second =
-      static_cast<size_t>(permutation[kept]);  // the group that comes first in the result
+  // The group that comes first in the result.
+  const auto second = static_cast<size_t>(permutation[kept]);
   const size_t moved = rank - kept;
   for (size_t i = 0; i < moved; ++i) {
     const size_t source = kept + (second - kept + i) % moved;

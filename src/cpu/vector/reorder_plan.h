@@ -11,12 +11,14 @@ namespace tenon::cpu {
 /// behind them.
 struct ReorderBlocks {
   enum class Kind {
-    interleave,    ///< [rows, columns] -> [rows / block, columns, block]: "NCHW16c", "NCHW16n",
-                   ///< "AB16a"
-    deinterleave,  ///< the way back
-    gather_runs,   ///< [columns, rows] -> [rows / block, columns, block]: "BA16b"
-    transpose,     ///< [columns, rows] -> [rows, columns]: "BA"; blocks are a matter of work units
-                   ///< only
+    /// [rows, columns] -> [rows / block, columns, block]: "NCHW16c", "NCHW16n", "AB16a"
+    interleave,
+    /// the way back
+    deinterleave,
+    /// [columns, rows] -> [rows / block, columns, block]: "BA16b"
+    gather_runs,
+    /// [columns, rows] -> [rows, columns]: "BA"; blocks are a matter of work units only
+    transpose,
   };
 
   Kind kind = Kind::interleave;
