@@ -50,13 +50,13 @@ std::string first_beside(const std::vector<std::string>& texts,
 
 const std::byte* bytes_at(const Given& given, uintptr_t address) {
   if (given.kind == Given::Kind::borrow) return reinterpret_cast<const std::byte*>(address);
-  return given.source->bytes->memory() + (address - given.extent.first);
+  return given.source->bytes->memory() + (address - given.addresses.first);
 }
 
 // What was set may have gone, and its place been used again: there the bytes must be equal, too.
 bool shares_storage(const Given& a, const Given& b) {
-  const uintptr_t first = std::max(a.extent.first, b.extent.first);
-  const uintptr_t last = std::min(a.extent.last, b.extent.last);
+  const uintptr_t first = std::max(a.addresses.first, b.addresses.first);
+  const uintptr_t last = std::min(a.addresses.last, b.addresses.last);
   if (first >= last) return false;
   if (a.kind == Given::Kind::borrow && b.kind == Given::Kind::borrow) return true;
   return std::memcmp(bytes_at(a, first), bytes_at(b, first), last - first) == 0;

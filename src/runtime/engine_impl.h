@@ -41,7 +41,7 @@ struct LeafState {
 };
 
 /// The addresses from a view's first element to the end of its last.
-struct Extent {
+struct AddressRange {
   uintptr_t first = 0, last = 0;
 };
 
@@ -51,7 +51,7 @@ struct Given {
   Kind kind = Kind::set;
   Source source;                          ///< of set and file
   TensorView view;                        ///< of borrow
-  Extent extent;                          ///< of borrow, and of a dense set: where it was
+  AddressRange addresses;                 ///< of borrow, and of a dense set: where it was
   std::string file;                       ///< of file: the path as given
   std::vector<base::Consumer> consumers;  ///< of an ONNX file
   std::string shares_storage_with;        ///< of file: see weights::WeightFile

@@ -14,7 +14,7 @@ using namespace runtime;
 namespace {
 
 // Nothing of the view has been checked yet, so this wraps where it is impossible.
-Extent extent_of(const TensorView& view) {
+AddressRange addresses_of(const TensorView& view) {
   uint64_t count = view.data == nullptr ? 0 : 1, before = 0, after = 1;
   for (size_t axis = view.shape.size(); axis-- > 0;) {
     const bool strided = axis < view.strides.size();
@@ -100,11 +100,12 @@ void Refitter::set(std::string_view name, const TensorView& weight) {
       allocated(what, weight.bytes(), more_memory, [&] { return weights::copy_of(weight); }));
   impl_->give(name, {.kind = Given::Kind::set,
                      .source = std::move(copy),
-                     .extent = base::is_dense(weight) ? extent_of(weight) : Extent{}});
+                     .addresses = base::is_dense(weight) ? addresses_of(weight) : AddressRange{}});
 }
 
 void Refitter::borrow(std::string_view name, const TensorView& weight) {
-  impl_->give(name, {.kind = Given::Kind::borrow, .view = weight, .extent = extent_of(weight)});
+  impl_->give(name,
+              {.kind = Given::Kind::borrow, .view = weight, .addresses = addresses_of(weight)});
 }
 
 void Refitter::unset(std::string_view name) {

@@ -49,41 +49,41 @@ std::string unread_kind(const Attribute& attribute) {
   return "a Constant with " + base::quoted(attribute.name);
 }
 
-struct Extent {
+struct ByteRange {
   const base::ByteSource* bytes;
   uint64_t begin, end;
   const std::string* name;
 };
 
-std::vector<Extent> extents_in_order(const std::map<std::string, TensorSource>& tensors) {
-  std::vector<Extent> extents;
+std::vector<ByteRange> ranges_in_order(const std::map<std::string, TensorSource>& tensors) {
+  std::vector<ByteRange> ranges;
   for (const auto& [name, source] : tensors) {
     if (source.size() == 0) continue;
-    extents.push_back({source.bytes.get(), source.offset, source.offset + source.size(), &name});
+    ranges.push_back({source.bytes.get(), source.offset, source.offset + source.size(), &name});
   }
-  std::sort(extents.begin(), extents.end(), [](const Extent& a, const Extent& b) {
+  std::sort(ranges.begin(), ranges.end(), [](const ByteRange& a, const ByteRange& b) {
     return std::tie(a.bytes, a.begin, *a.name) < std::tie(b.bytes, b.begin, *b.name);
   });
-  return extents;
+  return ranges;
 }
 
 // In the order of their beginnings, what begins before the furthest end so far overlaps with the
 // run before it.
 std::map<std::string, std::string> find_shared(const std::map<std::string, TensorSource>& tensors) {
   std::map<std::string, std::string> shared;
-  const std::vector<Extent> extents = extents_in_order(tensors);
-  for (size_t first = 0; first < extents.size();) {
+  const std::vector<ByteRange> ranges = ranges_in_order(tensors);
+  for (size_t first = 0; first < ranges.size();) {
     size_t last = first + 1;
-    uint64_t end = extents[first].end;
-    const std::string* least = extents[first].name;
-    for (; last < extents.size() && extents[last].bytes == extents[first].bytes &&
-           extents[last].begin < end;
+    uint64_t end = ranges[first].end;
+    const std::string* least = ranges[first].name;
+    for (; last < ranges.size() && ranges[last].bytes == ranges[first].bytes &&
+           ranges[last].begin < end;
          ++last) {
-      end = std::max(end, extents[last].end);
-      if (*extents[last].name < *least) least = extents[last].name;
+      end = std::max(end, ranges[last].end);
+      if (*ranges[last].name < *least) least = ranges[last].name;
     }
     for (size_t i = first; i < last; ++i) {
-      if (extents[i].name != least) shared.emplace(*extents[i].name, *least);
+      if (ranges[i].name != least) shared.emplace(*ranges[i].name, *least);
     }
     first = last;
   }
