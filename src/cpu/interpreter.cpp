@@ -28,9 +28,19 @@ std::vector<size_t> physical_axes(size_t rank, const ir::Layout& layout) {
   return axes;
 }
 
+// As NumPy broadcasts; a view has strides of its own.
+Strides broadcast_strides(const kernel::Operand& operand, std::span<const int64_t> target) {
+  Strides strides = cpu::broadcast_strides(operand.dims, target);
+  const size_t missing = target.size() - operand.dims.size();
+  for (size_t i = 0; i < operand.strides.size(); ++i) {
+    if (operand.dims[i] != 1) strides[missing + i] = operand.strides[i];
+  }
+  return strides;
+}
+
 // Strides of an operand along the physical dims of the result: 0 where it repeats.
 Strides operand_strides(const kernel::Operand& operand, const kernel::Operand& result) {
-  if (result.layout.plain()) return broadcast_strides(operand.dims, result.dims);
+  if (result.layout.plain()) return broadcast_strides(operand, result.dims);
   const auto axes = physical_axes(result.dims.size(), result.layout);
   if (operand.dims.size() != result.dims.size()) return Strides(axes.size(), 0);  // one element
   Strides strides = dense_strides(ir::physical_dims(operand.dims, result.layout));
@@ -43,7 +53,7 @@ Strides operand_strides(const kernel::Operand& operand, const kernel::Operand& r
 Walk make_walk(const Call& call) {
   const kernel::Operand& result = call.outputs[0];
   const auto dims = ir::physical_dims(result.dims, result.layout);
-  std::vector<Strides> strides{dense_strides(dims)};
+  std::vector<Strides> strides{result.strides.empty() ? dense_strides(dims) : result.strides};
   for (const kernel::Operand& operand : call.inputs)
     strides.push_back(operand_strides(operand, result));
   return Walk(dims, std::move(strides));

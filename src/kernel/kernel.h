@@ -24,6 +24,8 @@ struct Operand {
   bool present = true;
   bool weight =
       false;  ///< comes from the weights graph: it may be packed, and changes only by refit
+  /// In elements, by axis, of a plain operand that is a view; none where it is dense.
+  std::vector<int64_t> strides = {};
 
   int64_t elements() const;
   /// In its layout, padding included; throws unavailable where no memory can have so many.
@@ -113,7 +115,14 @@ struct Kernel {
   std::shared_ptr<const void> (*prepare)(const Call&,
                                          Backend&) = nullptr;  ///< once per signature; may throw
   void (*run)(const Launch&) noexcept = nullptr;               ///< no allocation
+  uint32_t strided_inputs = 0;  ///< bit i: plain operand i may be a view, with strides
+  bool strided_output = false;  ///< and so may the one result
+  /// Bit i: the one result may lie on operand i, where both are dense and of equal extents.
+  uint32_t in_place = 0;
 };
+
+/// All bits of Kernel::strided_inputs and in_place.
+inline constexpr uint32_t every_operand = UINT32_MAX;
 
 /// The kernels of one op, best first, the reference last.
 using Kernels = std::span<const Kernel>;

@@ -6,6 +6,13 @@
 namespace tenon::kernel {
 
 const char* refusal(const Kernel& kernel, const Call& call) {
+  for (size_t i = 0; i < call.inputs.size(); ++i) {
+    const bool takes = i < 32 && (kernel.strided_inputs >> i & 1u);
+    if (!call.inputs[i].strides.empty() && !takes) return "it takes dense operands only";
+  }
+  for (const Operand& output : call.outputs) {
+    if (!output.strides.empty() && !kernel.strided_output) return "it gives dense results only";
+  }
   return kernel.reject ? kernel.reject(call) : nullptr;
 }
 

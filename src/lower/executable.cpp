@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "kernel/select.h"
 #include "lower/call.h"
+#include "lower/places.h"
 
 namespace tenon::lower {
 namespace {
@@ -26,7 +27,8 @@ class Maker {
       : it_(executable),
         region_(region),
         backend_(backend),
-        bindings_(it_.symbols->bindings(region.symbols, symbols)) {
+        bindings_(it_.symbols->bindings(region.symbols, symbols)),
+        places_(it_, [this](ir::ValueId id) { return it_.dims.extents(id, extents_); }) {
     for (const int symbol : region.symbols) made_->symbols.push_back(symbols[index(symbol)]);
     for (const auto& [name, value] : bindings_) dims_of_ops_.emplace(name, value);
   }
@@ -54,6 +56,7 @@ class Maker {
     if (!type.dims)
       base::fail(ErrorCode::invalid_input, "a tensor's rank is not known; give shapes");
     kernel::Operand operand{type.dtype, it_.dims.extents(id, extents_), type.layout, true, weight};
+    operand.strides = places_.of(id).strides;
     if (!operand.bytes_if_possible()) {
       base::fail(ErrorCode::unavailable, "{} has more bytes than any memory; give smaller extents",
                  describe(it_.graph, id, bindings_));
@@ -89,12 +92,17 @@ class Maker {
 
   void place_values() {
     std::vector<plan::Interval> intervals = region_.intervals;
-    for (size_t i = 0; i < intervals.size(); ++i) {
-      intervals[i].bytes = operand(region_.arena[i], false).bytes();
+    for (size_t i = 0; i < region_.arena.size(); ++i) {
+      size_t& bytes = intervals[index(region_.blocks[i])].bytes;
+      bytes = std::max(bytes, operand(region_.arena[i], false).bytes());
     }
     plan::Arena arena = plan::plan_memory(intervals);
     made_->offsets = std::move(arena.offsets);
     made_->arena_bytes = arena.bytes;
+    for (const ir::ValueId id : region_.aliases) {
+      const int64_t offset = places_.of(id).offset;
+      made_->places.push_back(static_cast<size_t>(offset) * size_of(it_.graph.type(id).dtype));
+    }
   }
 
   /// After all calls are in place: prepared objects may point to them.
@@ -125,6 +133,7 @@ class Maker {
   Bindings bindings_;
   std::map<std::string, ir::Dim> dims_of_ops_;
   std::vector<int64_t> extents_;  // by entry of the table of dims
+  Places places_;
   std::shared_ptr<Signature> made_ = std::make_shared<Signature>();
 };
 
@@ -132,10 +141,13 @@ class Maker {
 void fill_buffers(const Executable& executable, const Region& region, const Signature& signature,
                   void* arena, std::span<void*> buffers) {
   for (size_t i = 0; i < region.arena.size(); ++i) {
-    buffers[index(region.arena[i])] = static_cast<std::byte*>(arena) + signature.offsets[i];
+    const size_t offset = signature.offsets[index(region.blocks[i])];
+    buffers[index(region.arena[i])] = static_cast<std::byte*>(arena) + offset;
   }
-  for (const ir::ValueId id : region.aliases) {
-    buffers[index(id)] = buffers[index(executable.storage[index(id)])];
+  for (size_t i = 0; i < region.aliases.size(); ++i) {
+    const ir::ValueId id = region.aliases[i];
+    void* const root = buffers[index(executable.storage[index(id)])];
+    buffers[index(id)] = static_cast<std::byte*>(root) + signature.places[i];
   }
 }
 

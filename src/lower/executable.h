@@ -27,7 +27,8 @@ struct Region {
   std::vector<int> symbols;  ///< numbers of those that its extents depend on: what keys a signature
   std::vector<int> dims;     ///< entries of the table that it needs
   std::vector<ir::ValueId> arena;         ///< roots that live within the region
-  std::vector<plan::Interval> intervals;  ///< of `arena`, in steps; bytes are a signature's
+  std::vector<int> blocks;                ///< of `arena`: which interval; some lie on others
+  std::vector<plan::Interval> intervals;  ///< in steps; bytes are a signature's
   std::vector<ir::ValueId> kept;          ///< roots that it makes and later regions or bodies read
   std::vector<ir::ValueId> outputs;       ///< roots that it makes and a caller gives the memory of
   std::vector<ir::ValueId> done;          ///< kept roots that nobody reads after it
@@ -35,13 +36,21 @@ struct Region {
   std::vector<int> constraints;           ///< of the graph, that can be told now
 };
 
-/// A lowered graph: layouts in its types, one step for each node but those that only rename bytes
-/// and bind nothing.
+/// How a value lies in another's memory: as the result of a view, or as an operand of a join.
+struct ViewOf {
+  ir::ValueId of = ir::absent;  ///< absent: it has memory of its own
+  int node = -1;                ///< the view, or the join
+  int operand = -1;             ///< of the join
+};
+
+/// A lowered graph: layouts in its types, one step for each node but those that are views and
+/// bind nothing.
 struct Executable {
   ir::Graph graph;
   std::vector<Step> steps;
-  /// By value: the value in whose memory it lies (itself, but for what renames a plain value). A
-  /// graph output's storage is produced by a step and belongs to that output alone.
+  std::vector<ViewOf> views;  ///< by value
+  /// By value: the value in whose memory it lies, views followed to the end. A graph output's
+  /// storage is produced by a step, dense, and belongs to that output alone.
   std::vector<ir::ValueId> storage;
   /// By node: the operands of each step as plain types before packing (see Call::plain_inputs);
   /// empty if none is packed.
@@ -66,9 +75,10 @@ struct Signature {
   std::vector<int64_t> symbols;                       ///< values of Region::symbols
   std::vector<kernel::Call> calls;                    ///< by step of the region
   std::vector<std::shared_ptr<const void>> prepared;  ///< by step of the region
-  std::vector<size_t> offsets;                        ///< by Region::arena
-  std::vector<kernel::Operand> kept;                  ///< by Region::kept
-  std::vector<kernel::Operand> outputs;               ///< by Region::outputs
+  std::vector<size_t> offsets;                        ///< by Region::intervals, into the arena
+  std::vector<size_t> places;            ///< by Region::aliases: bytes from their roots' first
+  std::vector<kernel::Operand> kept;     ///< by Region::kept
+  std::vector<kernel::Operand> outputs;  ///< by Region::outputs
   size_t arena_bytes = 0;
   size_t scratch_offset = 0;
 

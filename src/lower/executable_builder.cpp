@@ -4,27 +4,10 @@
 #include "base/error.h"
 #include "ir/ops/reorder.h"
 #include "lower/call.h"
+#include "lower/places.h"
 
 namespace tenon::lower {
 namespace {
-
-/// By value: what renames lies in its operand's memory, and an output's memory is its own under its
-/// own name.
-std::vector<ir::ValueId> storage_of(const ir::Graph& graph) {
-  std::vector<ir::ValueId> storage(graph.values().size());
-  for (size_t i = 0; i < storage.size(); ++i) storage[i] = static_cast<ir::ValueId>(i);
-  for (const ir::Node& node : graph.nodes()) {
-    if (!renames(node.op)) continue;
-    storage[static_cast<size_t>(node.outputs[0])] = storage[static_cast<size_t>(node.inputs[0])];
-  }
-  for (const ir::Output& output : graph.outputs()) {
-    const ir::ValueId root = storage[static_cast<size_t>(output.value)];
-    for (ir::ValueId& other : storage) {
-      if (other == root) other = output.value;
-    }
-  }
-  return storage;
-}
 
 const kernel::Kernel& first_at_all(const kernel::Backend& backend,
                                    const std::vector<kernel::Call>& calls) {
@@ -135,11 +118,7 @@ Executable ExecutableBuilder::finish() && {
     base::fail(ErrorCode::build, "internal: lowering made {} nodes and {} are needed",
                steps_.size(), executable.graph.nodes().size());
   }
-  for (const Step& step : steps_) {
-    const ir::Op& op = executable.graph.nodes()[static_cast<size_t>(step.node)].op;
-    if (step.kernel || op.info().binds) executable.steps.push_back(step);
-  }
-  executable.storage = storage_of(executable.graph);
+  decide_places(executable, std::move(steps_));
   executable.plain_types = std::move(plain_types_);
   cut_regions(executable, std::make_shared<const Symbols>(executable.graph));
   return executable;

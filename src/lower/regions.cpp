@@ -39,6 +39,7 @@ class Cutter {
     }
     is_output_.resize(lives_.size());
     for (size_t i = 0; i < lives_.size(); ++i) place(static_cast<ir::ValueId>(i));
+    for (Region& region : it_.regions) share_blocks(region);
     find_symbols();
   }
 
@@ -91,12 +92,58 @@ class Cutter {
       if (!life.by_binding_step) region.outputs.push_back(root);
     } else if (life.made == life.last && !life.by_body && !life.by_binding_step) {
       region.arena.push_back(root);
-      region.intervals.push_back(
-          {0, static_cast<int>(life.first_step), static_cast<int>(life.last_step)});
     } else {
       if (!life.by_binding_step) region.kept.push_back(root);
       it_.regions[static_cast<size_t>(life.last)].done.push_back(root);
     }
+  }
+
+  /// One block for each root, but for a result that its kernel may write over an operand that dies
+  /// there.
+  void share_blocks(Region& region) {
+    std::ranges::sort(region.arena, {},
+                      [&](ir::ValueId id) { return lives_[index(id)].first_step; });
+    std::vector<int> block_of(lives_.size(), -1);
+    for (const ir::ValueId root : region.arena) {
+      const Life& life = lives_[index(root)];
+      int block = -1;
+      if (const ir::ValueId under = dying_operand(root); under != ir::absent) {
+        block = block_of[index(under)];
+      }
+      if (block < 0) {
+        block = static_cast<int>(region.intervals.size());
+        region.intervals.push_back({0, static_cast<int>(life.first_step), 0});
+      }
+      region.intervals[static_cast<size_t>(block)].last = static_cast<int>(life.last_step);
+      block_of[index(root)] = block;
+      region.blocks.push_back(block);
+    }
+  }
+
+  /// The operand of a root's step on which the root may lie: dense, of equal extents and size of
+  /// element, read by nobody later, and by this step under no other name.
+  ir::ValueId dying_operand(ir::ValueId root) const {
+    const size_t step = lives_[index(root)].first_step;
+    const ir::Node& node = it_.node_of(it_.steps[step]);
+    const uint32_t allowed = it_.steps[step].kernel->in_place;
+    if (allowed == 0 || node.outputs.size() != 1 || node.outputs[0] != root) return ir::absent;
+    const ir::ValueType& type = it_.graph.type(root);
+    for (size_t i = 0; i < node.inputs.size() && i < 32; ++i) {
+      const ir::ValueId id = node.inputs[i];
+      if (!(allowed >> i & 1u) || id == ir::absent || it_.views[index(id)].of != ir::absent)
+        continue;
+      const ir::ValueType& under = it_.graph.type(id);
+      const bool alike = under.dims == type.dims && under.layout == type.layout &&
+                         size_of(under.dtype) == size_of(type.dtype);
+      const auto is_other_name = [&](ir::ValueId other) {
+        return other != ir::absent && other != id && it_.storage[index(other)] == id;
+      };
+      if (alike && lives_[index(id)].last_step == step &&
+          std::ranges::none_of(node.inputs, is_other_name)) {
+        return id;
+      }
+    }
+    return ir::absent;
   }
 
   /// A symbol is known from the region behind its binding step on.

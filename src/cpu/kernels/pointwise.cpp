@@ -98,11 +98,17 @@ Kernels kernels<ir::Pointwise>() {
        .reject = reject_blocked,
        .layouts = follow,
        .prepare = prepare_blocked,
-       .run = pointwise_blocked},
+       .run = pointwise_blocked,
+       .strided_inputs = kernel::every_operand,
+       .strided_output = true,
+       .in_place = kernel::every_operand},
       {.name = "cpu.pointwise.reference",
        .reject = plain_only,
        .prepare = prepare_pointwise,
-       .run = pointwise_reference},
+       .run = pointwise_reference,
+       .strided_inputs = kernel::every_operand,
+       .strided_output = true,
+       .in_place = kernel::every_operand},
   };
   return list;
 }

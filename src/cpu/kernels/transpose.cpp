@@ -10,7 +10,8 @@ namespace {
 std::shared_ptr<const void> prepare_transpose(const Call& call, kernel::Backend&) {
   const auto& op = call.as<ir::Transpose>();
   const auto& out = call.outputs[0].dims;
-  const Strides in = dense_strides(call.inputs[0].dims);
+  const kernel::Operand& x = call.inputs[0];
+  const Strides in = x.strides.empty() ? dense_strides(x.dims) : x.strides;
   Strides permuted;
   for (const int64_t axis : op.permutation) permuted.push_back(in[static_cast<size_t>(axis)]);
   return std::make_shared<const Walk>(out, std::vector{dense_strides(out), permuted});
@@ -48,7 +49,8 @@ Kernels kernels<ir::Transpose>() {
       with_reference(vector_transpose_kernels(), {.name = "cpu.transpose.reference",
                                                   .reject = plain_only,
                                                   .prepare = prepare_transpose,
-                                                  .run = transpose_reference});
+                                                  .run = transpose_reference,
+                                                  .strided_inputs = 1});
   return list;
 }
 

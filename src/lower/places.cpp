@@ -1,0 +1,227 @@
+// Views: a node whose result is its operand's memory, or a join whose operands are made in place.
+#include "lower/places.h"
+
+#include <algorithm>
+
+#include "ir/ops/concat.h"
+#include "ir/ops/transpose.h"
+#include "lower/candidate.h"
+
+namespace tenon::lower {
+namespace {
+
+size_t index(ir::ValueId id) { return static_cast<size_t>(id); }
+
+std::vector<int64_t> dense_strides(std::span<const int64_t> dims) {
+  std::vector<int64_t> strides(dims.size());
+  int64_t stride = 1;
+  for (size_t i = dims.size(); i-- > 0;) {
+    strides[i] = stride;
+    stride *= dims[i];
+  }
+  return strides;
+}
+
+/// Whether strides address the elements of `dims` as dense ones do; where there is one index or
+/// none, a stride does not matter.
+bool is_dense(std::span<const int64_t> dims, std::span<const int64_t> strides) {
+  int64_t stride = 1;
+  for (size_t i = dims.size(); i-- > 0;) {
+    if (dims[i] == 0) return true;
+    if (dims[i] != 1 && strides[i] != stride) return false;
+    stride *= dims[i];
+  }
+  return true;
+}
+
+bool is_one(const ir::Dim& dim) { return dim == ir::Dim(1); }
+
+size_t axis_of(const ir::Concat& concat, size_t rank) {
+  return static_cast<size_t>(concat.axis < 0 ? concat.axis + static_cast<int64_t>(rank)
+                                             : concat.axis);
+}
+
+/// A node of a graph's that reads a value.
+struct Reader {
+  size_t node = 0, operand = 0;
+};
+
+class Decider {
+ public:
+  Decider(Executable& executable, const std::vector<Step>& steps)
+      : it_(executable),
+        steps_(steps),
+        readers_(it_.graph.values().size()),
+        fixed_(it_.graph.values().size()),
+        is_view_(it_.graph.nodes().size()) {
+    it_.views.assign(readers_.size(), {});
+    for (size_t n = 0; n < nodes().size(); ++n) {
+      for (size_t i = 0; i < nodes()[n].inputs.size(); ++i) {
+        if (nodes()[n].inputs[i] != ir::absent)
+          readers_[index(nodes()[n].inputs[i])].push_back({n, i});
+      }
+    }
+    fix_outputs();
+  }
+
+  void run() {
+    for (size_t n = nodes().size(); n-- > 0;) join_in_place(n);
+    for (size_t n = 0; n < nodes().size(); ++n) view_operand(n);
+    find_roots();
+    for (const Step& step : steps_) {
+      const auto n = static_cast<size_t>(step.node);
+      const bool runs = step.kernel && !is_view_[n];
+      if (runs || nodes()[n].op.info().binds) it_.steps.push_back(step);
+    }
+  }
+
+ private:
+  const std::vector<ir::Node>& nodes() const { return it_.graph.nodes(); }
+
+  /// An output's memory is its own and dense, also under the names that it had before.
+  void fix_outputs() {
+    for (const ir::Output& output : it_.graph.outputs()) {
+      ir::ValueId id = output.value;
+      fixed_[index(id)] = true;
+      while (it_.graph.value(id).node >= 0) {
+        const ir::Node& node = nodes()[static_cast<size_t>(it_.graph.value(id).node)];
+        if (!renames(node.op)) break;
+        id = node.inputs[0];
+        fixed_[index(id)] = true;
+      }
+    }
+  }
+
+  bool is_plain(ir::ValueId id) const {
+    const ir::ValueType& type = it_.graph.type(id);
+    return type.dims && type.layout.plain();
+  }
+
+  const kernel::Kernel* kernel_of(size_t node) const { return steps_[node].kernel; }
+
+  /// Whether all that read a value, but for `except`, take it with strides.
+  bool readers_take_strides(ir::ValueId id, size_t except = SIZE_MAX) const {
+    return std::ranges::all_of(readers_[index(id)], [&](const Reader& reader) {
+      const kernel::Kernel* kernel = kernel_of(reader.node);
+      return reader.node == except ||
+             (kernel && reader.operand < 32 && (kernel->strided_inputs >> reader.operand & 1u));
+    });
+  }
+
+  bool has_binding_step_between(size_t first, size_t last) const {
+    for (size_t n = first; n < last; ++n) {
+      if (nodes()[n].op.info().binds) return true;
+    }
+    return false;
+  }
+
+  /// The operands of a join are made where they are to lie, if each is made by a kernel for that
+  /// purpose alone, or for readers who do not mind.
+  void join_in_place(size_t n) {
+    const ir::Node& node = nodes()[n];
+    const auto* concat = node.as<ir::Concat>();
+    if (!concat || !is_plain(node.outputs[0])) return;
+    const ir::Dims& dims = *it_.graph.type(node.outputs[0]).dims;
+    const size_t axis = axis_of(*concat, dims.size());
+    const bool dense = std::all_of(dims.begin(), dims.begin() + static_cast<int64_t>(axis), is_one);
+    for (const ir::ValueId id : node.inputs) {
+      if (!may_be_made_in(id, n, dense)) return;
+    }
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      it_.views[index(node.inputs[i])] = {node.outputs[0], static_cast<int>(n),
+                                          static_cast<int>(i)};
+    }
+    is_view_[n] = true;
+  }
+
+  bool may_be_made_in(ir::ValueId id, size_t join, bool dense) const {
+    const ir::GraphValue& value = it_.graph.value(id);
+    if (value.node < 0 || fixed_[index(id)] || !is_plain(id)) return false;
+    if (it_.views[index(id)].of != ir::absent) return false;
+    const auto maker = static_cast<size_t>(value.node);
+    const kernel::Kernel* kernel = kernel_of(maker);
+    const bool once = std::ranges::count(nodes()[join].inputs, id) == 1;
+    if (!kernel || !once || nodes()[maker].outputs.size() != 1) return false;
+    if (has_binding_step_between(maker, join)) return false;
+    if (dense) return true;
+    return kernel->strided_output && readers_take_strides(id, join);
+  }
+
+  void view_operand(size_t n) {
+    const ir::Node& node = nodes()[n];
+    if (renames(node.op)) {
+      it_.views[index(node.outputs[0])] = {node.inputs[0], static_cast<int>(n), -1};
+      return;
+    }
+    if (!node.as<ir::Transpose>() || fixed_[index(node.outputs[0])]) return;
+    if (it_.views[index(node.outputs[0])].of != ir::absent) return;
+    if (!is_plain(node.inputs[0]) || !is_plain(node.outputs[0])) return;
+    if (!readers_take_strides(node.outputs[0])) return;
+    it_.views[index(node.outputs[0])] = {node.inputs[0], static_cast<int>(n), -1};
+    is_view_[n] = true;
+  }
+
+  void find_roots() {
+    it_.storage.resize(it_.views.size());
+    for (size_t i = 0; i < it_.views.size(); ++i) {
+      auto id = static_cast<ir::ValueId>(i);
+      while (it_.views[index(id)].of != ir::absent) id = it_.views[index(id)].of;
+      it_.storage[i] = id;
+    }
+    for (const ir::Output& output : it_.graph.outputs()) {
+      const ir::ValueId root = it_.storage[index(output.value)];
+      for (ir::ValueId& other : it_.storage) {
+        if (other == root) other = output.value;
+      }
+    }
+  }
+
+  Executable& it_;
+  const std::vector<Step>& steps_;  // by node
+  std::vector<std::vector<Reader>> readers_;
+  std::vector<bool> fixed_;    // by value: an output's memory, dense
+  std::vector<bool> is_view_;  // by node
+};
+
+}  // namespace
+
+void decide_places(Executable& executable, std::vector<Step> steps) {
+  Decider(executable, steps).run();
+}
+
+std::vector<int64_t> Places::strides_of(ir::ValueId id, const Place& place) const {
+  return place.strides.empty() ? dense_strides(extents_(id)) : place.strides;
+}
+
+Place Places::within(const ir::Node& view, ir::ValueId id) const {
+  Place place = of(id);
+  if (renames(view.op)) return {place.offset, {}};
+  const std::vector<int64_t> strides = strides_of(id, place);
+  place.strides.clear();
+  for (const int64_t axis : view.as<ir::Transpose>()->permutation) {
+    place.strides.push_back(strides[static_cast<size_t>(axis)]);
+  }
+  return place;
+}
+
+Place Places::part_of_concat(const ir::Node& concat, int operand) const {
+  const ir::ValueId whole = concat.outputs[0];
+  Place place = of(whole);
+  place.strides = strides_of(whole, place);
+  const size_t axis = axis_of(*concat.as<ir::Concat>(), place.strides.size());
+  for (int i = 0; i < operand; ++i) {
+    place.offset += extents_(concat.inputs[static_cast<size_t>(i)])[axis] * place.strides[axis];
+  }
+  return place;
+}
+
+Place Places::of(ir::ValueId id) const {
+  const ViewOf& view = it_.views[index(id)];
+  if (view.of == ir::absent) return {};
+  const ir::Node& node = it_.graph.nodes()[static_cast<size_t>(view.node)];
+  Place place = view.operand < 0 ? within(node, view.of) : part_of_concat(node, view.operand);
+  if (!place.strides.empty() && is_dense(extents_(id), place.strides)) place.strides.clear();
+  return place;
+}
+
+}  // namespace tenon::lower

@@ -1,0 +1,162 @@
+// Views, joins made in place, and results that lie on what dies: which steps are left, and that the
+// values are right.
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+#include "runtime/test_engine.h"
+
+namespace tenon::runtime::testing {
+namespace {
+
+Engine engine_of_text(const std::string& main) {
+  return engine_of(plan_file_of(program_of(main, "graph () {\n} -> ()"), {}));
+}
+
+/// 0, 1, 2, …
+Tensor counted(const Shape& shape) {
+  Tensor tensor(DType::f32, shape);
+  std::iota(tensor.as<float>().begin(), tensor.as<float>().end(), 0.0F);
+  return tensor;
+}
+
+std::vector<float> values_of(const Tensor& tensor) {
+  return {tensor.as<float>().begin(), tensor.as<float>().end()};
+}
+
+std::string steps_of(const Engine& engine) {
+  std::string steps;
+  for (const LayerInfo& layer : engine.layers()) steps += layer.op + " ";
+  return steps;
+}
+
+TEST(Places, a_join_along_the_first_axis_is_made_where_it_lies) {
+  const Engine engine = engine_of_text(
+      R"(graph (x: f32[1, 2, 2], y: f32[1, 1, 2]) {
+           %1 = pointwise(%x) {neg(a)}
+           %2 = pointwise(%y) {add(a, 10)}
+           %3 = concat(%1, %2) {axis = 1}
+           %4 = softmax(%3) {axis = 1}
+           %5 = pointwise(%3) {mul(a, 2)}
+         } -> (y = %5, s = %4))");
+  EXPECT_EQ(steps_of(engine), "pointwise pointwise softmax pointwise ");
+  const Tensor x = counted({1, 2, 2}), y = counted({1, 1, 2});
+  const Outputs outputs = Context(engine).run({{"x", x}, {"y", y}});
+  EXPECT_EQ(values_of(outputs["y"]), (std::vector<float>{0, -2, -4, -6, 20, 22}));
+}
+
+constexpr const char* kInnerJoin =
+    R"(graph (x: f32[n, 2], y: f32[n, 3]) {
+         %1 = pointwise(%x) {neg(a)}
+         %2 = pointwise(%y) {add(a, 10)}
+         %3 = pointwise(%1) {mul(a, 3)}
+         %4 = concat(%1, %2, %3) {axis = 1}
+         %5 = pointwise(%4) {mul(a, 2)}
+       } -> (y = %5))";
+
+TEST(Places, a_join_along_an_inner_axis_is_made_with_strides) {
+  const Engine engine = engine_of_text(kInnerJoin);
+  EXPECT_EQ(steps_of(engine), "pointwise pointwise pointwise pointwise ");
+  Context context(engine);
+  for (const int64_t n : {2, 1, 0, 2}) {
+    const Tensor x = counted({n, 2}), y = counted({n, 3});
+    std::vector<float> expected;
+    for (int64_t i = 0; i < n; ++i) {
+      for (int64_t j = 0; j < 2; ++j) expected.push_back(static_cast<float>(-2 * (2 * i + j)));
+      for (int64_t j = 0; j < 3; ++j) expected.push_back(static_cast<float>(2 * (3 * i + j + 10)));
+      for (int64_t j = 0; j < 2; ++j) expected.push_back(static_cast<float>(-6 * (2 * i + j)));
+    }
+    EXPECT_EQ(values_of(context.run({{"x", x}, {"y", y}})["y"]), expected);
+  }
+}
+
+TEST(Places, joins_of_joins_are_made_in_the_outermost) {
+  const Engine engine = engine_of_text(
+      R"(graph (x: f32[2]) {
+           %1 = pointwise(%x) {neg(a)}
+           %2 = pointwise(%x) {add(a, 1)}
+           %3 = concat(%1, %2) {axis = 0}
+           %4 = pointwise(%x) {mul(a, 5)}
+           %5 = concat(%4, %3) {axis = 0}
+         } -> (y = %5))");
+  EXPECT_EQ(steps_of(engine), "pointwise pointwise pointwise ");
+  const Tensor x = counted({2});
+  EXPECT_EQ(values_of(Context(engine).run({{"x", x}})["y"]),
+            (std::vector<float>{0, 5, 0, -1, 1, 2}));
+}
+
+// The second operand twice, an input, an output, and one that a softmax reads with gaps.
+TEST(Places, what_cannot_lie_there_is_copied) {
+  for (const std::string text :
+       {"%1 = pointwise(%x) {neg(a)}\n %2 = concat(%1, %1) {axis = 0}\n} -> (y = %2)",
+        "%1 = pointwise(%x) {neg(a)}\n %2 = concat(%1, %x) {axis = 0}\n} -> (y = %2)",
+        "%1 = pointwise(%x) {neg(a)}\n %2 = pointwise(%x) {abs(a)}\n"
+        "%3 = concat(%1, %2) {axis = 0}\n} -> (y = %3, z = %1)",
+        "%1 = pointwise(%x) {neg(a)}\n %2 = pointwise(%x) {abs(a)}\n"
+        "%3 = concat(%1, %2) {axis = 1}\n %4 = softmax(%1)\n} -> (y = %3, z = %4)"}) {
+    const Engine engine = engine_of_text("graph (x: f32[2, 2]) {\n" + text);
+    EXPECT_NE(steps_of(engine).find("concat"), std::string::npos) << text;
+    const Tensor x = counted({2, 2});
+    EXPECT_EQ(Context(engine).run({{"x", x}})["y"].as<float>()[1], -1.0F) << text;
+  }
+}
+
+TEST(Places, a_transpose_is_a_view_for_who_takes_strides) {
+  const Engine engine = engine_of_text(
+      R"(graph (x: f32[2, 3], y: f32[3, 2]) {
+           %1 = transpose(%x) {permutation = [1, 0]}
+           %2 = pointwise(%1, %y) {add(a, b)}
+         } -> (y = %2))");
+  EXPECT_EQ(steps_of(engine), "pointwise ");
+  const Tensor x = counted({2, 3}), y = counted({3, 2});
+  EXPECT_EQ(values_of(Context(engine).run({{"x", x}, {"y", y}})["y"]),
+            (std::vector<float>{0, 4, 3, 7, 6, 10}));
+}
+
+TEST(Places, a_transpose_is_a_copy_for_others_and_as_an_output) {
+  for (const std::string text : {"%1 = transpose(%x) {permutation = [1, 0]}\n} -> (y = %1)",
+                                 "%1 = transpose(%x) {permutation = [1, 0]}\n"
+                                 "%2 = reshape(%1) {dims = [6]}\n} -> (y = %2)"}) {
+    const Engine engine = engine_of_text("graph (x: f32[2, 3]) {\n" + text);
+    EXPECT_EQ(steps_of(engine), "transpose ");
+    const Tensor x = counted({2, 3});
+    EXPECT_EQ(values_of(Context(engine).run({{"x", x}})["y"]),
+              (std::vector<float>{0, 3, 1, 4, 2, 5}));
+  }
+}
+
+TEST(Places, a_chain_lies_in_one_block) {
+  const Engine engine = engine_of_text(
+      R"(graph (x: f32[1024]) {
+           %1 = pointwise(%x) {neg(a)}
+           %2 = pointwise(%1) {add(a, 1)}
+           %3 = pointwise(%2) {mul(a, 2)}
+           %4 = pointwise(%3) {abs(a)}
+         } -> (y = %4))");
+  const lower::Executable& main = engine.impl()->lowered.main;
+  EXPECT_EQ(lower::make_signature(main, {}, *engine.impl()->backend)->arena_bytes, 4096u);
+  const Tensor x = counted({1024});
+  EXPECT_EQ(Context(engine).run({{"x", x}})["y"].as<float>()[3], 4.0F);
+}
+
+// The transpose reads %1 where the sum would write over it.
+TEST(Places, nothing_is_written_over_what_is_read_under_another_name) {
+  const Engine engine = engine_of_text(
+      R"(graph (x: f32[64, 64]) {
+           %1 = pointwise(%x) {neg(a)}
+           %2 = transpose(%1) {permutation = [1, 0]}
+           %3 = pointwise(%1, %2) {add(a, b)}
+           %4 = pointwise(%3) {neg(a)}
+         } -> (y = %4))");
+  const Tensor x = counted({64, 64});
+  const Outputs outputs = Context(engine).run({{"x", x}});
+  for (int64_t i = 0; i < 64; ++i) {
+    for (int64_t j = 0; j < 64; ++j) {
+      EXPECT_EQ(outputs["y"].as<float>()[static_cast<size_t>(64 * i + j)],
+                static_cast<float>(65 * (i + j)));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tenon::runtime::testing
