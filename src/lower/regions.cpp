@@ -171,6 +171,9 @@ class Cutter {
     for (const ir::Dim& dim : it_.dims.dims()) of_dim.push_back(numbers_in(dim));
     for (Region& region : it_.regions) {
       for (size_t step = region.first; step < region.last; ++step) need_dims_of(region, step);
+      for (const auto* roots : {&region.arena, &region.kept, &region.outputs}) {
+        for (const ir::ValueId id : *roots) need_dims_of(region, id);  // no step may call it so
+      }
       sort_out(region.dims);
       sort_out(region.aliases);
       for (const int dim : region.dims) add(region.symbols, of_dim[static_cast<size_t>(dim)]);
@@ -179,16 +182,20 @@ class Cutter {
     for (Region& region : it_.regions) sort_out(region.symbols);
   }
 
+  void need_dims_of(Region& region, ir::ValueId id) const {
+    if (!it_.dims.has_rank(id)) return;
+    for (const DimTable::Axis& axis : it_.dims.axes(id)) {
+      if (axis.dim >= 0) region.dims.push_back(axis.dim);
+    }
+  }
+
   // A binding step's results have extents that only it finds.
   void need_dims_of(Region& region, size_t step) {
     const ir::Node& node = it_.node_of(it_.steps[step]);
     const auto need = [&](ir::ValueId id) {
       if (id == ir::absent) return;
       if (it_.storage[index(id)] != id) region.aliases.push_back(id);
-      if (!it_.dims.has_rank(id)) return;
-      for (const DimTable::Axis& axis : it_.dims.axes(id)) {
-        if (axis.dim >= 0) region.dims.push_back(axis.dim);
-      }
+      need_dims_of(region, id);
     };
     std::ranges::for_each(node.inputs, need);
     if (!region.binds || step + 1 < region.last) std::ranges::for_each(node.outputs, need);

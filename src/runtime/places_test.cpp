@@ -30,6 +30,19 @@ std::string steps_of(const Engine& engine) {
   return steps;
 }
 
+TEST(Places, an_output_may_be_another_name_of_what_a_step_makes) {
+  const Engine engine = engine_of_text(
+      R"(graph (x: f32[n, 3]) {
+           %1 = reshape(%x) {dims = [3*n]}
+           %2 = pointwise(%1) {neg(a)}
+           %3 = reshape(%2) {dims = [n, 3]}
+         } -> (y = %3))");
+  const Tensor x = counted({2, 3});
+  const Outputs outputs = Context(engine).run({{"x", x}});
+  EXPECT_EQ(outputs["y"].shape(), (Shape{2, 3}));
+  EXPECT_EQ(outputs["y"].as<float>()[5], -5.0F);
+}
+
 TEST(Places, a_join_along_the_first_axis_is_made_where_it_lies) {
   const Engine engine = engine_of_text(
       R"(graph (x: f32[1, 2, 2], y: f32[1, 1, 2]) {
