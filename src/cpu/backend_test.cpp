@@ -8,8 +8,8 @@
 #include <numeric>
 #include <thread>
 
-#include "cpu/test_backend.h"
-#include "cpu/test_call.h"
+#include "cpu/backend_for_test.h"
+#include "cpu/call_for_test.h"
 
 namespace tenon::cpu {
 

@@ -1,8 +1,8 @@
 // Reference kernels against closed formulas, small enough to check by hand.
 #include <limits>
 
-#include "cpu/test_backend.h"
-#include "cpu/test_call.h"
+#include "cpu/backend_for_test.h"
+#include "cpu/call_for_test.h"
 
 namespace tenon::cpu {
 

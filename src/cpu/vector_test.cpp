@@ -1,8 +1,8 @@
 // Every vector kernel, tactic and thread count against the reference, over awkward shapes.
 #include <gtest/gtest.h>
 
+#include "cpu/call_for_test.h"
 #include "cpu/cpu.h"
-#include "cpu/test_call.h"
 
 namespace tenon::cpu {
 

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "lower/run_test.h"
+#include "lower/run_for_test.h"
 
 namespace tenon::lower {
 namespace {

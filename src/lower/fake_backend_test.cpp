@@ -1,12 +1,11 @@
 // The invented kernels, written for reading.
-#include "lower/fake_backend_test.h"
-
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
 
 #include "ir/ops.h"
+#include "lower/fake_backend_for_test.h"
 
 namespace tenon::lower {
 namespace {

@@ -11,7 +11,7 @@
 #include <set>
 
 #include "base/log.h"
-#include "lower/run_test.h"
+#include "lower/run_for_test.h"
 
 namespace tenon::lower {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "ir/text.h"
 #include "ir/verify.h"
-#include "onnx/test_model.h"
+#include "onnx/model_for_test.h"
 #include "tenon/error.h"
 
 namespace tenon::onnx {

@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <new>
 
-#include "runtime/test_engine.h"
+#include "runtime/engine_for_test.h"
 
 namespace {
 

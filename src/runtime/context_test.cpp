@@ -2,8 +2,8 @@
 // keeps.
 #include <thread>
 
-#include "runtime/failing_backend.h"
-#include "runtime/test_engine.h"
+#include "runtime/engine_for_test.h"
+#include "runtime/failing_backend_for_test.h"
 
 namespace tenon::runtime::testing {
 namespace {

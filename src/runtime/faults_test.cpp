@@ -3,8 +3,8 @@
 
 #include <fstream>
 
-#include "runtime/failing_backend.h"
-#include "runtime/test_engine.h"
+#include "runtime/engine_for_test.h"
+#include "runtime/failing_backend_for_test.h"
 
 namespace tenon::runtime::testing {
 namespace {

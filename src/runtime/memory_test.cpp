@@ -5,7 +5,7 @@
 #include <functional>
 
 #include "base/text.h"
-#include "runtime/test_engine.h"
+#include "runtime/engine_for_test.h"
 
 namespace tenon::runtime::testing {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <numeric>
 
-#include "runtime/test_engine.h"
+#include "runtime/engine_for_test.h"
 
 namespace tenon::runtime::testing {
 namespace {

@@ -8,7 +8,7 @@
 #include <limits>
 
 #include "base/float16.h"
-#include "runtime/test_engine.h"
+#include "runtime/engine_for_test.h"
 #include "weights/safetensors.h"
 
 namespace tenon::runtime::testing {

@@ -7,8 +7,8 @@
 #include <set>
 #include <thread>
 
-#include "runtime/failing_backend.h"
-#include "runtime/test_engine.h"
+#include "runtime/engine_for_test.h"
+#include "runtime/failing_backend_for_test.h"
 
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)

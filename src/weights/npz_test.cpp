@@ -5,7 +5,7 @@
 #include <zlib.h>
 
 #include "weights/npy.h"
-#include "weights/weights_test_support.h"
+#include "weights/weights_for_test.h"
 #include "weights/zip.h"
 
 namespace tenon::weights {

@@ -7,7 +7,7 @@
 
 #include <array>
 
-#include "weights/weights_test_support.h"
+#include "weights/weights_for_test.h"
 
 namespace tenon::weights::wire {
 namespace {

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "weights/weights_test_support.h"
+#include "weights/weights_for_test.h"
 
 namespace tenon::weights {
 namespace {

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "base/hash.h"
-#include "weights/weights_test_support.h"
+#include "weights/weights_for_test.h"
 
 namespace tenon::weights {
 namespace {

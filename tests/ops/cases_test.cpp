@@ -6,9 +6,9 @@
 #include <cstring>
 #include <set>
 
-#include "corpus_test.h"
-#include "cpu/test_call.h"
-#include "kernel/poison_backend.h"
+#include "corpus_for_test.h"
+#include "cpu/call_for_test.h"
+#include "kernel/poison_backend_for_test.h"
 #include "runtime/backends.h"
 
 namespace tenon::cases {

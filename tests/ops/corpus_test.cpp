@@ -1,6 +1,4 @@
 // Reads the corpus of op cases.
-#include "corpus_test.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -11,7 +9,8 @@
 
 #include "base/dtype.h"
 #include "base/hash.h"
-#include "cpu/test_call.h"
+#include "corpus_for_test.h"
+#include "cpu/call_for_test.h"
 #include "ir/elements.h"
 #include "weights/onnx_wire.h"
 

@@ -3,7 +3,7 @@
 
 #include <cstdlib>
 
-#include "model_test.h"
+#include "model_for_test.h"
 #include "tenon/context.h"
 #include "tenon/refitter.h"
 

@@ -1,6 +1,4 @@
 // Models from text and ONNX, made-up weights, and engines over them.
-#include "model_test.h"
-
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -17,6 +15,7 @@
 #include "build/compile.h"
 #include "ir/elements.h"
 #include "ir/text.h"
+#include "model_for_test.h"
 #include "onnx/onnx.h"
 #include "tenon/context.h"
 #include "tenon/refitter.h"

@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "build/compile.h"
-#include "kernel/poison_backend.h"
-#include "model_test.h"
+#include "kernel/poison_backend_for_test.h"
+#include "model_for_test.h"
 #include "runtime/backends.h"
 
 namespace tenon::laws {

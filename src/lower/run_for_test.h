@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "ir/text.h"
-#include "lower/fake_backend_test.h"
+#include "lower/fake_backend_for_test.h"
 #include "lower/lower.h"
 
 namespace tenon::lower {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "onnx/test_model.h"
+#include "onnx/model_for_test.h"
 #include "tenon/tensor.h"
 
 namespace tenon::cases {
