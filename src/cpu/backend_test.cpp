@@ -1,6 +1,7 @@
 // What every backend promises: memory, copies, order, launches, time.
 #include <sys/mman.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -105,6 +106,104 @@ TEST_P(Backends, launches_are_copied_when_they_are_submitted) {
   const auto x = tensor_of(DType::f32, {3}, {-1, 0, 2});
   const auto test = make_test_call(ir::Pointwise{ir::Expression::of(ir::Scalar::relu)}, {x});
   EXPECT_EQ(values_of(run_reference(*backend, test).outputs[0]), (std::vector<double>{0, 0, 2}));
+}
+
+struct Seen {
+  std::atomic<int> runs{0};
+  kernel::Queue* queue = nullptr;
+  const ir::Node* node = nullptr;
+};
+
+/// Adds one to the int in its only buffer, and tells the Seen that stands in `prepared`.
+const Kernel counter = {.name = "counter", .run = [](const Launch& launch) noexcept {
+                          ++*static_cast<int*>(launch.buffers[0]);
+                          auto& seen = *static_cast<Seen*>(const_cast<void*>(launch.prepared));
+                          seen.queue = launch.queue;
+                          seen.node = launch.node;
+                          ++seen.runs;
+                        }};
+
+TEST_P(Backends, a_span_of_launches_runs_once_each_in_order) {
+  const auto memory = backend->allocate(sizeof(int));
+  const int zero = 0;
+  backend->copy(*queue, memory.get(), &zero, sizeof zero, CopyKind::to_device);
+  Seen seen;
+  std::vector<Launch> launches(5);
+  const std::vector<ir::Node> nodes(5, {ir::Softmax{}, {}, {}, {}});
+  for (size_t i = 0; i < launches.size(); ++i) {
+    Launch& launch = launches[i];
+    launch.buffers[0] = memory.get();
+    launch.prepared = &seen;
+    launch.queue = queue.get();
+    launch.node = &nodes[i];
+  }
+  backend->submit(*queue, counter, launches);
+  launches.clear();
+  int back = 0;
+  backend->copy(*queue, &back, memory.get(), sizeof back, CopyKind::from_device);
+  backend->synchronize(*queue);
+  EXPECT_EQ(back, 5);
+  EXPECT_EQ(seen.runs, 5);
+  EXPECT_EQ(seen.queue, queue.get());
+  EXPECT_EQ(seen.node, &nodes[4]);
+}
+
+TEST_P(Backends, an_event_is_done_when_all_before_it_is) {
+  const auto memory = backend->allocate(4000);
+  std::vector<int> back(1000);
+  for (int round = 1; round <= 50; ++round) {
+    const std::vector<int> values(1000, round);
+    backend->copy(*queue, memory.get(), values.data(), 4000, CopyKind::to_device);
+    backend->copy(*queue, back.data(), memory.get(), 4000, CopyKind::from_device);
+    const kernel::EventPtr event = backend->record(*queue);
+    event->wait();
+    EXPECT_TRUE(event->done());
+    ASSERT_EQ(back, values);
+  }
+}
+
+TEST_P(Backends, a_queue_waits_for_an_event_of_another) {
+  const auto other = backend->queue();
+  const auto memory = backend->allocate(4000);
+  std::vector<int> back(1000);
+  kernel::EventPtr read;
+  for (int round = 1; round <= 100; ++round) {
+    const std::vector<int> values(1000, round);
+    if (read) backend->wait(*queue, read);
+    backend->copy(*queue, memory.get(), values.data(), 4000, CopyKind::to_device);
+    backend->wait(*other, backend->record(*queue));
+    backend->copy(*other, back.data(), memory.get(), 4000, CopyKind::from_device);
+    read = backend->record(*other);
+    backend->synchronize(*other);
+    ASSERT_EQ(back, values);
+  }
+}
+
+TEST_P(Backends, an_event_outlives_its_queue) {
+  auto own = backend->queue();
+  const kernel::EventPtr event = backend->record(*own);
+  own.reset();
+  EXPECT_TRUE(event->done());
+  backend->wait(*queue, event);
+  backend->synchronize(*queue);
+}
+
+TEST_P(Backends, kept_memory_lives_until_the_queue_has_passed) {
+  const auto memory = backend->allocate(4000);
+  std::vector<int> back(1000);
+  std::vector<std::weak_ptr<const void>> kept;
+  for (int round = 1; round <= 50; ++round) {
+    {
+      auto values = std::make_shared<std::vector<int>>(1000, round);
+      backend->copy(*queue, memory.get(), values->data(), 4000, CopyKind::to_device);
+      kept.emplace_back(values);
+      backend->keep(*queue, std::move(values));
+    }
+    backend->copy(*queue, back.data(), memory.get(), 4000, CopyKind::from_device);
+    backend->synchronize(*queue);
+    ASSERT_EQ(back, std::vector<int>(1000, round));
+    EXPECT_TRUE(kept.back().expired());
+  }
 }
 
 TEST_P(Backends, the_first_failure_of_a_run_is_kept) {

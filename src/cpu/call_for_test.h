@@ -32,7 +32,7 @@ struct TestCall {
 
 /// How run_kernel() runs.
 struct TestRun {
-  int tactic = 0;
+  std::string tactic;
   int threads = 1;
   ir::Layout follow;  ///< of the operands of a kernel that follows
 };
@@ -117,18 +117,18 @@ inline Placed allocate(Backend& backend, kernel::Queue& queue, const Operand& op
 inline std::vector<Placed> launch(Backend& backend, kernel::Queue& queue,
                                   const kernel::Kernel& kernel, const kernel::Call& call,
                                   const std::vector<Placed>& inputs, kernel::RunState& state) {
-  kernel::Launch launch{.call = &call, .state = &state};
+  kernel::Launch launch{.call = &call, .queue = &queue, .state = &state};
   std::vector<Placed> outputs;
   for (size_t i = 0; i < inputs.size(); ++i) launch.buffers[i] = inputs[i].memory.get();
   for (size_t i = 0; i < call.outputs.size(); ++i) {
     outputs.push_back(allocate(backend, queue, call.outputs[i]));
     launch.buffers[inputs.size() + i] = outputs.back().memory.get();
   }
-  const kernel::Memory scratch = backend.allocate(kernel.scratch ? kernel.scratch(call) : 0);
+  const kernel::Prepared prepared = kernel::prepare(kernel, call, backend);
+  const kernel::Memory scratch = backend.allocate(prepared.scratch);
   launch.scratch = scratch.get();
-  const auto prepared = kernel.prepare ? kernel.prepare(call, backend) : nullptr;
-  launch.prepared = prepared.get();
-  backend.submit(queue, kernel, launch);
+  launch.prepared = prepared.state.get();
+  backend.submit(queue, kernel, {&launch, 1});
   backend.synchronize(queue);
   return outputs;
 }
@@ -237,9 +237,9 @@ inline TestResult run_kernel(kernel::Backend& backend, const kernel::Kernel& ker
   auto inputs = test_call::upload(backend, *queue, test);
   test_call::pack(backend, *queue, kernel, call, inputs);
   test_call::arrange(backend, *queue, kernel, call, inputs, run.follow);
-  kernel::RunState state{.threads = run.threads};
+  kernel::RunState state(run.threads);
   const auto outputs = test_call::launch(backend, *queue, kernel, call, inputs, state);
-  TestResult result{{}, state.failure.load()};
+  TestResult result{{}, state.failure()};
   for (const auto& output : outputs) {
     const auto plain = test_call::in_layout(backend, *queue, output, {});
     result.outputs.emplace_back(plain.operand.dtype, plain.operand.dims);

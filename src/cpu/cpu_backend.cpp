@@ -39,6 +39,12 @@ kernel::Memory allocate_huge(size_t bytes) {
 
 class CpuQueue final : public kernel::Queue {};
 
+class DoneEvent final : public kernel::Event {
+ public:
+  bool done() const override { return true; }
+  void wait() const override {}
+};
+
 class CpuBackend final : public kernel::Backend {
  public:
   explicit CpuBackend(int threads) : target_(host_target("cpu", threads)) {}
@@ -62,10 +68,13 @@ class CpuBackend final : public kernel::Backend {
 
   // The executor holds one base::FloatMode around a whole run: setting it here would cost more than
   // a small kernel.
-  void submit(kernel::Queue&, const Kernel& kernel, const Launch& launch) override {
-    kernel.run(launch);
+  void submit(kernel::Queue&, const Kernel& kernel, std::span<const Launch> launches) override {
+    for (const Launch& launch : launches) kernel.run(launch);
   }
 
+  kernel::EventPtr record(kernel::Queue&) override { return done_; }
+  void wait(kernel::Queue&, const kernel::EventPtr& event) override { event->wait(); }
+  void keep(kernel::Queue&, std::shared_ptr<const void>) override {}
   void synchronize(kernel::Queue&) override {}
 
   double time(kernel::Queue&) override {
@@ -77,6 +86,7 @@ class CpuBackend final : public kernel::Backend {
 
  private:
   kernel::Target target_;
+  kernel::EventPtr done_ = std::make_shared<DoneEvent>();
 };
 
 }  // namespace

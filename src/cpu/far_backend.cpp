@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <cstring>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <random>
 #include <thread>
@@ -20,23 +21,32 @@ namespace tenon::cpu {
 
 namespace {
 
-/// One thing in the queue: a launch, or a copy when there is no kernel.
-struct Task {
-  const Kernel* kernel = nullptr;
-  Launch launch;
-  void* to = nullptr;
-  const void* from = nullptr;
-  size_t bytes = 0;
+using Task = std::function<void()>;
 
-  void run() const {
-    if (kernel)
-      kernel->run(launch);
-    else if (bytes > 0)
-      std::memmove(to, from, bytes);
+class FarEvent final : public kernel::Event {
+ public:
+  void set() {
+    const std::lock_guard lock(mutex_);
+    done_ = true;
+    changed_.notify_all();
   }
+  bool done() const override {
+    const std::lock_guard lock(mutex_);
+    return done_;
+  }
+  void wait() const override {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return done_; });
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  mutable std::condition_variable changed_;
+  bool done_ = false;
 };
 
-/// A thread that does tasks in order, late by a random while.
+/// A thread that does tasks in order, late by a random while. What other queues do meanwhile comes
+/// before or after, as it happens.
 class FarQueue final : public kernel::Queue {
  public:
   explicit FarQueue(unsigned seed) : random_(seed), thread_([this] { work(); }) {}
@@ -49,10 +59,10 @@ class FarQueue final : public kernel::Queue {
     thread_.join();
   }
 
-  void push(const Task& task) {
+  void push(Task task) {
     {
       const std::lock_guard lock(mutex_);
-      tasks_.push_back(task);
+      tasks_.push_back(std::move(task));
     }
     changed_.notify_all();
   }
@@ -69,12 +79,13 @@ class FarQueue final : public kernel::Queue {
     for (;;) {
       changed_.wait(lock, [this] { return stop_ || !tasks_.empty(); });
       if (tasks_.empty()) return;
-      const Task task = tasks_.front();
+      Task task = std::move(tasks_.front());
       tasks_.pop_front();
       working_ = true;
       lock.unlock();
       delay();
-      task.run();
+      task();
+      task = nullptr;  // what it kept goes before anyone is told
       lock.lock();
       working_ = false;
       if (tasks_.empty()) changed_.notify_all();
@@ -108,17 +119,34 @@ class FarBackend final : public kernel::Backend {
 
   void copy(kernel::Queue& queue, void* to, const void* from, size_t bytes,
             kernel::CopyKind kind) override {
-    Task task{.to = to, .from = from, .bytes = bytes};
-    if (kind != kernel::CopyKind::from_device) task.to = memory_.reach(to);
-    if (kind != kernel::CopyKind::to_device) task.from = memory_.reach(from);
-    static_cast<FarQueue&>(queue).push(task);
+    if (kind != kernel::CopyKind::from_device) to = memory_.reach(to);
+    if (kind != kernel::CopyKind::to_device) from = memory_.reach(from);
+    push(queue, [=] {
+      if (bytes > 0) std::memmove(to, from, bytes);
+    });
   }
 
-  void submit(kernel::Queue& queue, const Kernel& kernel, const Launch& launch) override {
-    Task task{.kernel = &kernel, .launch = launch};
-    for (void*& buffer : task.launch.buffers) buffer = memory_.reach(buffer);
-    task.launch.scratch = memory_.reach(launch.scratch);
-    static_cast<FarQueue&>(queue).push(task);
+  void submit(kernel::Queue& queue, const Kernel& kernel,
+              std::span<const Launch> launches) override {
+    for (Launch launch : launches) {
+      for (void*& buffer : launch.buffers) buffer = memory_.reach(buffer);
+      launch.scratch = memory_.reach(launch.scratch);
+      push(queue, [&kernel, launch] { kernel.run(launch); });
+    }
+  }
+
+  kernel::EventPtr record(kernel::Queue& queue) override {
+    auto event = std::make_shared<FarEvent>();
+    push(queue, [event] { event->set(); });
+    return event;
+  }
+
+  void wait(kernel::Queue& queue, const kernel::EventPtr& event) override {
+    push(queue, [event] { event->wait(); });
+  }
+
+  void keep(kernel::Queue& queue, std::shared_ptr<const void> owner) override {
+    push(queue, [owner = std::move(owner)] {});
   }
 
   void synchronize(kernel::Queue& queue) override { static_cast<FarQueue&>(queue).wait(); }
@@ -132,6 +160,10 @@ class FarBackend final : public kernel::Backend {
   Kernels kernels(const ir::Op& op) const override { return kernels_of(op); }
 
  private:
+  static void push(kernel::Queue& queue, Task task) {
+    static_cast<FarQueue&>(queue).push(std::move(task));
+  }
+
   FarMemory& memory_ = FarMemory::instance();
   kernel::Target target_;
   std::atomic<unsigned> queues_{0};  // the seed of each queue's delays

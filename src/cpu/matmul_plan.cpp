@@ -28,6 +28,7 @@ MatMulPlan make_matmul_plan(const Call& call) {
   const auto a_batch = batch_dims(a), b_batch = batch_dims(call.inputs[1].dims);
   auto batch = batch_dims(y);
   MatMulPlan plan;
+  plan.by_rows = call.tactic == matmul_by_rows;
   plan.m = y[y.size() - 2];
   plan.n = y[y.size() - 1];
   plan.k = a[a.size() - (op.transpose_a ? 2 : 1)];

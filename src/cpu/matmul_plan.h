@@ -6,11 +6,15 @@
 
 namespace tenon::cpu {
 
+/// The tactic whose packed b is [n, k].
+inline constexpr std::string_view matmul_by_rows = "rows";
+
 struct MatMulPlan {
   Walk batches;  ///< of the result, a and b, counted in matrices
   int64_t m = 0, n = 0, k = 0;
   int64_t a_row = 0, a_column = 0;  ///< strides of a [m, k]
   int64_t b_row = 0, b_column = 0;  ///< strides of b [k, n], where it is plain
+  bool by_rows = false;             ///< the tactic
 
   int64_t matrices() const { return batches.rows() * batches.row_length(); }
 

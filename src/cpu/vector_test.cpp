@@ -36,11 +36,11 @@ int check_all(const TestCall& test, const std::vector<ir::Layout>& follows = {{}
   int runs = 0;
   for (const auto& kernel : backend()->kernels(call.call.op)) {
     if (kernel::refusal(kernel, call.call) || kernel::is_reference(kernel)) continue;
-    for (const auto& tactic : kernel::tactics_of(kernel, call.call)) {
+    for (const auto& tactic : kernel::tactics_of(kernel, call.call, *backend())) {
       for (const ir::Layout& follow : follows) {
         const std::string where = std::string(kernel.name) + " " + tactic.name;
-        const auto one = run_kernel(*backend(), kernel, call, {tactic.id, 1, follow});
-        const auto two = run_kernel(*backend(), kernel, call, {tactic.id, 2, follow});
+        const auto one = run_kernel(*backend(), kernel, call, {tactic.name, 1, follow});
+        const auto two = run_kernel(*backend(), kernel, call, {tactic.name, 2, follow});
         expect_close(one.outputs[0], want.outputs[0], where);
         EXPECT_EQ(std::memcmp(one.outputs[0].data(), two.outputs[0].data(), one.outputs[0].bytes()),
                   0)
@@ -117,8 +117,8 @@ TEST(VectorMatMul, transposed_weights_need_no_pack_for_rows) {
   for (const auto& kernel : backend()->kernels(ir::MatMul{})) {
     if (!kernel.pack) continue;
     auto call = matmul({.transpose_b = true}, {1, 8}, {4, 8}, false, true).call;
-    for (const auto& tactic : kernel.tactics(call)) {
-      call.tactic = tactic.id;
+    for (const auto& tactic : kernel.tactics(call, *backend())) {
+      call.tactic = tactic.name;
       EXPECT_EQ(kernel.pack(call).nodes().empty(), tactic.name == "rows") << kernel.name;
     }
   }
@@ -183,7 +183,7 @@ TEST(VectorConv, padded_input_beyond_64_bits_asks_for_more_scratch_than_there_is
   constexpr int64_t kPad = (int64_t{1} << 31) - 1, kStride = 1431655765;
   const auto test = conv({.strides = {kStride, kStride}, .pads = {kPad, kPad, kPad, kPad}},
                          {1, 1, 2, 2}, 8, 1, 1);
-  EXPECT_GE(best_conv().scratch(test.call), size_t{PTRDIFF_MAX});
+  EXPECT_GE(best_conv().prepare(test.call, *backend()).scratch, size_t{PTRDIFF_MAX});
 }
 
 TEST(VectorConv, padding_lanes_are_zero_though_the_bounds_are_not) {
@@ -280,7 +280,7 @@ int check_reorder(const Shape& shape, const ir::Layout& from, const ir::Layout& 
   call.outputs = test_call::infer_outputs(call.op, call.inputs, 1);
   const auto kernels = backend()->kernels(call.op);
   const auto run = [&](const kernel::Kernel& kernel, int threads) {
-    kernel::RunState state{.threads = threads};
+    kernel::RunState state(threads);
     const auto out = test_call::launch(*backend(), *queue, kernel, call, {x}, state)[0];
     const auto* bytes = static_cast<const std::byte*>(out.memory.get());
     return std::vector(bytes, bytes + out.operand.bytes());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string_view>
 
 #include "kernel/kernel.h"
@@ -15,11 +16,21 @@ using Memory = std::shared_ptr<void>;
 /// Host memory of at least so many bytes is advised as pages of that size, and aligned to it.
 inline constexpr size_t huge_page = size_t{2} << 20;
 
-/// An ordered stream of copies and launches. Used by one thread at a time.
+/// An ordered stream of copies and launches. Used by one thread at a time; its end waits for what
+/// is queued.
 class Queue {
  public:
   virtual ~Queue() = default;
 };
+
+/// A point in a queue: done when all that was queued before it is. Outlives its queue. Thread-safe.
+class Event {
+ public:
+  virtual ~Event() = default;
+  virtual bool done() const = 0;
+  virtual void wait() const = 0;
+};
+using EventPtr = std::shared_ptr<const Event>;
 
 /// Where a copy goes.
 enum class CopyKind { to_device, from_device, within };
@@ -36,11 +47,19 @@ class Backend {
   /// std::bad_alloc.
   virtual Memory allocate(size_t bytes) = 0;
   virtual std::unique_ptr<Queue> queue() = 0;
-  /// In queue order; host memory must stay valid until synchronize().
+  /// In queue order. Both places are read and written when its turn comes: they must stay valid,
+  /// the host's too, until then.
   virtual void copy(Queue& queue, void* to, const void* from, size_t bytes, CopyKind kind) = 0;
-  /// Runs a kernel in queue order: the only function that does. The Launch is copied; its call,
-  /// state and prepared objects stay valid until synchronize().
-  virtual void submit(Queue& queue, const Kernel& kernel, const Launch& launch) = 0;
+  /// Runs a kernel for each launch, in queue order: the only function that does. Launches are
+  /// copied, and know the queue; what they point to must stay valid until their turn is over.
+  virtual void submit(Queue& queue, const Kernel& kernel, std::span<const Launch> launches) = 0;
+  /// The point behind all that is queued so far. Never null.
+  virtual EventPtr record(Queue& queue) = 0;
+  /// What is queued from here on runs after the event, which may be of another queue.
+  virtual void wait(Queue& queue, const EventPtr& event) = 0;
+  /// Holds an owner until all that is queued so far is done. The owner may end on any thread, so
+  /// its end may not wait for a queue.
+  virtual void keep(Queue& queue, std::shared_ptr<const void> owner) = 0;
   /// Waits until all that was queued is done.
   virtual void synchronize(Queue& queue) = 0;
   /// Seconds on the backend's clock, after all that was queued is done.

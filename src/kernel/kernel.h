@@ -15,6 +15,7 @@
 namespace tenon::kernel {
 
 class Backend;
+class Queue;
 
 /// An operand of a call: a type with concrete dims.
 struct Operand {
@@ -39,7 +40,7 @@ struct Operand {
 struct Call {
   ir::Op op;
   std::vector<Operand> inputs, outputs;
-  int tactic = 0;
+  std::string tactic;
   const Target* target = nullptr;
   /// The operands as the kernel's pack() made them; the packed type stands in `inputs` too. Plain
   /// types, for pack().
@@ -60,16 +61,43 @@ struct Layouts {
   bool follow = false;
 };
 
-/// One way to run a kernel: an index into its own table, and its name.
+/// One way to run a kernel, by a name that only the kernel reads; a kernel that has just one calls
+/// it "".
 struct Tactic {
-  int id = 0;
   std::string name;
 };
 
+/// What a kernel works out for one call, shared by all launches of it: `state` is immutable.
+struct Prepared {
+  std::shared_ptr<const void> state;
+  size_t scratch = 0;  ///< bytes for one launch
+};
+
 /// Shared by the launches of one run: how wide to go, and the first data error.
-struct RunState {
-  int threads = 1;
-  std::atomic<const char*> failure{nullptr};  ///< a sentence with static lifetime; the first wins
+class RunState {
+ public:
+  explicit RunState(int threads = 1) : threads(threads) {}
+
+  int threads;
+
+  /// The first call wins. `sentence` has static lifetime.
+  void fail(const ir::Node* node, const char* sentence) noexcept {
+    if (failed_.exchange(true)) return;
+    node_ = node;
+    sentence_ = sentence;
+  }
+  // Once all launches are done:
+  const char* failure() const noexcept { return sentence_; }  ///< null: there was none
+  const ir::Node* failed_node() const noexcept { return node_; }
+  void clear() noexcept {
+    failed_ = false;
+    sentence_ = nullptr;
+  }
+
+ private:
+  std::atomic<bool> failed_{false};
+  const ir::Node* node_ = nullptr;
+  const char* sentence_ = nullptr;
 };
 
 /// What run() gets: pointers in the backend's memory, inputs then outputs (null for absent ones).
@@ -80,8 +108,10 @@ struct Launch {
   const Call* call = nullptr;
   std::array<void*, most_operands> buffers{};
   void* scratch = nullptr;
-  const void* prepared = nullptr;
+  const void* prepared = nullptr;  ///< Prepared::state
+  Queue* queue = nullptr;          ///< what run() enqueues on
   RunState* state = nullptr;
+  const ir::Node* node = nullptr;  ///< for its data error
 
   template <class T>
   const T* input(size_t i) const noexcept {
@@ -91,30 +121,27 @@ struct Launch {
   T* output(size_t i) const noexcept {
     return static_cast<T*>(buffers[call->inputs.size() + i]);
   }
-  /// Reports a data error (an index out of range); the run throws it as InputError. `sentence` is a
-  /// literal.
-  void fail(const char* sentence) const noexcept {
-    const char* none = nullptr;
-    state->failure.compare_exchange_strong(none, sentence);
-  }
+  /// Reports a data error (an index out of range); the run throws it as InputError, with the name
+  /// of the node. `sentence` is a literal.
+  void fail(const char* sentence) const noexcept { state->fail(node, sentence); }
 };
 
-/// One implementation of an op. Functions are pure but for run().
+/// One implementation of an op. Functions are pure but for run(); those that get the backend may
+/// ask its libraries.
 struct Kernel {
   std::string_view name;  ///< "cpu.conv.direct.avx3"
   int version = 1;        ///< raised when results or packs change
   const char* (*reject)(const Call&) =
       nullptr;  ///< the reason it cannot run, or nullptr. Lowering only.
   Layouts (*layouts)(const Call&) = nullptr;  ///< null: plain
-  std::vector<Tactic> (*tactics)(const Call&) =
-      nullptr;  ///< null: one, id 0. Ordered best guess first.
+  /// Null: one, "". Ordered best guess first.
+  std::vector<Tactic> (*tactics)(const Call&, Backend&) = nullptr;
   /// For weight operands: a graph from plain inputs named by operand number ("1") to packed outputs
   /// of the same names. Null or an empty graph: operands stay plain.
   ir::Graph (*pack)(const Call&) = nullptr;
-  size_t (*scratch)(const Call&) = nullptr;  ///< bytes for one launch
-  std::shared_ptr<const void> (*prepare)(const Call&,
-                                         Backend&) = nullptr;  ///< once per signature; may throw
-  void (*run)(const Launch&) noexcept = nullptr;               ///< no allocation
+  /// Once per signature; may throw. The call outlives what is made of it.
+  Prepared (*prepare)(const Call&, Backend&) = nullptr;
+  void (*run)(const Launch&) noexcept = nullptr;  ///< no allocation
   uint32_t strided_inputs = 0;  ///< bit i: plain operand i may be a view, with strides
   bool strided_output = false;  ///< and so may the one result
   /// Bit i: the one result may lie on operand i, where both are dense and of equal extents.

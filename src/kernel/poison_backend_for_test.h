@@ -30,8 +30,13 @@ class PoisonBackend final : public Backend {
   void copy(Queue& queue, void* to, const void* from, size_t bytes, CopyKind kind) override {
     inner_->copy(queue, to, from, bytes, kind);
   }
-  void submit(Queue& queue, const Kernel& kernel, const Launch& launch) override {
-    inner_->submit(queue, kernel, launch);
+  void submit(Queue& queue, const Kernel& kernel, std::span<const Launch> launches) override {
+    inner_->submit(queue, kernel, launches);
+  }
+  EventPtr record(Queue& queue) override { return inner_->record(queue); }
+  void wait(Queue& queue, const EventPtr& event) override { inner_->wait(queue, event); }
+  void keep(Queue& queue, std::shared_ptr<const void> owner) override {
+    inner_->keep(queue, std::move(owner));
   }
   void synchronize(Queue& queue) override { inner_->synchronize(queue); }
   double time(Queue& queue) override { return inner_->time(queue); }

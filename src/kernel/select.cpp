@@ -39,9 +39,13 @@ const Kernel* find_kernel(const Backend& backend, const ir::Op& op, std::string_
   return nullptr;
 }
 
-std::vector<Tactic> tactics_of(const Kernel& kernel, const Call& call) {
-  if (kernel.tactics) return kernel.tactics(call);
+std::vector<Tactic> tactics_of(const Kernel& kernel, const Call& call, Backend& backend) {
+  if (kernel.tactics) return kernel.tactics(call, backend);
   return {Tactic{}};
+}
+
+Prepared prepare(const Kernel& kernel, const Call& call, Backend& backend) {
+  return kernel.prepare ? kernel.prepare(call, backend) : Prepared{};
 }
 
 }  // namespace tenon::kernel

@@ -25,6 +25,8 @@ const Kernel& first_kernel(const Backend& backend, const Call& call,
 const Kernel* find_kernel(const Backend& backend, const ir::Op& op, std::string_view name,
                           int version);
 /// The kernel's tactics for a call; one nameless one where it has none.
-std::vector<Tactic> tactics_of(const Kernel& kernel, const Call& call);
+std::vector<Tactic> tactics_of(const Kernel& kernel, const Call& call, Backend& backend);
+/// What the kernel makes for a call; nothing where it needs nothing.
+Prepared prepare(const Kernel& kernel, const Call& call, Backend& backend);
 
 }  // namespace tenon::kernel

@@ -76,7 +76,7 @@ std::string describe(const ir::Graph& graph, ir::ValueId id, const Bindings& bin
 
 kernel::Call call_at(const ir::Graph& graph, const ir::Node& node, const Bindings& bindings,
                      const kernel::Target& target) {
-  kernel::Call call{op_at(node.op, bindings), {}, {}, 0, &target, {}};
+  kernel::Call call{op_at(node.op, bindings), {}, {}, "", &target, {}};
   for (const ir::ValueId id : node.inputs) {
     if (id == ir::absent) {
       call.inputs.push_back({.present = false});

@@ -14,7 +14,7 @@ namespace {
 
 /// The reason why a kernel does not serve all probes with this tactic, or nullptr.
 const char* refusal_at_all(const kernel::Kernel& kernel, const std::vector<kernel::Call>& calls,
-                           int tactic) {
+                           const std::string& tactic) {
   for (kernel::Call call : calls) {
     call.tactic = tactic;
     if (const char* reason = kernel::refusal(kernel, call)) return reason;
@@ -22,13 +22,13 @@ const char* refusal_at_all(const kernel::Kernel& kernel, const std::vector<kerne
   return nullptr;
 }
 
-void ask_kernel(const kernel::Kernel& kernel, Question& question) {
-  if (const char* reason = refusal_at_all(kernel, question.calls, 0)) {
+void ask_kernel(const kernel::Kernel& kernel, Question& question, kernel::Backend& backend) {
+  if (const char* reason = refusal_at_all(kernel, question.calls, "")) {
     question.refusals.push_back({std::string(kernel.name), reason});
     return;
   }
-  for (kernel::Tactic& tactic : kernel::tactics_of(kernel, question.calls[0])) {
-    if (!refusal_at_all(kernel, question.calls, tactic.id)) {
+  for (kernel::Tactic& tactic : kernel::tactics_of(kernel, question.calls[0], backend)) {
+    if (!refusal_at_all(kernel, question.calls, tactic.name)) {
       question.candidates.push_back({&kernel, std::move(tactic)});
     }
   }
@@ -84,13 +84,14 @@ bool Form::plain(const kernel::Call& call) const {
 bool renames(const ir::Op& op) { return op.as<ir::Reshape>() || op.as<ir::Bind>(); }
 
 Question ask(const ir::Graph& graph, const ir::Node& node, const Probes& probes,
-             const kernel::Backend& backend) {
+             kernel::Backend& backend) {
   Question question;
   for (const Bindings& point : probes.points) {
     question.calls.push_back(call_at(graph, node, point, backend.target()));
   }
   if (renames(node.op)) return question;
-  for (const kernel::Kernel& kernel : backend.kernels(node.op)) ask_kernel(kernel, question);
+  for (const kernel::Kernel& kernel : backend.kernels(node.op))
+    ask_kernel(kernel, question, backend);
   if (!question.candidates.empty()) return question;
   std::string reasons;
   for (const kernel::Refusal& refusal : question.refusals) {
@@ -102,7 +103,7 @@ Question ask(const ir::Graph& graph, const ir::Node& node, const Probes& probes,
 
 Form form_of(const Candidate& candidate, const kernel::Call& plain) {
   kernel::Call call = plain;
-  call.tactic = candidate.tactic.id;
+  call.tactic = candidate.tactic.name;
   kernel::Layouts wish;
   if (candidate.kernel->layouts) wish = candidate.kernel->layouts(call);
   Form form{std::move(wish.inputs), std::move(wish.outputs), wish.follow, {}};
@@ -115,7 +116,7 @@ Form form_of(const Candidate& candidate, const kernel::Call& plain) {
 
 kernel::Call in_form(const Candidate& candidate, const Form& form, const kernel::Call& plain) {
   kernel::Call call = plain;
-  call.tactic = candidate.tactic.id;
+  call.tactic = candidate.tactic.name;
   for (size_t i = 0; i < call.inputs.size(); ++i) {
     if (!call.inputs[i].present) continue;
     call.inputs[i].layout = form.inputs[i];

@@ -44,7 +44,7 @@ bool renames(const ir::Op& op);
 /// Asks the backend's kernels. Throws build when none takes the node at all probes. What only
 /// renames bytes has no candidates.
 Question ask(const ir::Graph& graph, const ir::Node& node, const Probes& probes,
-             const kernel::Backend& backend);
+             kernel::Backend& backend);
 
 /// Asks for layouts and packs at plain operands.
 Form form_of(const Candidate& candidate, const kernel::Call& plain);

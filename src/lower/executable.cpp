@@ -110,7 +110,8 @@ class Maker {
     size_t most = 0, greediest = 0;
     for (size_t i = 0; i < made_->calls.size(); ++i) {
       const kernel::Kernel& kernel = *it_.steps[region_.first + i].kernel;
-      const size_t bytes = kernel.scratch ? kernel.scratch(made_->calls[i]) : 0;
+      made_->prepared.push_back(kernel::prepare(kernel, made_->calls[i], backend_));
+      const size_t bytes = made_->prepared[i].scratch;
       if (bytes > most) greediest = i;
       most = std::max(most, bytes);
     }
@@ -121,10 +122,6 @@ class Maker {
                  describe_step(it_, region_, greediest));
     }
     made_->arena_bytes += most;
-    for (size_t i = 0; i < made_->calls.size(); ++i) {
-      const auto prepare = it_.steps[region_.first + i].kernel->prepare;
-      made_->prepared.push_back(prepare ? prepare(made_->calls[i], backend_) : nullptr);
-    }
   }
 
   const Executable& it_;
@@ -206,13 +203,16 @@ std::string largest_in_arena(const Executable& executable, const Region& region,
     name = describe(executable.graph, id, bindings);
   }
   for (size_t i = 0; i < signature.calls.size(); ++i) {
-    const auto scratch = executable.steps[region.first + i].kernel->scratch;
-    const size_t bytes = scratch ? scratch(signature.calls[i]) : 0;
+    const size_t bytes = signature.prepared[i].scratch;
     if (bytes <= most) continue;
     most = bytes;
     name = "scratch of " + describe_step(executable, region, i);
   }
   return name;
+}
+
+std::string failure_text(const kernel::RunState& state) {
+  return fmt::format("{}: {}", describe(*state.failed_node()), state.failure());
 }
 
 void run_steps(const Executable& executable, const Region& region, const Signature& signature,
@@ -226,14 +226,16 @@ void run_steps(const Executable& executable, const Region& region, const Signatu
     kernel::Launch launch;
     launch.call = &signature.calls[i];
     launch.scratch = scratch;
-    launch.prepared = signature.prepared[i].get();
+    launch.prepared = signature.prepared[i].state.get();
+    launch.queue = &queue;
     launch.state = &state;
+    launch.node = &node;
     size_t operand = 0;
     for (const ir::ValueId id : node.inputs) {
       launch.buffers[operand++] = id == ir::absent ? nullptr : buffers[index(id)];
     }
     for (const ir::ValueId id : node.outputs) launch.buffers[operand++] = buffers[index(id)];
-    backend.submit(queue, *step.kernel, launch);
+    backend.submit(queue, *step.kernel, {&launch, 1});
   }
 }
 

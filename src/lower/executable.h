@@ -16,7 +16,7 @@ namespace tenon::lower {
 struct Step {
   int node = 0;
   const kernel::Kernel* kernel = nullptr;  ///< null: the executor does it (a binding step)
-  int tactic = 0;
+  std::string tactic;
 };
 
 /// Steps that run one after another with extents that are all known when the first begins. The next
@@ -72,13 +72,13 @@ void cut_regions(Executable& executable, std::shared_ptr<const Symbols> symbols)
 
 /// A region at concrete extents: calls, memory, prepared objects. Immutable; shared by contexts.
 struct Signature {
-  std::vector<int64_t> symbols;                       ///< values of Region::symbols
-  std::vector<kernel::Call> calls;                    ///< by step of the region
-  std::vector<std::shared_ptr<const void>> prepared;  ///< by step of the region
-  std::vector<size_t> offsets;                        ///< by Region::intervals, into the arena
-  std::vector<size_t> places;            ///< by Region::aliases: bytes from their roots' first
-  std::vector<kernel::Operand> kept;     ///< by Region::kept
-  std::vector<kernel::Operand> outputs;  ///< by Region::outputs
+  std::vector<int64_t> symbols;            ///< values of Region::symbols
+  std::vector<kernel::Call> calls;         ///< by step of the region
+  std::vector<kernel::Prepared> prepared;  ///< by step of the region
+  std::vector<size_t> offsets;             ///< by Region::intervals, into the arena
+  std::vector<size_t> places;              ///< by Region::aliases: bytes from their roots' first
+  std::vector<kernel::Operand> kept;       ///< by Region::kept
+  std::vector<kernel::Operand> outputs;    ///< by Region::outputs
   size_t arena_bytes = 0;
   size_t scratch_offset = 0;
 
@@ -115,5 +115,8 @@ std::string largest_in_arena(const Executable& executable, const Region& region,
 void run_steps(const Executable& executable, const Region& region, const Signature& signature,
                kernel::Backend& backend, kernel::Queue& queue, void* arena,
                std::span<void*> buffers, kernel::RunState& state);
+
+/// `div "n1": <sentence>`: the data error that a finished run left in its state.
+std::string failure_text(const kernel::RunState& state);
 
 }  // namespace tenon::lower

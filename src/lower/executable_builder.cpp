@@ -19,16 +19,17 @@ const kernel::Kernel& first_at_all(const kernel::Backend& backend,
   return kernel::first_kernel(backend, calls[0]);  // throws, with the reasons
 }
 
-int first_tactic(const kernel::Kernel& kernel, const kernel::Call& call) {
-  const std::vector<kernel::Tactic> tactics = kernel::tactics_of(kernel, call);
-  return tactics.empty() ? 0 : tactics[0].id;
+std::string first_tactic(const kernel::Kernel& kernel, const kernel::Call& call,
+                         kernel::Backend& backend) {
+  const std::vector<kernel::Tactic> tactics = kernel::tactics_of(kernel, call, backend);
+  return tactics.empty() ? "" : tactics[0].name;
 }
 
 }  // namespace
 
-void ExecutableBuilder::add_step(const kernel::Kernel* kernel, int tactic,
+void ExecutableBuilder::add_step(const kernel::Kernel* kernel, std::string tactic,
                                  std::vector<ir::ValueType> plain_types) {
-  steps_.push_back({static_cast<int>(steps_.size()), kernel, tactic});
+  steps_.push_back({static_cast<int>(steps_.size()), kernel, std::move(tactic)});
   plain_types_.push_back(std::move(plain_types));
 }
 
@@ -44,7 +45,7 @@ std::vector<ir::ValueId> ExecutableBuilder::add(const ir::Node& node,
     type.layout = i < layouts.size() ? layouts[i] : ir::Layout{};
     graph_.set_type(outputs[i], std::move(type));
   }
-  add_step(candidate.kernel, candidate.tactic.id, std::move(plain_types));
+  add_step(candidate.kernel, candidate.tactic.name, std::move(plain_types));
   return outputs;
 }
 
@@ -52,7 +53,7 @@ std::vector<ir::ValueId> ExecutableBuilder::add_first(const ir::Op& op,
                                                       std::vector<ir::ValueId> inputs,
                                                       size_t outputs) {
   if (renames(op)) return {add_alias({op, {}, {}, {}}, inputs[0])};
-  kernel::Call call{op, {}, {}, 0, &backend_.target(), {}};
+  kernel::Call call{op, {}, {}, "", &backend_.target(), {}};
   for (const ir::ValueId id : inputs) {
     call.inputs.push_back(id == ir::absent ? kernel::Operand{.present = false}
                                            : operand_at(graph_.type(id), {}));
@@ -60,7 +61,7 @@ std::vector<ir::ValueId> ExecutableBuilder::add_first(const ir::Op& op,
   const auto ids = graph_.add_node(op, std::move(inputs), static_cast<int>(outputs));
   for (const ir::ValueId id : ids) call.outputs.push_back(operand_at(graph_.type(id), {}));
   const kernel::Kernel& kernel = kernel::first_kernel(backend_, call);
-  add_step(&kernel, first_tactic(kernel, call), {});
+  add_step(&kernel, first_tactic(kernel, call, backend_), {});
   return ids;
 }
 
@@ -69,7 +70,7 @@ ir::ValueId ExecutableBuilder::add_alias(const ir::Node& node, ir::ValueId input
     base::fail(ErrorCode::build, "internal: {} of a value that is not plain", describe(node));
   }
   const ir::ValueId id = graph_.add(node.op, {input}, node.name);
-  add_step(nullptr, 0, {});
+  add_step(nullptr, "", {});
   return id;
 }
 
@@ -85,12 +86,12 @@ ir::ValueId ExecutableBuilder::add_reorder(ir::ValueId value, ir::Layout layout,
     calls.push_back({op,
                      {operand_at(graph_.type(value), point)},
                      {operand_at(type, point)},
-                     0,
+                     "",
                      &backend_.target(),
                      {}});
   }
   const kernel::Kernel& kernel = first_at_all(backend_, calls);
-  add_step(&kernel, first_tactic(kernel, calls[0]), {});
+  add_step(&kernel, first_tactic(kernel, calls[0], backend_), {});
   return id;
 }
 

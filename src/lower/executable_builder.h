@@ -13,7 +13,7 @@ namespace tenon::lower {
 /// Appends nodes to a graph, each with the kernel that runs it.
 class ExecutableBuilder {
  public:
-  explicit ExecutableBuilder(const kernel::Backend& backend) : backend_(backend) {}
+  explicit ExecutableBuilder(kernel::Backend& backend) : backend_(backend) {}
 
   /// The graph being built, for inputs, slots and types; nodes are added through the functions
   /// below.
@@ -40,9 +40,10 @@ class ExecutableBuilder {
 
  private:
   ir::ValueId root(ir::ValueId value) const;
-  void add_step(const kernel::Kernel* kernel, int tactic, std::vector<ir::ValueType> plain_types);
+  void add_step(const kernel::Kernel* kernel, std::string tactic,
+                std::vector<ir::ValueType> plain_types);
 
-  const kernel::Backend& backend_;
+  kernel::Backend& backend_;
   ir::GraphBuilder graph_;
   std::vector<Step> steps_;  // by node; no kernel: an alias
   std::vector<std::vector<ir::ValueType>> plain_types_;

@@ -16,8 +16,8 @@ namespace tenon::lower {
 ///   fake.cast.reference
 ///   pointwise   fake.relu                 one operand: max(a, 0), follows any layout
 ///               fake.add                  two operands of equal extents, follows; refuses {NHWC}
-///   matmul      fake.matmul.packed        a weight at the right: tactic 0 packs it transposed,
-///   tactic 1 in rows of four
+///   matmul      fake.matmul.packed        a weight at the right: "transposed" packs it so,
+///                                         "rows" in rows of four
 ///               fake.matmul.reference     plain
 ///   batch_norm  fake.batch_norm           wishes its weight operand 1 in layout A4a
 ///   transpose   fake.transpose            rank 2, reversed
@@ -33,7 +33,11 @@ class FakeBackend final : public kernel::Backend {
   kernel::Memory allocate(size_t bytes) override;
   std::unique_ptr<kernel::Queue> queue() override { return std::make_unique<kernel::Queue>(); }
   void copy(kernel::Queue&, void* to, const void* from, size_t bytes, kernel::CopyKind) override;
-  void submit(kernel::Queue&, const kernel::Kernel& kernel, const kernel::Launch& launch) override;
+  void submit(kernel::Queue&, const kernel::Kernel& kernel,
+              std::span<const kernel::Launch> launches) override;
+  kernel::EventPtr record(kernel::Queue&) override { return done_; }
+  void wait(kernel::Queue&, const kernel::EventPtr&) override {}
+  void keep(kernel::Queue&, std::shared_ptr<const void>) override {}
   void synchronize(kernel::Queue&) override {}
   double time(kernel::Queue&) override { return clock_; }
   kernel::Kernels kernels(const ir::Op& op) const override;
@@ -55,6 +59,7 @@ class FakeBackend final : public kernel::Backend {
   kernel::Target target_;
   double clock_ = 0;
   size_t allocated_ = 0;
+  kernel::EventPtr done_;
   mutable std::map<std::string, std::vector<kernel::Kernel>> kept_;
 };
 

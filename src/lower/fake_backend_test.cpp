@@ -100,7 +100,7 @@ void matmul_packed(const Launch& launch) noexcept {
   const Call& call = *launch.call;
   const int64_t depth = call.plain_inputs[1].dims[0];
   matmul(launch, [&](int64_t k, int64_t n) {
-    if (call.tactic == 0) return launch.input<float>(1)[n * depth + k];
+    if (call.tactic == "transposed") return launch.input<float>(1)[n * depth + k];
     return launch.input<float>(
         1)[physical_offset({k, n}, call.inputs[1].dims, call.inputs[1].layout)];
   });
@@ -164,7 +164,9 @@ kernel::Layouts follow(const Call&) { return {{}, {}, true}; }
 
 kernel::Layouts blocked_scale(const Call&) { return {{{}, ir::Layout::parse("A4a", 1)}, {}}; }
 
-std::vector<kernel::Tactic> two_tactics(const Call&) { return {{0, "transposed"}, {1, "rows"}}; }
+std::vector<kernel::Tactic> two_tactics(const Call&, kernel::Backend&) {
+  return {{"transposed"}, {"rows"}};
+}
 
 ir::Graph pack_right(const Call& call) {
   const Operand& right = call.inputs[1];
@@ -172,8 +174,8 @@ ir::Graph pack_right(const Call& call) {
   const ir::ValueId in =
       builder.input("1", {right.dtype, ir::Dims(right.dims.begin(), right.dims.end())});
   const ir::Layout rows = ir::Layout::parse("AB4b", 2);
-  builder.output("1", call.tactic == 0 ? builder.add(ir::Transpose{{1, 0}}, {in})
-                                       : builder.add(ir::Reorder{rows}, {in}));
+  builder.output("1", call.tactic == "transposed" ? builder.add(ir::Transpose{{1, 0}}, {in})
+                                                  : builder.add(ir::Reorder{rows}, {in}));
   return builder.finish();
 }
 
@@ -192,7 +194,10 @@ const std::map<std::string_view, std::vector<Kernel>>& all_kernels() {
          .reject = weight_at_right,
          .tactics = two_tactics,
          .pack = pack_right,
-         .scratch = [](const Call&) { return size_t{100}; },
+         .prepare =
+             [](const Call&, kernel::Backend&) {
+               return kernel::Prepared{nullptr, 100};
+             },
          .run = matmul_packed},
         {.name = "fake.matmul.reference", .reject = plain_only, .run = matmul_reference}}},
       {"batch_norm", {{.name = "fake.batch_norm", .layouts = blocked_scale, .run = batch_norm}}},
@@ -222,13 +227,15 @@ void FakeBackend::copy(kernel::Queue&, void* to, const void* from, size_t bytes,
   std::memcpy(to, from, bytes);
 }
 
-void FakeBackend::submit(kernel::Queue&, const Kernel& kernel, const Launch& launch) {
-  ++submitted;
+void FakeBackend::submit(kernel::Queue&, const Kernel& kernel, std::span<const Launch> given) {
   const std::string name(kernel.name);
-  const std::string tactic = fmt::format("{}/{}", name, launch.call->tactic);
-  ++launches[tactic];
-  clock_ += cost(name, tactic);
-  kernel.run(launch);
+  for (const Launch& launch : given) {
+    ++submitted;
+    const std::string tactic = fmt::format("{}/{}", name, launch.call->tactic);
+    ++launches[tactic];
+    clock_ += cost(name, tactic);
+    kernel.run(launch);
+  }
 }
 
 double FakeBackend::cost(const std::string& name, const std::string& tactic) const {

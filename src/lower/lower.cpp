@@ -16,11 +16,11 @@ namespace tenon::lower {
 namespace {
 
 /// Stands in a record for what no kernel runs.
-const plan::Choice kAlias{"alias", 1, 0};
+const plan::Choice kAlias{"alias", 1, ""};
 
 bool matches(const Candidate& candidate, const plan::Choice& choice) {
   return candidate.kernel->name == choice.kernel && candidate.kernel->version == choice.version &&
-         candidate.tactic.id == choice.tactic;
+         candidate.tactic.name == choice.tactic;
 }
 
 class Lowering {
@@ -190,7 +190,7 @@ class Lowering {
       }
       const Candidate& chosen = questions_[i].candidates[static_cast<size_t>(assignment_[i])];
       record.choices.push_back(
-          {std::string(chosen.kernel->name), chosen.kernel->version, chosen.tactic.id});
+          {std::string(chosen.kernel->name), chosen.kernel->version, chosen.tactic.name});
     }
     return record;
   }

@@ -89,13 +89,14 @@ std::vector<float> matmul(const std::vector<float>& a, const std::vector<float>&
 TEST_F(lowering, packs_a_weight_as_the_chosen_tactic_wants_it) {
   const ir::Program program = program_of(kOneMatMul, kPlainWeight);
   const std::vector<float> x = counting(6), w = counting(15, -7);
-  for (int tactic : {0, 1}) {
+  for (const std::string tactic : {"transposed", "rows"}) {
     plan::Record record = lower_first(program, backend_).record;
     record.choices[0].tactic = tactic;
     const Lowered lowered =
         lower(program, backend_, {.tactics = Tactics::recorded, .record = &record});
     ASSERT_EQ(lowered.slots.size(), 1u);
-    EXPECT_EQ(lowered.slots[0].type.text(), tactic == 0 ? "f32[5, 3]" : "f32[3, 5]{AB4b}");
+    EXPECT_EQ(lowered.slots[0].type.text(),
+              tactic == "transposed" ? "f32[5, 3]" : "f32[3, 5]{AB4b}");
     EXPECT_EQ(lowered.slots[0].leaves, std::vector<std::string>{"w"});
     EXPECT_FALSE(lowered.slots[0].is_source());
     EXPECT_EQ(lowered.kernels_of_slots()[0], std::vector<std::string>{"fake.matmul.packed"});
@@ -162,7 +163,7 @@ TEST_F(lowering, readers_with_equal_packs_share_a_slot_and_others_do_not) {
   EXPECT_EQ(equal.kernels_of_slots()[0].size(), 2u);
 
   plan::Record record = equal.record;
-  record.choices[1].tactic = 1;
+  record.choices[1].tactic = "rows";
   const Lowered different =
       lower(program, backend_, {.tactics = Tactics::recorded, .record = &record});
   ASSERT_EQ(different.slots.size(), 2u);
@@ -260,7 +261,7 @@ TEST_F(lowering, a_reshape_costs_no_step) {
   EXPECT_EQ(step_kernels(lowered.main),
             (std::vector<std::string>{"fake.reorder", "fake.cast.blocked", "fake.reorder",
                                       "fake.transpose"}));
-  EXPECT_EQ(chosen(lowered)[1], "alias/0");
+  EXPECT_EQ(chosen(lowered)[1], "alias/");
   const std::vector<float> x = counting(24);
   std::vector<float> want(24);
   for (size_t i = 0; i < 24; ++i) want[i % 4 * 6 + i / 4] = x[i];
@@ -288,9 +289,9 @@ TEST_F(lowering, a_record_that_does_not_fit_gives_the_choices_of_first_and_a_log
   std::vector<plan::Record> records(5, first);
   records[0].choices[0].kernel = "fake.matmul.gone";
   records[1].choices[1].version = 2;
-  records[2].choices[0].tactic = 7;
+  records[2].choices[0].tactic = "columns";
   records[3].choices.pop_back();
-  records[4].choices[0] = {"alias", 1, 0};
+  records[4].choices[0] = {"alias", 1, ""};
   for (const plan::Record& record : records) {
     log_.clear();
     EXPECT_EQ(lower(program, backend_, {.tactics = Tactics::recorded, .record = &record}).record,
@@ -302,16 +303,16 @@ TEST_F(lowering, a_record_that_does_not_fit_gives_the_choices_of_first_and_a_log
 
 TEST_F(lowering, timing_takes_the_fastest_and_the_earlier_one_within_noise) {
   const ir::Program program = program_of(kOneMatMul, kPlainWeight);
-  backend_.costs = {{"fake.matmul.packed/0", 1e-3},
-                    {"fake.matmul.packed/1", 2e-4},
+  backend_.costs = {{"fake.matmul.packed/transposed", 1e-3},
+                    {"fake.matmul.packed/rows", 2e-4},
                     {"fake.matmul.reference", 5e-4}};
-  EXPECT_EQ(chosen(lower(program, backend_, {}))[0], "fake.matmul.packed/1");
+  EXPECT_EQ(chosen(lower(program, backend_, {}))[0], "fake.matmul.packed/rows");
 
   ::setenv("TENON_CACHE_DIR", (folder_ / "other").c_str(), 1);
-  backend_.costs = {{"fake.matmul.packed/0", 1.02e-3},
-                    {"fake.matmul.packed/1", 1e-3},
+  backend_.costs = {{"fake.matmul.packed/transposed", 1.02e-3},
+                    {"fake.matmul.packed/rows", 1e-3},
                     {"fake.matmul.reference", 5e-3}};
-  EXPECT_EQ(chosen(lower(program, backend_, {}))[0], "fake.matmul.packed/0");
+  EXPECT_EQ(chosen(lower(program, backend_, {}))[0], "fake.matmul.packed/transposed");
 }
 
 TEST_F(lowering, plain_kernels_win_where_reorders_cost_more_than_blocks_save) {
@@ -337,19 +338,20 @@ TEST_F(lowering, timings_are_made_once_and_read_from_the_cache_after) {
 }
 
 TEST_F(lowering, what_cannot_win_is_not_timed) {
-  backend_.costs = {
-      {"fake.matmul.packed/0", 1e-4}, {"fake.matmul.packed/1", 1e-3}, {"fake.matmul.reference", 1}};
+  backend_.costs = {{"fake.matmul.packed/transposed", 1e-4},
+                    {"fake.matmul.packed/rows", 1e-3},
+                    {"fake.matmul.reference", 1}};
   lower(program_of(kOneMatMul, kPlainWeight), backend_, {});
-  EXPECT_EQ(backend_.launches["fake.matmul.packed/0"], 1 + 15);  // to warm up, and samples
-  EXPECT_EQ(backend_.launches["fake.matmul.packed/1"], 1 + 1);   // ten times the best
-  EXPECT_EQ(backend_.launches["fake.matmul.reference/0"], 0);
+  EXPECT_EQ(backend_.launches["fake.matmul.packed/transposed"], 1 + 15);  // to warm up, and samples
+  EXPECT_EQ(backend_.launches["fake.matmul.packed/rows"], 1 + 1);         // ten times the best
+  EXPECT_EQ(backend_.launches["fake.matmul.reference/"], 0);
 }
 
 TEST_F(lowering, a_slow_first_guess_is_timed_until_a_better_one_is_known) {
-  backend_.costs = {{"fake.matmul.packed/0", 1e-3}, {"fake.matmul.packed/1", 1e-4}};
+  backend_.costs = {{"fake.matmul.packed/transposed", 1e-3}, {"fake.matmul.packed/rows", 1e-4}};
   EXPECT_EQ(chosen(lower(program_of(kOneMatMul, kPlainWeight), backend_, {}))[0],
-            "fake.matmul.packed/1");
-  EXPECT_EQ(backend_.launches["fake.matmul.packed/1"], 1 + 15);
+            "fake.matmul.packed/rows");
+  EXPECT_EQ(backend_.launches["fake.matmul.packed/rows"], 1 + 15);
 }
 
 TEST_F(lowering, candidates_are_timed_in_the_same_memory) {
@@ -368,14 +370,13 @@ TEST_F(lowering, what_is_too_large_to_be_timed_keeps_its_best_guess) {
                        "} -> (y = %1, w = %2)",
                        kNoWeights),
             backend_, {});
-  EXPECT_EQ(chosen(lowered),
-            (std::vector<std::string>{"fake.cast.plain/0", "fake.cast.blocked/0"}));
+  EXPECT_EQ(chosen(lowered), (std::vector<std::string>{"fake.cast.plain/", "fake.cast.blocked/"}));
 }
 
 TEST_F(lowering, choosing_the_first_runs_no_kernel_and_writes_no_cache) {
   const ir::Program program = program_of(kOneMatMul, kPlainWeight);
   EXPECT_EQ(chosen(lower_first(program, backend_)),
-            (std::vector<std::string>{"fake.matmul.packed/0", "fake.relu/0"}));
+            (std::vector<std::string>{"fake.matmul.packed/transposed", "fake.relu/"}));
   EXPECT_EQ(backend_.submitted, 0);
   EXPECT_FALSE(std::filesystem::exists(folder_));
 }
@@ -383,10 +384,10 @@ TEST_F(lowering, choosing_the_first_runs_no_kernel_and_writes_no_cache) {
 TEST_F(lowering, a_kernel_must_take_the_whole_range_of_a_symbol) {
   const ir::Program program =
       program_of("graph (x: f32[n, 3]) {\n  %1 = softmax(%x)\n} -> (y = %1)", kNoWeights);
-  EXPECT_EQ(chosen(lower_first(program, backend_))[0], "fake.softmax.reference/0");
+  EXPECT_EQ(chosen(lower_first(program, backend_))[0], "fake.softmax.reference/");
   const Lowered bounded =
       lower(program, backend_, {.tactics = Tactics::first, .ranges = {{"n", {1, 8, 64}}}});
-  EXPECT_EQ(chosen(bounded)[0], "fake.softmax.small/0");
+  EXPECT_EQ(chosen(bounded)[0], "fake.softmax.small/");
 }
 
 TEST_F(lowering, a_node_that_no_kernel_takes_is_an_error_with_all_reasons) {

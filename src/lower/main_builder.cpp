@@ -13,7 +13,7 @@ using Versions = std::vector<std::pair<ir::Layout, ir::ValueId>>;
 
 class MainBuilder {
  public:
-  MainBuilder(const ir::Program& program, const kernel::Backend& backend, const Probes& probes)
+  MainBuilder(const ir::Program& program, kernel::Backend& backend, const Probes& probes)
       : main_(program.main),
         probes_(probes),
         slots_(program.weights),
@@ -136,7 +136,7 @@ class MainBuilder {
 
 }  // namespace
 
-Built build_main(const ir::Program& program, const kernel::Backend& backend, const Probes& probes,
+Built build_main(const ir::Program& program, kernel::Backend& backend, const Probes& probes,
                  const std::vector<Question>& questions, const Assignment& assignment) {
   MainBuilder builder(program, backend, probes);
   for (size_t i = 0; i < questions.size(); ++i) {

@@ -21,7 +21,7 @@ struct Built {
 
 /// Puts in reorders where layouts differ (one for each value and layout), packs and lays out slots
 /// in the weights graph.
-Built build_main(const ir::Program& program, const kernel::Backend& backend, const Probes& probes,
+Built build_main(const ir::Program& program, kernel::Backend& backend, const Probes& probes,
                  const std::vector<Question>& questions, const Assignment& assignment);
 
 }  // namespace tenon::lower

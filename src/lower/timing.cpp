@@ -9,8 +9,17 @@
 #include "base/convert.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "kernel/select.h"
 
 namespace tenon::lower {
+
+/// A trial that was not timed before.
+struct ReadyTrial {
+  size_t index = 0;
+  const Trial* trial = nullptr;
+  kernel::Prepared prepared;
+};
+
 namespace {
 
 constexpr double kNoise = 1.03;
@@ -48,12 +57,9 @@ std::vector<std::byte> ordinary_bytes(DType dtype, size_t most) {
   return bytes;
 }
 
-size_t scratch_bytes(const Trial& trial) {
-  return trial.kernel->scratch ? trial.kernel->scratch(trial.call) : 0;
-}
-
 /// What is too large is not timed.
-bool is_small(const Trial& trial) {
+bool is_small(const ReadyTrial& ready) {
+  const Trial& trial = *ready.trial;
   size_t left = kMostBytes;
   const auto take = [&](size_t bytes) {
     if (bytes > left) return false;
@@ -63,7 +69,7 @@ bool is_small(const Trial& trial) {
   const auto take_operand = [&](const kernel::Operand& operand) {
     return !operand.present || take(operand.bytes());
   };
-  return take(scratch_bytes(trial)) && std::ranges::all_of(trial.call.inputs, take_operand) &&
+  return take(ready.prepared.scratch) && std::ranges::all_of(trial.call.inputs, take_operand) &&
          std::ranges::all_of(trial.call.outputs, take_operand);
 }
 
@@ -71,14 +77,15 @@ bool is_small(const Trial& trial) {
 /// shared where their dtypes are equal; what is written lies over what others wrote.
 class SharedMemory {
  public:
-  void reserve(const Trial& trial) {
+  void reserve(const ReadyTrial& ready) {
+    const Trial& trial = *ready.trial;
     for (size_t i = 0; i < trial.call.inputs.size(); ++i) {
       const kernel::Operand& operand = trial.call.inputs[i];
       if (!operand.present) continue;
       Region& region = inputs_[{i, operand.dtype}];
       region.bytes = std::max(region.bytes, aligned(operand.bytes()));
     }
-    size_t written = aligned(scratch_bytes(trial));
+    size_t written = aligned(ready.prepared.scratch);
     for (const kernel::Operand& operand : trial.call.outputs) written += aligned(operand.bytes());
     written_ = std::max(written_, written);
   }
@@ -132,15 +139,18 @@ class SharedMemory {
 /// A trial with its memory, ready to be run again and again.
 class Bench {
  public:
-  Bench(const Trial& trial, const SharedMemory& memory, kernel::Backend& backend,
+  Bench(const ReadyTrial& ready, const SharedMemory& memory, kernel::Backend& backend,
         kernel::Queue& queue)
-      : trial_(trial), backend_(backend), queue_(queue) {
-    state_.threads = backend.target().threads;
-    launch_.call = &trial.call;
+      : trial_(*ready.trial),
+        prepared_(ready.prepared),
+        backend_(backend),
+        queue_(queue),
+        state_(backend.target().threads) {
+    launch_.call = &trial_.call;
     launch_.state = &state_;
-    memory.place(trial, launch_);
-    if (trial.kernel->prepare) prepared_ = trial.kernel->prepare(trial.call, backend);
-    launch_.prepared = prepared_.get();
+    launch_.queue = &queue;
+    launch_.prepared = prepared_.state.get();
+    memory.place(trial_, launch_);
   }
 
   /// Seconds, after a run that warms up.
@@ -171,14 +181,14 @@ class Bench {
 
   double run(int repeats) {
     const double start = backend_.time(queue_);
-    for (int i = 0; i < repeats; ++i) backend_.submit(queue_, *trial_.kernel, launch_);
+    for (int i = 0; i < repeats; ++i) backend_.submit(queue_, *trial_.kernel, {&launch_, 1});
     return backend_.time(queue_) - start;
   }
 
   const Trial& trial_;
+  kernel::Prepared prepared_;
   kernel::Backend& backend_;
   kernel::Queue& queue_;
-  std::shared_ptr<const void> prepared_;
   kernel::RunState state_;
   kernel::Launch launch_;
   int repeats_ = 1;
@@ -200,37 +210,41 @@ Timer::Timer(kernel::Backend& backend, TacticCache& cache, std::stop_token stop)
 
 std::vector<double> Timer::measure(std::span<const Trial> trials) {
   std::vector<double> seconds(trials.size(), untimed);
-  std::vector<size_t> unknown;
+  std::vector<ReadyTrial> unknown;
   for (size_t i = 0; i < trials.size(); ++i) {
     if (const auto known = cache_.find(timing_key(trials[i]))) {
       seconds[i] = *known;
-    } else if (is_small(trials[i])) {
-      unknown.push_back(i);
+    } else if (ReadyTrial ready{i, &trials[i],
+                                kernel::prepare(*trials[i].kernel, trials[i].call, backend_)};
+               is_small(ready)) {
+      unknown.push_back(std::move(ready));
     }
   }
   if (unknown.empty()) return seconds;
   try {
-    run(trials, unknown, seconds);
+    run(unknown, seconds);
   } catch (const std::bad_alloc&) {  // too large for this machine, and so not timed
-    for (const size_t i : unknown) seconds[i] = untimed;
+    for (const ReadyTrial& ready : unknown) seconds[ready.index] = untimed;
     return seconds;
   }
-  for (const size_t i : unknown) cache_.store(timing_key(trials[i]), seconds[i]);
+  for (const ReadyTrial& ready : unknown) {
+    cache_.store(timing_key(*ready.trial), seconds[ready.index]);
+  }
   return seconds;
 }
 
-void Timer::run(std::span<const Trial> trials, std::span<const size_t> which,
-                std::vector<double>& seconds) {
+void Timer::run(std::span<const ReadyTrial> trials, std::vector<double>& seconds) {
   SharedMemory memory;
-  for (const size_t i : which) memory.reserve(trials[i]);
+  for (const ReadyTrial& ready : trials) memory.reserve(ready);
   memory.allocate(backend_, *queue_);
   std::vector<std::pair<size_t, std::unique_ptr<Bench>>> benches;
-  for (const size_t i : which) {
+  for (const ReadyTrial& ready : trials) {
     base::throw_if_stopped(stop_);
-    auto bench = std::make_unique<Bench>(trials[i], memory, backend_, *queue_);
+    auto bench = std::make_unique<Bench>(ready, memory, backend_, *queue_);
     const double best = *std::ranges::min_element(seconds);
-    seconds[i] = bench->first_sample();
-    if (seconds[i] < kHopeless * best) benches.emplace_back(i, std::move(bench));
+    seconds[ready.index] = bench->first_sample();
+    if (seconds[ready.index] >= kHopeless * best) continue;
+    benches.emplace_back(ready.index, std::move(bench));
   }
   for (size_t round = 1; round < kMostSamples; ++round) {
     for (auto& [i, bench] : benches) {
@@ -255,7 +269,7 @@ uint64_t timing_key(const Trial& trial) {
   key = base::combine(key, static_cast<uint64_t>(trial.kernel->version));
   key = base::combine(key, base::hash(std::string_view(TENON_VERSION)));
   key = base::combine(key, call.op.hash());
-  key = base::combine(key, static_cast<uint64_t>(call.tactic));
+  key = base::combine(key, base::hash(call.tactic));
   key = base::combine(key, base::hash(call.target->key()));
   key = base::combine(key, base::hash(call.target->model));
   key = base::combine(key, static_cast<uint64_t>(call.target->threads));

@@ -20,6 +20,8 @@ struct Trial {
 /// Stands for the seconds of a call that needs too much memory to be timed.
 inline constexpr double untimed = std::numeric_limits<double>::infinity();
 
+struct ReadyTrial;
+
 /// Seconds of kernels, measured once and then remembered by content.
 class Timer {
  public:
@@ -31,8 +33,7 @@ class Timer {
   std::vector<double> measure(std::span<const Trial> trials);
 
  private:
-  void run(std::span<const Trial> trials, std::span<const size_t> which,
-           std::vector<double>& seconds);
+  void run(std::span<const ReadyTrial> trials, std::vector<double>& seconds);
 
   kernel::Backend& backend_;
   TacticCache& cache_;

@@ -15,7 +15,7 @@ namespace tenon::plan {
 struct Choice {
   std::string kernel;
   int version = 1;
-  int tactic = 0;
+  std::string tactic;  ///< as the kernel calls it
   bool operator==(const Choice&) const = default;
 };
 

@@ -227,7 +227,7 @@ Json records_json(const std::vector<Record>& records) {
 Choice read_choice(const Json& json) {
   Members members(json, "choices");
   Choice choice = {members.text("kernel"), static_cast<int>(members.integer("version")),
-                   static_cast<int>(members.integer("tactic"))};
+                   members.text("tactic")};
   members.done();
   return choice;
 }

@@ -79,7 +79,8 @@ PlanFile small_plan() {
   const auto bytes = std::as_bytes(std::span(bias));
   program.guards = {{"bias", "fuse_gelu", {bytes.begin(), bytes.end()}}};
   file.plan.ranges = {{"n", {1, 8, 32}}};
-  file.plan.records = {{"cpu/x86_64/avx2", 4, {{"cpu.matmul", 2, 1}, {"cpu.pointwise", 1, 0}}}};
+  file.plan.records = {
+      {"cpu/x86_64/avx2", 4, {{"cpu.matmul", 2, "rows"}, {"cpu.pointwise", 1, ""}}}};
   file.sources = {{"bias", tensor(DType::f32, {3}, bias)},
                   {"big", tensor(DType::f32, {3}, std::vector<float>{7, 8, 9})},
                   {"fc.weight", tensor(DType::f32, {2, 3}, std::vector<float>{1, 2, 3, 4, 5, 6})}};
@@ -333,11 +334,11 @@ TEST(plan_file, metadata_that_is_no_json_or_names_twice_is_refused) {
 TEST(plan_file, another_format_is_refused_with_the_way_out) {
   EXPECT_EQ(
       error_of(forged([](Json& json) {
-        json["format"] = 2;
+        json["format"] = 3;
         json["library"] = "0.9.0";
         json["news"] = true;
       })),
-      std::string("memory: plan format 2 is not 1: it was written by Tenon \"0.9.0\", this is "
+      std::string("memory: plan format 3 is not 2: it was written by Tenon \"0.9.0\", this is "
                   "Tenon ") +
           TENON_VERSION + "; build the model again with this version");
 }

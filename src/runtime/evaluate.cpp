@@ -147,8 +147,7 @@ void SlotEvaluator::evaluate(const lower::SlotProgram& slot, std::span<const Lea
   };
   const kernel::Memory arena = allocated(arena_text, signature.arena_bytes, more_memory,
                                          [&] { return pool_.allocate(signature.arena_bytes); });
-  kernel::RunState state;
-  state.threads = backend_.target().threads;
+  kernel::RunState state(backend_.target().threads);
   const QueueGuard queued(backend_, *queue_);
   {
     const base::FloatMode mode;
@@ -157,11 +156,11 @@ void SlotEvaluator::evaluate(const lower::SlotProgram& slot, std::span<const Lea
     backend_.synchronize(*queue_);
   }
   staged_.clear();
-  if (const char* failure = state.failure.load()) {
+  if (state.failure()) {
     std::vector<std::string> names;
     for (const LeafBytes& leaf : leaves) names.push_back(base::quoted(leaf.name));
     base::fail(ErrorCode::refit, "weight{} {}: {}", names.size() == 1 ? "" : "s",
-               names.empty() ? slot.name : base::join(names, ", "), failure);
+               names.empty() ? slot.name : base::join(names, ", "), lower::failure_text(state));
   }
 }
 

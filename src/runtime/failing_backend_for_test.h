@@ -98,11 +98,18 @@ class FailingBackend final : public kernel::Backend {
     inner_->copy(queue, to, from, bytes, kind);
   }
   void submit(kernel::Queue& queue, const kernel::Kernel& kernel,
-              const kernel::Launch& launch) override {
+              std::span<const kernel::Launch> given) override {
     launches.pass("submit");
     stand_still();
     ++queued;
-    inner_->submit(queue, kernel, launch);
+    inner_->submit(queue, kernel, given);
+  }
+  kernel::EventPtr record(kernel::Queue& queue) override { return inner_->record(queue); }
+  void wait(kernel::Queue& queue, const kernel::EventPtr& event) override {
+    inner_->wait(queue, event);
+  }
+  void keep(kernel::Queue& queue, std::shared_ptr<const void> owner) override {
+    inner_->keep(queue, std::move(owner));
   }
   void synchronize(kernel::Queue& queue) override {
     inner_->synchronize(queue);

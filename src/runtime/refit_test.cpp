@@ -387,7 +387,7 @@ TEST(Data, error_names_all_weights_that_may_have_made_it) {
     engine.refit(Views{{"p", {&one, DType::i32, {1}}}, {"q", {&zero, DType::i32, {1}}}});
     FAIL();
   } catch (const Error& error) {
-    EXPECT_STREQ(error.what(), "weights \"p\", \"q\": integer division by zero");
+    EXPECT_STREQ(error.what(), "weights \"p\", \"q\": pointwise: integer division by zero");
   }
 }
 

@@ -79,7 +79,7 @@ std::shared_ptr<WeightSet::Data> Runner::choose(const WeightSet& weights) const 
 
 void Runner::wait() {
   through_->synchronize(*queue_);
-  if (const char* failure = state_.failure.load()) throw InputError(failure);
+  if (state_.failure()) throw InputError(lower::failure_text(state_));
 }
 
 // A dense, aligned view's bytes are read where they lie, unless bools among them are not 0 or 1.
@@ -192,7 +192,7 @@ uint64_t Runner::run(const RunRequest& request, kernel::Backend& through) {
   rules_.bind(inputs_, symbols_);
   RunOutputs outputs(graph(), request.fresh, request.out, inputs_);
   host_copies_.clear();
-  state_.failure.store(nullptr);
+  state_.clear();
   const QueueGuard queued(*engine_->backend, *queue_);
   place_weights(frame_);
   {

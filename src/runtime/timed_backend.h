@@ -27,10 +27,19 @@ class TimedBackend final : public kernel::Backend {
     inner_.copy(queue, to, from, bytes, kind);
   }
   void submit(kernel::Queue& queue, const kernel::Kernel& kernel,
-              const kernel::Launch& launch) override {
-    const double start = inner_.time(queue);
-    inner_.submit(queue, kernel, launch);
-    seconds_.push_back(inner_.time(queue) - start);
+              std::span<const kernel::Launch> launches) override {
+    for (const kernel::Launch& launch : launches) {
+      const double start = inner_.time(queue);
+      inner_.submit(queue, kernel, {&launch, 1});
+      seconds_.push_back(inner_.time(queue) - start);
+    }
+  }
+  kernel::EventPtr record(kernel::Queue& queue) override { return inner_.record(queue); }
+  void wait(kernel::Queue& queue, const kernel::EventPtr& event) override {
+    inner_.wait(queue, event);
+  }
+  void keep(kernel::Queue& queue, std::shared_ptr<const void> owner) override {
+    inner_.keep(queue, std::move(owner));
   }
   void synchronize(kernel::Queue& queue) override { inner_.synchronize(queue); }
   double time(kernel::Queue& queue) override { return inner_.time(queue); }

@@ -80,13 +80,13 @@ struct Candidate {
   ir::Layout follow;
 };
 
-std::vector<Candidate> candidates_of(const kernel::Backend& backend, kernel::Call call) {
+std::vector<Candidate> candidates_of(kernel::Backend& backend, kernel::Call call) {
   std::vector<Candidate> found;
   for (const kernel::Kernel& kernel : backend.kernels(call.op)) {
-    call.tactic = 0;
+    call.tactic.clear();
     if (kernel::refusal(kernel, call)) continue;
-    for (const kernel::Tactic& tactic : kernel::tactics_of(kernel, call)) {
-      call.tactic = tactic.id;
+    for (const kernel::Tactic& tactic : kernel::tactics_of(kernel, call, backend)) {
+      call.tactic = tactic.name;
       if (kernel::refusal(kernel, call)) continue;
       const bool follows = kernel.layouts && kernel.layouts(call).follow;
       for (const ir::Layout& layout : layouts_to_follow(call.outputs[0].dims.size())) {
@@ -150,7 +150,7 @@ class Evaluation {
                    candidate.follow.text(test.call.outputs[0].dims.size()) + "}");
       const auto run = [&](int threads) {
         return cpu::run_kernel(*backend_, candidate.kernel, test,
-                               {candidate.tactic.id, threads, candidate.follow});
+                               {candidate.tactic.name, threads, candidate.follow});
       };
       const cpu::TestResult one = run(1), two = run(2);
       ASSERT_STREQ(one.failure, want.failure);

@@ -7,9 +7,9 @@ namespace tenon::cpu {
 
 namespace {
 
-std::shared_ptr<const void> prepare_average_pool(const Call& call, kernel::Backend&) {
-  return std::make_shared<const WindowGeometry>(window_geometry(
-      call.as<ir::AveragePool>().window(), call.inputs[0].dims, call.outputs[0].dims));
+kernel::Prepared prepare_average_pool(const Call& call, kernel::Backend&) {
+  return {std::make_shared<const WindowGeometry>(window_geometry(
+      call.as<ir::AveragePool>().window(), call.inputs[0].dims, call.outputs[0].dims))};
 }
 
 template <class T>

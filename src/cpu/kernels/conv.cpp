@@ -14,7 +14,7 @@ struct ConvPlan {
   int64_t group_inputs = 0, group_outputs = 0;
 };
 
-std::shared_ptr<const void> prepare_conv(const Call& call, kernel::Backend&) {
+kernel::Prepared prepare_conv(const Call& call, kernel::Backend&) {
   const auto& conv = call.as<ir::Conv>();
   const auto& x = call.inputs[0].dims;
   const auto& weight = call.inputs[1].dims;
@@ -25,7 +25,7 @@ std::shared_ptr<const void> prepare_conv(const Call& call, kernel::Backend&) {
   plan.groups = conv.groups;
   plan.group_inputs = weight[1];
   plan.group_outputs = weight[0] / conv.groups;
-  return std::make_shared<const ConvPlan>(plan);
+  return {std::make_shared<const ConvPlan>(plan)};
 }
 
 template <class T>

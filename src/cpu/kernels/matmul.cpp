@@ -8,8 +8,8 @@ namespace tenon::cpu {
 
 namespace {
 
-std::shared_ptr<const void> prepare_matmul(const Call& call, kernel::Backend&) {
-  return std::make_shared<const MatMulPlan>(make_matmul_plan(call));
+kernel::Prepared prepare_matmul(const Call& call, kernel::Backend&) {
+  return {std::make_shared<const MatMulPlan>(make_matmul_plan(call))};
 }
 
 // One row of the result, in pieces whose sums stay in the first cache while k runs.

@@ -9,9 +9,9 @@ namespace tenon::cpu {
 
 namespace {
 
-std::shared_ptr<const void> prepare_max_pool(const Call& call, kernel::Backend&) {
-  return std::make_shared<const WindowGeometry>(
-      window_geometry(call.as<ir::MaxPool>().window(), call.inputs[0].dims, call.outputs[0].dims));
+kernel::Prepared prepare_max_pool(const Call& call, kernel::Backend&) {
+  return {std::make_shared<const WindowGeometry>(
+      window_geometry(call.as<ir::MaxPool>().window(), call.inputs[0].dims, call.outputs[0].dims))};
 }
 
 // The flat index of the same element with the first spatial axis running fastest.

@@ -6,8 +6,8 @@ namespace tenon::cpu {
 
 namespace {
 
-std::shared_ptr<const void> prepare_pointwise(const Call& call, kernel::Backend&) {
-  return std::make_shared<const Interpreter>(call);
+kernel::Prepared prepare_pointwise(const Call& call, kernel::Backend&) {
+  return {std::make_shared<const Interpreter>(call)};
 }
 
 void pointwise_reference(const Launch& launch) noexcept {
@@ -55,7 +55,7 @@ const char* reject_blocked(const Call& call) {
 
 kernel::Layouts follow(const Call&) { return {.follow = true}; }
 
-std::shared_ptr<const void> prepare_blocked(const Call& call, kernel::Backend&) {
+kernel::Prepared prepare_blocked(const Call& call, kernel::Backend&) {
   const kernel::Operand& result = call.outputs[0];
   BlockedPlan plan{.interpreter = Interpreter(call)};
   if (!result.layout.plain()) {
@@ -67,7 +67,7 @@ std::shared_ptr<const void> prepare_blocked(const Call& call, kernel::Backend&) 
     for (size_t a = 0; a < axis; ++a) plan.outer *= result.dims[a];
     for (size_t a = axis + 1; a < result.dims.size(); ++a) plan.columns *= result.dims[a];
   }
-  return std::make_shared<const BlockedPlan>(std::move(plan));
+  return {std::make_shared<const BlockedPlan>(std::move(plan))};
 }
 
 // The expression need not give 0 for 0, and a repeated operand is not 0 there.

@@ -19,7 +19,7 @@ struct ReducePlan {
   int64_t count = 0;  // elements of one result
 };
 
-std::shared_ptr<const void> prepare_reduce(const Call& call, kernel::Backend&) {
+kernel::Prepared prepare_reduce(const Call& call, kernel::Backend&) {
   const auto& dims = call.inputs[0].dims;
   const Strides strides = dense_strides(dims);
   std::vector<bool> is_reduced(dims.size(), false);
@@ -38,7 +38,7 @@ std::shared_ptr<const void> prepare_reduce(const Call& call, kernel::Backend&) {
   plan.reduced = Walk(reduced_dims, {reduced_strides});
   plan.results = plan.kept.rows() * plan.kept.row_length();
   plan.count = plan.reduced.rows() * plan.reduced.row_length();
-  return std::make_shared<const ReducePlan>(std::move(plan));
+  return {std::make_shared<const ReducePlan>(std::move(plan))};
 }
 
 /// The elements that one result is made of.

@@ -14,7 +14,7 @@ struct ReorderPlan {
   int64_t outer = 1;            // places but for the last axis
 };
 
-std::shared_ptr<const void> prepare_reorder(const Call& call, kernel::Backend&) {
+kernel::Prepared prepare_reorder(const Call& call, kernel::Backend&) {
   ReorderPlan plan;
   const auto& in = call.inputs[0];
   const auto& out = call.outputs[0];
@@ -24,7 +24,7 @@ std::shared_ptr<const void> prepare_reorder(const Call& call, kernel::Backend&) 
   plan.to = LayoutMap(plan.dims, out.layout);
   plan.padded = plan.to.padded_dims();
   for (size_t a = 0; a + 1 < plan.padded.size(); ++a) plan.outer *= plan.padded[a];
-  return std::make_shared<const ReorderPlan>(std::move(plan));
+  return {std::make_shared<const ReorderPlan>(std::move(plan))};
 }
 
 // One line along the last axis; `outer` counts the places of the other axes.

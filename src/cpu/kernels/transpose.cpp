@@ -7,14 +7,14 @@ namespace tenon::cpu {
 
 namespace {
 
-std::shared_ptr<const void> prepare_transpose(const Call& call, kernel::Backend&) {
+kernel::Prepared prepare_transpose(const Call& call, kernel::Backend&) {
   const auto& op = call.as<ir::Transpose>();
   const auto& out = call.outputs[0].dims;
   const kernel::Operand& x = call.inputs[0];
   const Strides in = x.strides.empty() ? dense_strides(x.dims) : x.strides;
   Strides permuted;
   for (const int64_t axis : op.permutation) permuted.push_back(in[static_cast<size_t>(axis)]);
-  return std::make_shared<const Walk>(out, std::vector{dense_strides(out), permuted});
+  return {std::make_shared<const Walk>(out, std::vector{dense_strides(out), permuted})};
 }
 
 // `Bits` is an unsigned integer of the element's size.

@@ -219,8 +219,8 @@ kernel::Layouts conv_layouts(const Call& call) {
 }
 
 // Two blocks of channels read x once for both; one leaves room for more pixels.
-std::vector<kernel::Tactic> conv_tactics(const Call& call) {
-  const kernel::Tactic two{0, "two blocks"}, one{1, "one block"};
+std::vector<kernel::Tactic> conv_tactics(const Call& call, kernel::Backend&) {
+  const kernel::Tactic two{"two blocks"}, one{std::string(conv_by_one_block)};
   return call.outputs[0].dims[1] <= 8 ? std::vector{one} : std::vector{two, one};
 }
 
@@ -234,13 +234,9 @@ ir::Graph pack_conv(const Call& call) {
 }
 
 template <class Unit>
-std::shared_ptr<const void> prepare_conv(const Call& call, kernel::Backend&) {
-  return std::make_shared<const ConvDirectPlan>(make_conv_plan(call, tiling<Unit>()));
-}
-
-template <class Unit>
-size_t conv_scratch_of(const Call& call) {
-  return conv_scratch(make_conv_plan(call, tiling<Unit>()));
+kernel::Prepared prepare_conv(const Call& call, kernel::Backend&) {
+  auto plan = std::make_shared<const ConvDirectPlan>(make_conv_plan(call, tiling<Unit>()));
+  return {plan, conv_scratch(*plan)};
 }
 
 template <class Unit>
@@ -250,7 +246,6 @@ Kernel direct(std::string_view name, void (*run)(const Launch&) noexcept) {
           .layouts = conv_layouts<Unit>,
           .tactics = conv_tactics,
           .pack = pack_conv<Unit>,
-          .scratch = conv_scratch_of<Unit>,
           .prepare = prepare_conv<Unit>,
           .run = run};
 }

@@ -102,7 +102,7 @@ ConvDirectPlan make_conv_plan(const Call& call, const ConvTiling& tiling) {
   plan.kernel_w = weight[3];
   if (sees_each_pixel_once(window, x.dims, y)) merge_rows(plan);
   place_input(plan, window);
-  cut(plan, tiling, call.tactic == 1);
+  cut(plan, tiling, call.tactic == conv_by_one_block);
   return plan;
 }
 

@@ -5,6 +5,9 @@
 
 namespace tenon::cpu {
 
+/// The tactic that leaves room for more pixels in a tile.
+inline constexpr std::string_view conv_by_one_block = "one block";
+
 /// x is [n, c / block, h, w, block], in the scratch with its padding where it has any; the weight
 /// [o / lanes, c, taps, lanes]; the result [n, o / lanes, out_h, out_w, lanes]. Strides are in
 /// elements.

@@ -295,10 +295,10 @@ void run_rows(const Launch& launch) noexcept {
 }
 
 void run_packed(const Launch& launch) noexcept {
-  if (launch.call->tactic == 0)
-    run_panels(launch, false);
-  else
+  if (prepared<MatMulPlan>(launch).by_rows)
     run_rows(launch);
+  else
+    run_panels(launch, false);
 }
 
 void run_plain(const Launch& launch) noexcept {
@@ -318,10 +318,8 @@ namespace tenon::cpu {
 
 namespace {
 
-enum MatMulTactic { panels, rows };
-
-std::shared_ptr<const void> prepare(const Call& call, kernel::Backend&) {
-  return std::make_shared<const MatMulPlan>(make_matmul_plan(call));
+kernel::Prepared prepare(const Call& call, kernel::Backend&) {
+  return {std::make_shared<const MatMulPlan>(make_matmul_plan(call))};
 }
 
 template <class Unit>
@@ -341,8 +339,8 @@ const char* reject_plain(const Call& call) {
 }
 
 // Dot products read b once, as it comes; few rows of a do not pay for more.
-std::vector<kernel::Tactic> matmul_tactics(const Call& call) {
-  const kernel::Tactic by_panels{panels, "panels"}, by_rows{rows, "rows"};
+std::vector<kernel::Tactic> matmul_tactics(const Call& call, kernel::Backend&) {
+  const kernel::Tactic by_panels{"panels"}, by_rows{std::string(matmul_by_rows)};
   if (call.as<ir::MatMul>().transpose_a) return {by_panels};
   const auto& y = call.outputs[0].dims;
   const bool few = element_count(std::span(y).first(y.size() - 1)) <= 2;
@@ -355,7 +353,7 @@ ir::Graph pack_matmul(const Call& call) {
   const bool transposed = call.as<ir::MatMul>().transpose_b;
   ir::Layout layout;
   if (!transposed) layout.order = {1, 0};
-  if (call.tactic == panels) layout.splits = {{transposed ? 0 : 1, Unit::lanes}};
+  if (call.tactic != matmul_by_rows) layout.splits = {{transposed ? 0 : 1, Unit::lanes}};
   ir::GraphBuilder graph;
   if (layout.plain()) return graph.finish();
   const auto& dims = call.inputs[1].dims;

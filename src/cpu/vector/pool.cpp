@@ -131,21 +131,20 @@ const char* reject_pool(const Call& call) {
 
 kernel::Layouts follow(const Call&) { return {.follow = true}; }
 
-std::shared_ptr<const void> prepare_pool(const Call& call, const ir::Window& window,
-                                         bool count_padding) {
+kernel::Prepared prepare_pool(const Call& call, const ir::Window& window, bool count_padding) {
   const ir::Layout& layout = call.inputs[0].layout;
   if (!takes_layout(layout)) {
     base::fail(ErrorCode::build, "{}: internal: it cannot follow layout {}", call.op.info().name,
                layout.text(4));
   }
-  return std::make_shared<const PoolPlan>(make_pool_plan(call, window, count_padding));
+  return {std::make_shared<const PoolPlan>(make_pool_plan(call, window, count_padding))};
 }
 
-std::shared_ptr<const void> prepare_max_pool(const Call& call, kernel::Backend&) {
+kernel::Prepared prepare_max_pool(const Call& call, kernel::Backend&) {
   return prepare_pool(call, call.as<ir::MaxPool>().window(), false);
 }
 
-std::shared_ptr<const void> prepare_average_pool(const Call& call, kernel::Backend&) {
+kernel::Prepared prepare_average_pool(const Call& call, kernel::Backend&) {
   const auto& op = call.as<ir::AveragePool>();
   return prepare_pool(call, op.window(), op.count_include_pad);
 }

@@ -163,8 +163,8 @@ const char* reject_reorder(const Call& call) {
              : "it knows plain tensors, one blocked axis and transposed matrices only";
 }
 
-std::shared_ptr<const void> prepare_reorder(const Call& call, kernel::Backend&) {
-  return std::make_shared<const ReorderBlocks>(reorder_blocks(call).value());
+kernel::Prepared prepare_reorder(const Call& call, kernel::Backend&) {
+  return {std::make_shared<const ReorderBlocks>(reorder_blocks(call).value())};
 }
 
 template <class Unit>
@@ -179,8 +179,8 @@ const char* reject_transpose(const Call& call) {
   return transpose_blocks(call) ? nullptr : "it swaps two neighbouring groups of axes only";
 }
 
-std::shared_ptr<const void> prepare_transpose(const Call& call, kernel::Backend&) {
-  return std::make_shared<const ReorderBlocks>(transpose_blocks(call).value());
+kernel::Prepared prepare_transpose(const Call& call, kernel::Backend&) {
+  return {std::make_shared<const ReorderBlocks>(transpose_blocks(call).value())};
 }
 
 template <class Unit>
