@@ -168,11 +168,12 @@ class Decider {
       while (it_.views[index(id)].of != ir::absent) id = it_.views[index(id)].of;
       it_.storage[i] = id;
     }
+    std::vector<ir::ValueId> output_at(it_.views.size(), ir::absent);  // by root
     for (const ir::Output& output : it_.graph.outputs()) {
-      const ir::ValueId root = it_.storage[index(output.value)];
-      for (ir::ValueId& other : it_.storage) {
-        if (other == root) other = output.value;
-      }
+      output_at[index(it_.storage[index(output.value)])] = output.value;
+    }
+    for (ir::ValueId& root : it_.storage) {
+      if (output_at[index(root)] != ir::absent) root = output_at[index(root)];
     }
   }
 

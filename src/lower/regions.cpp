@@ -170,7 +170,7 @@ class Cutter {
     std::vector<std::vector<int>> of_dim;
     for (const ir::Dim& dim : it_.dims.dims()) of_dim.push_back(numbers_in(dim));
     for (Region& region : it_.regions) {
-      for (size_t step = region.first; step < region.last; ++step) need_dims_of(region, step);
+      for (size_t step = region.first; step < region.last; ++step) need_dims_of_step(region, step);
       for (const auto* roots : {&region.arena, &region.kept, &region.outputs}) {
         for (const ir::ValueId id : *roots) need_dims_of(region, id);  // no step may call it so
       }
@@ -190,7 +190,7 @@ class Cutter {
   }
 
   // A binding step's results have extents that only it finds.
-  void need_dims_of(Region& region, size_t step) {
+  void need_dims_of_step(Region& region, size_t step) {
     const ir::Node& node = it_.node_of(it_.steps[step]);
     const auto need = [&](ir::ValueId id) {
       if (id == ir::absent) return;
