@@ -303,4 +303,28 @@ bool GraphBuilder::single_use(ValueId id) const {
 
 bool GraphBuilder::only_leaves(ValueId id) const { return only_leaves_[static_cast<size_t>(id)]; }
 
+GraphBuilder::Mark GraphBuilder::mark() const {
+  return {.values = graph_.values_.size(),
+          .nodes = graph_.nodes_.size(),
+          .inputs = graph_.inputs_.size(),
+          .outputs = graph_.outputs_.size(),
+          .requirements = requirements_.size(),
+          .unnamed = next_unnamed_};
+}
+
+void GraphBuilder::rewind(const Mark& mark) {
+  const auto cut = [](auto& list, size_t size) { list.erase(list.begin() + size, list.end()); };
+  cut(graph_.values_, mark.values);
+  cut(source_uses_, mark.values);
+  cut(only_leaves_, mark.values);
+  cut(graph_.nodes_, mark.nodes);
+  cut(node_constraints_, mark.nodes);
+  cut(graph_.inputs_, mark.inputs);
+  cut(graph_.outputs_, mark.outputs);
+  cut(requirements_, mark.requirements);
+  std::erase_if(leaf_ids_,
+                [&](const auto& leaf) { return static_cast<size_t>(leaf.second) >= mark.values; });
+  next_unnamed_ = mark.unnamed;
+}
+
 }  // namespace tenon::ir

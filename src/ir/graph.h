@@ -129,12 +129,21 @@ class GraphBuilder {
   const GraphValue& value(ValueId id) const { return graph_.value(id); }
   const ValueType& type(ValueId id) const { return graph_.type(id); }
   const Dims& dims(ValueId id) const { return *type(id).dims; }
+  const std::vector<Output>& outputs() const { return graph_.outputs_; }
   const Node* producer(ValueId id) const;
   /// Exactly one use in the source graph of the rewrite, outputs included (sums over source values
   /// that became `id`).
   bool single_use(ValueId id) const;
   /// True when the value depends on weights and constants only.
   bool only_leaves(ValueId id) const;
+
+  /// How far a graph has come.
+  struct Mark {
+    size_t values = 0, nodes = 0, inputs = 0, outputs = 0, requirements = 0, unnamed = 0;
+  };
+  Mark mark() const;
+  /// Forgets what was added since, but for names that earlier values were given.
+  void rewind(const Mark& mark);
 
   /// Removes nodes that nothing needs and numbers the rest densely: inputs, leaves in order of
   /// first use, nodes in order. Leaves that nothing uses vanish; inputs stay.

@@ -35,15 +35,7 @@ Outputs import_constant(NodeContext& node) {
   return {node.leaves().add_constant(node.builder(), node.node().outputs[0], source)};
 }
 
-// Exporters merge initializers that happen to be equal and write an Identity for each lost name:
-// that name is a leaf of its own again.
-Outputs import_identity(NodeContext& node) {
-  const ir::ValueId input = node.input(0);
-  const weights::TensorSource* source = node.leaves().initializer(node.node().inputs[0]);
-  if (!source || node.node().outputs.empty()) return {input};
-  const weights::TensorSource first_value = *source;
-  return {node.leaves().add_initializer(node.builder(), node.node().outputs[0], first_value)};
-}
+Outputs import_identity(NodeContext& node) { return {node.input(0)}; }
 
 // At inference the data passes, and the mask (from opset 10 on a bool) is true everywhere.
 Outputs import_dropout(NodeContext& node) {

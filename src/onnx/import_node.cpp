@@ -22,6 +22,16 @@ void name_output(ir::GraphBuilder& builder, ir::ValueId id, const std::string& n
   if (value.origin == ir::Origin::node && value.name.empty()) builder.name_value(id, name);
 }
 
+// Elements that have become fields of an op.
+void freeze_what_was_read(const NodeContext& node, const ImportEntry& entry, ImportState& state) {
+  for (size_t i = 0; i < std::min<size_t>(node.inputs(), 32); ++i) {
+    const bool read = node.has(i) && (entry.value_operands >> i & 1u);
+    if (read && state.builder.value(node.input(i)).value.known)
+      state.leaves.freeze(state.builder, node.input(i),
+                          fmt::format("{}, operand {}", label(node.node()), i));
+  }
+}
+
 }  // namespace
 
 const ImportEntry* find_import(const Node& node) {
@@ -34,8 +44,10 @@ Outputs import_node(const Node& node, ImportState& state, std::vector<ir::ValueI
   check_operands(context, entry);
   Outputs outputs = entry.import(context);
   context.check_attributes_used();
-  for (size_t i = outputs.size(); i < node.outputs.size(); ++i)
-    if (context.output_used(i)) context.unsupported("output {}", i);
+  for (size_t i = node.outputs.size(); i-- > outputs.size();)
+    if (context.output_used(i))
+      context.unsupported("{} outputs are wanted, it gives {}", i + 1, outputs.size());
+  freeze_what_was_read(context, entry, state);
   for (size_t i = 0; i < std::min(outputs.size(), node.outputs.size()); ++i)
     if (!node.outputs[i].empty()) name_output(state.builder, outputs[i], node.outputs[i]);
   return outputs;

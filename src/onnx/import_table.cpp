@@ -124,4 +124,10 @@ const ImportEntry* find_import(std::string_view op_type) {
   return found != std::end(entries) && found->op_type == op_type ? found : nullptr;
 }
 
+std::vector<std::string> op_types() {
+  std::vector<std::string> names;
+  for (const ImportEntry& entry : entries) names.emplace_back(entry.op_type);
+  return names;
+}
+
 }  // namespace tenon::onnx

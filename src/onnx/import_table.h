@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -28,6 +29,8 @@ struct ImportEntry {
 
 /// The op's entry, or nullptr for one that is not supported.
 const ImportEntry* find_import(std::string_view op_type);
+/// All that are supported, for messages.
+std::vector<std::string> op_types();
 
 /// The newest opset of the default domain whose definitions the functions follow.
 inline constexpr int64_t oldest_opset = 7;

@@ -136,8 +136,9 @@ TEST(onnx_pointwise, clip_takes_optional_operands_from_opset_11) {
     EXPECT_EQ(nodes_of(both), Lines{"pointwise(%x, \"least\": f32[], \"most\": f32[]) {min(max(a, "
                                     "b), c)} : f32[2, 3, 4, 5]"});
   }
-  EXPECT_EQ(refusal(model_of(11, {.op_type = "Clip", .attributes = {{"min", 0.0f}}, .name = "c"})),
-            "1 unsupported feature: Clip \"c\": attribute \"min\"");
+  EXPECT_EQ(
+      refusal(model_of(11, {.op_type = "Clip", .attributes = {{"min", 0.0f}}, .name = "c"})),
+      "1 unsupported feature: Clip \"c\": attribute \"min\" is unknown (version 11 takes none)");
 }
 
 TEST(onnx_pointwise, long_lists_become_chains) {
@@ -367,7 +368,8 @@ TEST(onnx_reduce, axes_are_an_attribute_before_opset_18_and_13_for_sums) {
   EXPECT_EQ(imported(11, {.op_type = "ReduceSum", .attributes = attributes}),
             Lines{"reduce(%x) {" + result});
   EXPECT_EQ(refusal(model_of(13, {.op_type = "ReduceSum", .attributes = attributes, .name = "r"})),
-            "1 unsupported feature: ReduceSum \"r\": attribute \"axes\"");
+            "1 unsupported feature: ReduceSum \"r\": attribute \"axes\" is unknown "
+            "(version 13 takes \"keepdims\" and \"noop_with_empty_axes\")");
 }
 
 TEST(onnx_reduce, axes_are_an_operand_afterwards) {

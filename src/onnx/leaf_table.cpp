@@ -3,12 +3,14 @@
 
 #include <fmt/core.h>
 
+#include <set>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "ir/ops/shape.h"
+
 namespace tenon::onnx {
 namespace {
-
-ir::ValueType type_of(const weights::TensorSource& source) {
-  return {source.dtype, ir::Dims(source.shape.begin(), source.shape.end())};
-}
 
 // The bytes of a leaf that is small enough to live in the graph.
 ir::ConstantBytes small_bytes(const weights::TensorSource& source) {
@@ -19,7 +21,35 @@ ir::ConstantBytes small_bytes(const weights::TensorSource& source) {
   return std::make_shared<const std::vector<std::byte>>(std::move(bytes));
 }
 
+ir::Leaf leaf_of(const std::string& name, const weights::TensorSource& source, std::string reason) {
+  const bool refittable = reason.empty();
+  return {.name = name,
+          .type = {source.dtype, ir::Dims(source.shape.begin(), source.shape.end())},
+          .refittable = refittable,
+          .reason = std::move(reason)};
+}
+
 }  // namespace
+
+std::string read_reason(const std::string& reader) {
+  return fmt::format("{} ({})", ir::read_while_building_reason, reader);
+}
+
+ir::ValueId LeafTable::add(ir::GraphBuilder& out, ir::Leaf leaf,
+                           const std::optional<weights::TensorSource>& source) {
+  if (leaf.name.empty() || rows_.contains(leaf.name))
+    base::fail(ErrorCode::build, "network: the weight's name {} is {}", base::quoted(leaf.name),
+               leaf.name.empty() ? "empty" : "taken");
+  if (const auto found = facts_.consumers.find(leaf.name); found != facts_.consumers.end())
+    leaf.consumers = found->second;
+  const ir::ValueId id =
+      leaf.refittable ? out.weight(leaf.name, leaf.type)
+                      : out.constant(leaf.name, leaf.type, source ? small_bytes(*source) : nullptr);
+  if (source) sources_.emplace(leaf.name, *source);
+  names_.push_back(leaf.name);
+  rows_.emplace(leaf.name, std::move(leaf));
+  return id;
+}
 
 std::string LeafTable::read_while_building(const std::string& name) const {
   const auto found = facts_.read_while_building.find(name);
@@ -32,41 +62,48 @@ ir::ValueId LeafTable::add_initializer(ir::GraphBuilder& out, const std::string&
   if (reason.empty() && !is_floating(source.dtype))
     reason = fmt::format("its dtype is {}, and only floating initializers are weights",
                          to_string(source.dtype));
-  initializers_.insert(name);
-  return add(out, name, source, std::move(reason));
+  return add(out, leaf_of(name, source, std::move(reason)), source);
 }
 
 ir::ValueId LeafTable::add_constant(ir::GraphBuilder& out, const std::string& name,
                                     const weights::TensorSource& source) {
   std::string reason = read_while_building(name);
   if (reason.empty()) reason = "it is the output of a Constant node";
-  return add(out, name, source, std::move(reason));
+  return add(out, leaf_of(name.empty() ? free_name() : name, source, std::move(reason)), source);
 }
 
-ir::ValueId LeafTable::add(ir::GraphBuilder& out, const std::string& name,
-                           const weights::TensorSource& source, std::string reason) {
-  const bool refittable = reason.empty();
-  ir::Leaf leaf{
-      .name = name, .type = type_of(source), .refittable = refittable, .reason = std::move(reason)};
-  if (const auto found = facts_.consumers.find(name); found != facts_.consumers.end())
-    leaf.consumers = found->second;
-  const ir::ValueId id = leaf.refittable ? out.weight(name, leaf.type)
-                                         : out.constant(name, leaf.type, small_bytes(source));
-  leaves_.emplace(name, std::move(leaf));
-  sources_.emplace(name, source);
-  return id;
+std::string LeafTable::free_name() const {
+  for (size_t i = 1;; ++i) {
+    std::string name = fmt::format("constant_{}", i);
+    if (!rows_.contains(name)) return name;
+  }
 }
 
-const weights::TensorSource* LeafTable::initializer(const std::string& name) const {
-  return initializers_.count(name) ? &sources_.at(name) : nullptr;
+void LeafTable::freeze(const ir::GraphBuilder& graph, ir::ValueId value,
+                       const std::string& reader) {
+  std::vector<ir::ValueId> open{value};
+  std::set<ir::ValueId> visited;
+  while (!open.empty()) {
+    const ir::ValueId id = open.back();
+    open.pop_back();
+    if (id == ir::absent || !visited.insert(id).second) continue;
+    if (const ir::Node* node = graph.producer(id)) {
+      if (!node->as<ir::ShapeOf>())
+        open.insert(open.end(), node->inputs.begin(), node->inputs.end());
+      continue;
+    }
+    const auto row = rows_.find(graph.value(id).name);
+    if (graph.value(id).origin != ir::Origin::constant || row == rows_.end()) continue;
+    if (!row->second.reason.starts_with(ir::read_while_building_reason))
+      row->second.reason = read_reason(reader);
+  }
 }
 
-std::vector<ir::Leaf> LeafTable::take_leaves() {
-  std::vector<ir::Leaf> leaves;
-  leaves.reserve(leaves_.size());
-  for (auto& [name, leaf] : leaves_) leaves.push_back(std::move(leaf));
-  leaves_.clear();
-  return leaves;
+void LeafTable::keep_first(size_t count) {
+  for (; names_.size() > count; names_.pop_back()) {
+    rows_.erase(names_.back());
+    sources_.erase(names_.back());
+  }
 }
 
 }  // namespace tenon::onnx

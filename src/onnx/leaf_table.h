@@ -3,7 +3,6 @@
 
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -23,29 +22,39 @@ struct LeafFacts {
 /// Declares leaves in builders and remembers their rows of the leaf table.
 class LeafTable {
  public:
+  LeafTable() = default;
   explicit LeafTable(LeafFacts facts) : facts_(std::move(facts)) {}
 
+  /// A row, and its value in `out`: a weight if it is refittable, else a constant. Without a source
+  /// it waits for a refit. Throws build for a name that is taken or empty.
+  ir::ValueId add(ir::GraphBuilder& out, ir::Leaf leaf,
+                  const std::optional<weights::TensorSource>& source);
   /// A weight if it is floating and nothing reads its elements while building; else a constant.
   ir::ValueId add_initializer(ir::GraphBuilder& out, const std::string& name,
                               const weights::TensorSource& source);
-  /// The output of a Constant node: frozen.
+  /// The output of a Constant node: frozen. Without a name it gets one that is free.
   ir::ValueId add_constant(ir::GraphBuilder& out, const std::string& name,
                            const weights::TensorSource& source);
-  /// The source of an initializer (or of an Identity that renames one); nullptr for any other name.
-  const weights::TensorSource* initializer(const std::string& name) const;
+  /// Tells of the constants that `value` is made of that `reader` has read its elements: no build
+  /// can refit them.
+  void freeze(const ir::GraphBuilder& graph, ir::ValueId value, const std::string& reader);
 
-  std::vector<ir::Leaf> take_leaves();
-  std::map<std::string, weights::TensorSource> take_sources() { return std::move(sources_); }
+  const std::map<std::string, ir::Leaf>& rows() const { return rows_; }
+  const std::map<std::string, weights::TensorSource>& sources() const { return sources_; }
+  /// Forgets the rows after the first `count`.
+  void keep_first(size_t count);
 
  private:
-  ir::ValueId add(ir::GraphBuilder& out, const std::string& name,
-                  const weights::TensorSource& source, std::string reason);
   std::string read_while_building(const std::string& name) const;
+  std::string free_name() const;
 
   LeafFacts facts_;
-  std::map<std::string, ir::Leaf> leaves_;
+  std::map<std::string, ir::Leaf> rows_;
   std::map<std::string, weights::TensorSource> sources_;
-  std::set<std::string> initializers_;
+  std::vector<std::string> names_;  // in the order of their coming
 };
+
+/// The reason of a leaf that `reader`, an operand of a node, freezes.
+std::string read_reason(const std::string& reader);
 
 }  // namespace tenon::onnx

@@ -96,8 +96,7 @@ class ReadLeaves {
 
  private:
   static std::string reason(const wire::Node& node, size_t operand) {
-    return fmt::format("its elements are read while building ({}, operand {})", label(node),
-                       operand);
+    return read_reason(fmt::format("{}, operand {}", label(node), operand));
   }
 
   bool foldable(const std::string& name) const {

@@ -48,7 +48,7 @@ struct Attribute {
 struct Node {
   std::string op_type, domain, name;
   int64_t version = 0;              ///< of the domain's operators
-  std::vector<std::string> inputs;  ///< their names, for messages; "" for one without, or absent
+  std::vector<std::string> inputs;  ///< names, for messages; "" for one without, or absent
   std::vector<std::string> outputs;
   std::vector<bool> wanted;  ///< by output: something reads it
   std::vector<Attribute> attributes;
@@ -74,10 +74,15 @@ std::string quoted_name(const AnyNode& node) {
   return base::quoted("");
 }
 
-/// `Reshape "r1"`.
+/// `Reshape "r1"`; `Reshape of "x"` where nothing of it has a name but what it reads.
 template <class AnyNode>
 std::string label(const AnyNode& node) {
-  return full_op_type(node) + " " + quoted_name(node);
+  const std::string name = quoted_name(node);
+  if (name != base::quoted("")) return full_op_type(node) + " " + name;
+  std::vector<std::string> operands;
+  for (const std::string& input : node.inputs)
+    if (!input.empty()) operands.push_back(base::quoted(input));
+  return full_op_type(node) + (operands.empty() ? "" : " of " + base::join(operands, ", "));
 }
 
 }  // namespace tenon::onnx

@@ -11,6 +11,23 @@
 #include "ir/ops/reshape.h"
 
 namespace tenon::onnx {
+namespace {
+
+std::string_view kind(const AttributeValue& value) {
+  constexpr std::string_view kinds[] = {"of a kind that Tenon does not read",
+                                        "an integer",
+                                        "a number",
+                                        "a string",
+                                        "a list of integers",
+                                        "a list of numbers",
+                                        "a list of strings",
+                                        "a tensor",
+                                        "a graph"};
+  static_assert(std::size(kinds) == std::variant_size_v<AttributeValue>);
+  return kinds[value.index()];
+}
+
+}  // namespace
 
 NodeContext::NodeContext(const Node& node, ImportState& state, std::vector<ir::ValueId> inputs)
     : node_(node), state_(state), inputs_(std::move(inputs)) {
@@ -73,20 +90,23 @@ bool NodeContext::has_attribute(std::string_view name) const {
                      [&](const Attribute& each) { return each.name == name; });
 }
 
-template <class T>
-const T* NodeContext::typed(std::string_view name, std::string_view kind) {
+const AttributeValue* NodeContext::find(std::string_view name) {
   used_.insert(std::string(name));
-  for (const Attribute& each : node_.attributes) {
-    if (each.name != name) continue;
-    const T* value = std::get_if<T>(&each.value);
-    if (!value) fail("attribute {} is not {}", base::quoted(name), kind);
-    return value;
-  }
-  return nullptr;
+  const auto found = std::ranges::find(node_.attributes, name, &Attribute::name);
+  return found == node_.attributes.end() ? nullptr : &found->value;
+}
+
+template <class T>
+const T* NodeContext::typed(std::string_view name) {
+  const AttributeValue* found = find(name);
+  const T* value = found ? std::get_if<T>(found) : nullptr;
+  if (found && !value)
+    fail("attribute {} is {}, not {}", base::quoted(name), kind(*found), kind(T{}));
+  return value;
 }
 
 int64_t NodeContext::integer(std::string_view name, int64_t otherwise) {
-  const auto* found = typed<int64_t>(name, "an integer");
+  const auto* found = typed<int64_t>(name);
   return found ? *found : otherwise;
 }
 
@@ -96,34 +116,40 @@ int64_t NodeContext::integer(std::string_view name) {
 }
 
 float NodeContext::number(std::string_view name, float otherwise) {
-  const auto* found = typed<float>(name, "a number");
+  const AttributeValue* value = find(name);
+  if (value && std::holds_alternative<int64_t>(*value))
+    return static_cast<float>(std::get<int64_t>(*value));
+  const auto* found = typed<float>(name);
   return found ? *found : otherwise;
 }
 
 std::string NodeContext::text(std::string_view name, std::string_view otherwise) {
-  const auto* found = typed<std::string>(name, "a string");
+  const auto* found = typed<std::string>(name);
   return found ? *found : std::string(otherwise);
 }
 
 std::vector<int64_t> NodeContext::integers(std::string_view name) {
-  const auto* found = typed<std::vector<int64_t>>(name, "a list of integers");
+  const auto* found = typed<std::vector<int64_t>>(name);
   return found ? *found : std::vector<int64_t>{};
 }
 
 std::vector<float> NodeContext::numbers(std::string_view name) {
-  const auto* found = typed<std::vector<float>>(name, "a list of numbers");
+  const AttributeValue* value = find(name);
+  if (const auto* whole = value ? std::get_if<std::vector<int64_t>>(value) : nullptr)
+    return {whole->begin(), whole->end()};
+  const auto* found = typed<std::vector<float>>(name);
   return found ? *found : std::vector<float>{};
 }
 
 const weights::TensorSource* NodeContext::tensor(std::string_view name) {
-  const auto* found = typed<TensorValue>(name, "a tensor");
+  const auto* found = typed<TensorValue>(name);
   if (!found) return nullptr;
   if (!found->source) unsupported("a {} of type {}", name, found->type);
   return &*found->source;
 }
 
 const Body* NodeContext::body(std::string_view name) {
-  const auto* found = typed<std::shared_ptr<const Body>>(name, "a graph");
+  const auto* found = typed<std::shared_ptr<const Body>>(name);
   return found ? found->get() : nullptr;
 }
 
@@ -166,8 +192,13 @@ void NodeContext::require_dims(ir::ValueId result, const ir::Dims& dims, std::st
 }
 
 void NodeContext::check_attributes_used() const {
-  for (const Attribute& attribute : node_.attributes)
-    if (!used_.count(attribute.name)) unsupported("attribute {}", base::quoted(attribute.name));
+  for (const Attribute& attribute : node_.attributes) {
+    if (used_.contains(attribute.name)) continue;
+    std::vector<std::string> known;
+    for (const std::string& name : used_) known.push_back(base::quoted(name));
+    unsupported("attribute {} is unknown (version {} takes {})", base::quoted(attribute.name),
+                node_.version, known.empty() ? "none" : base::join(known, " and "));
+  }
 }
 
 }  // namespace tenon::onnx

@@ -62,10 +62,10 @@ class NodeContext {
   int64_t integer(std::string_view name, int64_t otherwise);
   int64_t integer(std::string_view name);  ///< throws bad_file when it is missing
   bool flag(std::string_view name, bool otherwise) { return integer(name, otherwise) != 0; }
-  float number(std::string_view name, float otherwise);
+  float number(std::string_view name, float otherwise);  ///< a whole one may be an integer
   std::string text(std::string_view name, std::string_view otherwise);
   std::vector<int64_t> integers(std::string_view name);  ///< empty when it is missing
-  std::vector<float> numbers(std::string_view name);     ///< the same
+  std::vector<float> numbers(std::string_view name);     ///< the same; of whole ones too
   /// nullptr when it is missing; Unsupported for a type that Tenon lacks.
   const weights::TensorSource* tensor(std::string_view name);
   /// nullptr when it is missing.
@@ -101,9 +101,11 @@ class NodeContext {
   void check_attributes_used() const;
 
  private:
-  /// The attribute's value, where it is there; throws bad_file when it is not `kind`, which is T.
+  /// The attribute's value, where it is there; now it counts as used.
+  const AttributeValue* find(std::string_view name);
+  /// The same; throws bad_file when it is no T.
   template <class T>
-  const T* typed(std::string_view name, std::string_view kind);
+  const T* typed(std::string_view name);
 
   const Node& node_;
   ImportState& state_;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -71,9 +72,9 @@ class Importer {
         opset_(default_opset(model, file)),
         names_(study_names(graph_, file)),
         symbols_(graph_),
-        leaves_(std::move(names_.leaves)) {}
+        draft_{{}, LeafTable(std::move(names_.leaves))} {}
 
-  Model run() {
+  Draft run() {
     import_model_features();
     for (const wire::Tensor& initializer : graph_.initializers) import_initializer(initializer);
     for (const std::string& name : graph_.sparse_initializers) {
@@ -84,12 +85,12 @@ class Importer {
       if (const auto leaf = values_.find(input.name); leaf == values_.end())
         values_[input.name] = import_input(input);
       else if (leaf->second != ir::absent)
-        check_declared(input, builder_.type(leaf->second));
+        check_declared(input, draft_.builder.type(leaf->second));
     }
     import_nodes();
     if (!problems_.empty()) problems_.report();
     for (const wire::ValueInfo& output : graph_.outputs) import_output(output);
-    return {{builder_.finish(), leaves_.take_leaves()}, leaves_.take_sources()};
+    return std::move(draft_);
   }
 
  private:
@@ -98,13 +99,23 @@ class Importer {
   }
 
   void import_initializer(const wire::Tensor& initializer) {
-    ir::ValueId id = ir::absent;
-    if (initializer.source)
-      id = leaves_.add_initializer(builder_, initializer.name, *initializer.source);
-    else
-      problems_.add(fmt::format("initializer {} of type {}", base::quoted(initializer.name),
-                                wire::data_type_name(initializer.data_type)));
-    values_[initializer.name] = id;
+    if (initializer.source) return add_initializer(initializer.name, *initializer.source);
+    problems_.add(fmt::format("initializer {} of type {}", base::quoted(initializer.name),
+                              wire::data_type_name(initializer.data_type)));
+    values_[initializer.name] = ir::absent;
+  }
+
+  void add_initializer(const std::string& name, const weights::TensorSource& source) {
+    values_[name] = draft_.leaves.add_initializer(draft_.builder, name, source);
+    initializers_.insert(name);
+  }
+
+  // Exporters merge initializers that happen to be equal and write an Identity for each lost name:
+  // that name is a leaf of its own again.
+  bool renames_initializer(const Node& node) const {
+    return node.op_type == "Identity" && node.inputs.size() == 1 && node.outputs.size() == 1 &&
+           !node.outputs[0].empty() && node.attributes.empty() &&
+           initializers_.contains(node.inputs[0]);
   }
 
   ir::Dim import_dim(const wire::ValueInfo& input, size_t axis) {
@@ -132,7 +143,7 @@ class Importer {
     ir::Dims dims;
     for (size_t axis = 0; axis < input.shape->size(); ++axis)
       dims.push_back(import_dim(input, axis));
-    return builder_.input(input.name, {*dtype, std::move(dims)});
+    return draft_.builder.input(input.name, {*dtype, std::move(dims)});
   }
 
   // Older models list their initializers among the inputs too.
@@ -170,6 +181,8 @@ class Importer {
     for (const std::string& output : node.outputs) values_[output] = ir::absent;
     const auto inputs = operands(node);
     if (!inputs || !find_import(node)) return;
+    if (renames_initializer(node))
+      return add_initializer(node.outputs[0], draft_.leaves.sources().at(node.inputs[0]));
     try {
       const Outputs outputs = import_node(node, state_, *inputs);
       for (size_t i = 0; i < std::min(outputs.size(), node.outputs.size()); ++i)
@@ -190,11 +203,11 @@ class Importer {
 
   void import_output(const wire::ValueInfo& output) {
     const ir::ValueId id = values_.at(output.name);
-    const DType dtype = builder_.type(id).dtype;
+    const DType dtype = draft_.builder.type(id).dtype;
     if (output.elem_type != 0 && wire::dtype_of(output.elem_type) != dtype)
       fail(ErrorCode::bad_file, "{}: graph output {} is declared {} and computed as {}", file_,
            base::quoted(output.name), wire::data_type_name(output.elem_type), to_string(dtype));
-    builder_.output(output.name, id);
+    draft_.builder.output(output.name, id);
   }
 
   const wire::Model& model_;
@@ -203,20 +216,20 @@ class Importer {
   const int64_t opset_;
   GraphNames names_;
   Symbols symbols_;
-  ir::GraphBuilder builder_;
-  LeafTable leaves_;
-  ImportState state_{builder_, leaves_};
+  Draft draft_;
+  ImportState state_{draft_.builder, draft_.leaves};
   Problems problems_;
+  std::set<std::string> initializers_;
   std::map<std::string, ir::ValueId> values_;  // `absent` for what could not be imported
 };
 
 }  // namespace
 
-Model load(const std::filesystem::path& path) {
-  return load(base::open_file(path), path.parent_path());
+Draft read(const std::filesystem::path& path) {
+  return read(base::open_file(path), path.parent_path());
 }
 
-Model load(std::shared_ptr<const base::ByteSource> bytes, const std::filesystem::path& folder) {
+Draft read(std::shared_ptr<const base::ByteSource> bytes, const std::filesystem::path& folder) {
   try {
     const wire::Model model = wire::read_model(bytes, folder);
     return Importer(model, bytes->name()).run();
@@ -226,6 +239,18 @@ Model load(std::shared_ptr<const base::ByteSource> bytes, const std::filesystem:
     if (error.code() != ErrorCode::bad_file && error.code() != ErrorCode::unsupported) throw;
     throw BuildError(error.code(), error.what());
   }
+}
+
+Model finish(Draft draft) {
+  Model model{{draft.builder.finish(), {}}, draft.leaves.sources()};
+  for (const auto& [name, leaf] : draft.leaves.rows()) model.network.leaves.push_back(leaf);
+  return model;
+}
+
+Model load(const std::filesystem::path& path) { return finish(read(path)); }
+
+Model load(std::shared_ptr<const base::ByteSource> bytes, const std::filesystem::path& folder) {
+  return finish(read(std::move(bytes), folder));
 }
 
 }  // namespace tenon::onnx

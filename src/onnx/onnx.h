@@ -5,10 +5,20 @@
 #include <memory>
 
 #include "base/byte_source.h"
-#include "ir/program.h"
-#include "weights/source.h"
+#include "onnx/leaf_table.h"
 
 namespace tenon::onnx {
+
+/// A network under construction.
+struct Draft {
+  ir::GraphBuilder builder;
+  LeafTable leaves;
+};
+
+/// Imports a model. Ops, attributes and types that are not supported are collected and thrown as
+/// one BuildError (unsupported) that lists them with the nodes' names; damage is bad_file.
+Draft read(const std::filesystem::path& path);
+Draft read(std::shared_ptr<const base::ByteSource> bytes, const std::filesystem::path& folder);
 
 /// An imported model: the network, and for every leaf that has bytes where they are.
 struct Model {
@@ -16,8 +26,9 @@ struct Model {
   std::map<std::string, weights::TensorSource> sources;
 };
 
-/// Imports a model. Ops, attributes and types that are not supported are collected and thrown as
-/// one BuildError (unsupported) that lists them with the nodes' names; damage is bad_file.
+/// The network as it stands.
+Model finish(Draft draft);
+/// finish() of read().
 Model load(const std::filesystem::path& path);
 Model load(std::shared_ptr<const base::ByteSource> bytes, const std::filesystem::path& folder);
 
