@@ -34,10 +34,139 @@ Value add_weight(Network& self, const std::string& name, nb::handle value, nb::h
   return self.weight(name, to_array(value, "weight \"" + name + "\"").view);
 }
 
+// A number or string, NumPy's among them.
+std::optional<Attribute> to_scalar(const std::string& name, nb::handle given) {
+  if (nb::isinstance<nb::str>(given)) return nb::cast<std::string>(given);
+  if (nb::isinstance<nb::float_>(given)) return nb::cast<double>(given);
+  if (nb::isinstance(given, nb::module_::import_("numpy").attr("generic")))
+    return to_scalar(name, given.attr("item")());
+  if (!nb::isinstance<nb::bool_>(given) && !nb::isinstance<nb::int_>(given)) return std::nullopt;
+  int64_t value = 0;
+  if (!nb::try_cast(given, value)) refuse(name, given, "give an integer of 64 bits");
+  return value;
+}
+
+// Whole numbers alone make integers.
+Attribute to_list(const std::string& name, nb::handle given) {
+  Ints ints;
+  std::vector<float> floats;
+  std::vector<std::string> texts;
+  for (const nb::handle each : given) {
+    const auto entry = to_scalar(name, each);
+    if (!entry) refuse(name, given, "a list holds integers, floats or strings");
+    if (const auto* whole = std::get_if<int64_t>(&entry->value)) ints.push_back(*whole);
+    if (const auto* text = std::get_if<std::string>(&entry->value))
+      texts.push_back(*text);
+    else
+      floats.push_back(nb::cast<float>(nb::float_(each)));
+  }
+  if (ints.size() == nb::len(given)) return ints;
+  if (floats.size() == nb::len(given)) return floats;
+  if (!floats.empty()) refuse(name, given, "a list holds numbers or strings, not both");
+  return texts;
+}
+
+// Attributes, and what keeps their tensors alive.
+struct GivenAttributes {
+  Attributes values;
+  std::vector<nb::object> owners;
+
+  explicit GivenAttributes(const nb::kwargs& given) {
+    for (const auto& [key, value] : given) add(nb::cast<std::string>(key), value);
+  }
+  void add(const std::string& name, nb::handle given) {
+    if (auto scalar = to_scalar(name, given)) {
+      values.emplace(name, *std::move(scalar));
+    } else if (nb::isinstance<nb::list>(given) || nb::isinstance<nb::tuple>(given)) {
+      values.emplace(name, to_list(name, given));
+    } else {
+      Array array = to_array(given, "attribute \"" + name + "\"");
+      values.emplace(name, array.view);
+      owners.push_back(std::move(array.owner));
+    }
+  }
+};
+
+std::vector<std::string> to_outputs(nb::handle given) {
+  size_t count = 0;
+  std::vector<std::string> names;
+  if (nb::try_cast(given, count, false) && count > 0) return std::vector<std::string>(count);
+  const bool list = nb::isinstance<nb::list>(given) || nb::isinstance<nb::tuple>(given);
+  if (!list || !nb::try_cast(given, names) || names.empty())
+    refuse("outputs", given, "give their number, or a list of names");
+  return names;
+}
+
+nb::tuple add_node(Network& self, const std::string& op, const nb::args& inputs,
+                   const std::string& domain, std::optional<int64_t> version,
+                   const std::string& name, nb::handle outputs, const nb::kwargs& attributes) {
+  std::vector<Value> operands;
+  for (const nb::handle input : inputs) {
+    Value value;
+    if (!input.is_none() && !nb::try_cast(input, value, false))
+      refuse("inputs", input, "give values of the network, or None for one that is not there");
+    operands.push_back(value);
+  }
+  const GivenAttributes given(attributes);
+  nb::list made;
+  for (const Value& value : self.add(op, operands, given.values,
+                                     {domain, version.value_or(0), name, to_outputs(outputs)}))
+    made.append(value);
+  return nb::tuple(made);
+}
+
+Value borrow(Network& self, const std::string& name, nb::handle array) {
+  Array given = to_array(array, "weight \"" + name + "\"");
+  const auto drop = [](nb::object* owner) {
+    const nb::gil_scoped_acquire gil;
+    delete owner;
+  };
+  return self.borrow(name, given.view,
+                     std::shared_ptr<nb::object>(new nb::object(std::move(given.owner)), drop));
+}
+
+nb::dict outputs_of(const Network& self) {
+  nb::dict outputs;
+  for (const auto& [name, value] : self.outputs()) outputs[name.c_str()] = value;
+  return outputs;
+}
+
+nb::tuple shape_of(const ValueInfo& info) {
+  nb::list shape;
+  for (const Extent& extent : *info.extents)
+    shape.append(extent.name.empty() ? nb::object(nb::int_(extent.value))
+                                     : nb::object(nb::str(extent.name.c_str())));
+  return nb::tuple(shape);
+}
+
+void bind_infos(nb::module_& module) {
+  nb::class_<ValueInfo>(module, "ValueInfo", "The type of a value: NumPy dtype and shape.")
+      .def_prop_ro(
+          "dtype", [](const ValueInfo& info) { return numpy_dtype(info.dtype); },
+          nb::sig("def dtype(self) -> typing.Any"))
+      .def_prop_ro(
+          "shape",
+          [](const ValueInfo& info) {
+            return info.extents ? nb::object(shape_of(info)) : nb::object(nb::none());
+          },
+          nb::sig("def shape(self) -> tuple[int | str, ...] | None"),
+          "Numbers, and expressions over named extents as strings; None: the rank is not known.");
+  nb::class_<LeafInfo>(module, "LeafInfo", "A weight or constant of a network.")
+      .def_ro("name", &LeafInfo::name)
+      .def_prop_ro(
+          "dtype", [](const LeafInfo& info) { return numpy_dtype(info.dtype); },
+          nb::sig("def dtype(self) -> typing.Any"))
+      .def_prop_ro(
+          "shape", [](const LeafInfo& info) { return nb::tuple(nb::cast(info.shape)); },
+          nb::sig("def shape(self) -> tuple[int, ...]"))
+      .def_ro("refittable", &LeafInfo::refittable);
+}
+
 }  // namespace
 
 void bind_network(nb::module_& module) {
   nb::class_<Value>(module, "Value", "A value of one network.");
+  bind_infos(module);
   nb::class_<Network>(module, "Network", "A network built by hand; tenon.build() compiles it.")
       .def(nb::init<>())
       .def(
@@ -54,6 +183,9 @@ void bind_network(nb::module_& module) {
            nb::sig("def weight(self, name: str, value: object, dtype: object = None) -> Value"),
            "A refittable weight: an array, which is copied, or a shape with a dtype, for a weight "
            "without a value yet.")
+      .def("borrow", borrow, nb::arg("name"), nb::arg("value"),
+           nb::sig("def borrow(self, name: str, value: object) -> Value"),
+           "A refittable weight; build() reads the array.")
       .def(
           "constant",
           [](Network& self, const std::string& name, nb::handle value) {
@@ -62,6 +194,17 @@ void bind_network(nb::module_& module) {
           nb::arg("name"), nb::arg("value"),
           nb::sig("def constant(self, name: str, value: object) -> Value"),
           "A frozen tensor; the array is copied.")
+      .def("add", add_node, nb::arg("op"), nb::arg("inputs"), nb::kw_only(), nb::arg("domain") = "",
+           nb::arg("version") = nb::none(), nb::arg("name") = "", nb::arg("outputs") = 1,
+           nb::arg("attributes"),
+           nb::sig("def add(self, op: str, *inputs: Value | None, domain: str = '', "
+                   "version: int | None = None, name: str = '', "
+                   "outputs: int | collections.abc.Sequence[str] = 1, "
+                   "**attributes: object) -> tuple[Value, ...]"),
+           "A node of any ONNX operator that Tenon has, as ONNX defines it; all its outputs.\n\n"
+           "None is an operand that is not there. Attributes are numbers, strings, lists of "
+           "these, and arrays. version: of the operators (the opset); None is the newest. "
+           "outputs: how many are wanted, or their names.")
       .def(
           "conv",
           [](Network& self, Value x, Value weight, std::optional<Value> bias, Ints strides,
@@ -87,6 +230,10 @@ void bind_network(nb::module_& module) {
       .def("reshape", &Network::reshape, nb::arg("x"), nb::arg("shape"),
            "One extent may be -1, and 0 copies the input's.")
       .def("output", &Network::output, nb::arg("name"), nb::arg("value"))
+      .def("info", &Network::info, nb::arg("value"), "The type of a value.")
+      .def("leaves", &Network::leaves, "Weights and constants, sorted by name.")
+      .def("outputs", outputs_of, nb::sig("def outputs(self) -> dict[str, Value]"),
+           "The outputs so far, in order.")
       .def("__str__", &Network::text);
 }
 

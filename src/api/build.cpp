@@ -15,7 +15,8 @@ Axis Axis::range(int64_t least, int64_t typical, int64_t greatest) {
 }
 
 Engine build(const Network& network, const BuildOptions& options) {
-  return Engine(compiler::compile(network.impl()->finish(), network.impl()->sources, options));
+  onnx::Model model = network.impl()->finish();
+  return Engine(compiler::compile(std::move(model.network), std::move(model.sources), options));
 }
 
 std::vector<std::string> pass_names() {

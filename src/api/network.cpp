@@ -2,12 +2,13 @@
 #include "tenon/network.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <numeric>
 
 #include "api/network_impl.h"
 #include "base/error.h"
 #include "base/text.h"
-#include "ir/ops.h"
 #include "ir/text.h"
 
 namespace tenon {
@@ -26,60 +27,57 @@ ir::Dims dims_of(std::span<const Extent> shape) {
   return dims;
 }
 
-ir::ValueType type_of(const std::string& name, DType dtype, const Shape& shape) {
+Extent extent_of(const ir::Dim& dim) {
+  return dim.is_constant() ? Extent(dim.constant()) : Extent(dim.text());
+}
+
+ir::Leaf leaf_of(const std::string& name, DType dtype, const Shape& shape) {
   try {
     element_count(shape);
   } catch (const InputError& error) {
     base::fail(ErrorCode::build, "network: {}: {}", base::quoted(name), error.what());
   }
-  return {dtype, ir::Dims(shape.begin(), shape.end())};
+  return {.name = name, .type = {dtype, ir::Dims(shape.begin(), shape.end())}};
 }
 
-Network::Value made(const Network::Impl& impl, ir::ValueId id) { return {id, impl.serial}; }
-
-ir::ValueId id_of(const Network::Impl& impl, const Network::Value& value) {
-  if (value.network == impl.serial) return value.id;
-  base::fail(ErrorCode::build, "network: an operand is {}",
-             value.network ? "a value of another network; make it in this one" : "no value");
+void put(Attributes& attributes, const char* name, const std::vector<int64_t>& values) {
+  if (!values.empty()) attributes.emplace(name, values);
 }
 
-std::vector<ir::ValueId> ids(const Network::Impl& impl,
-                             std::initializer_list<std::optional<Network::Value>> values) {
-  std::vector<ir::ValueId> result;
-  for (const auto& value : values) result.push_back(value ? id_of(impl, *value) : ir::absent);
-  while (!result.empty() && result.back() == ir::absent) result.pop_back();
-  return result;
+// The last two axes change places.
+std::vector<int64_t> transposition(const ValueInfo& info) {
+  const size_t rank = info.extents ? info.extents->size() : 0;
+  std::vector<int64_t> axes(rank);
+  std::iota(axes.begin(), axes.end(), 0);
+  if (rank > 1) std::swap(axes[rank - 1], axes[rank - 2]);
+  return axes;
 }
 
-// The leaf table's row; a name is used once.
-ir::Leaf& add_leaf(Network::Impl& impl, const std::string& name, const ir::ValueType& type) {
-  const auto taken = std::any_of(impl.leaves.begin(), impl.leaves.end(),
-                                 [&](const ir::Leaf& leaf) { return leaf.name == name; });
-  if (taken || name.empty()) {
-    base::fail(ErrorCode::build, "network: the weight's name {} is {}", base::quoted(name),
-               name.empty() ? "empty" : "taken");
-  }
-  impl.leaves.push_back({.name = name, .type = type});
-  return impl.leaves.back();
+// A bias has one element for each column: what it could enlarge by broadcasting is refused.
+void require_row(ir::GraphBuilder& builder, ir::ValueId bias, ir::ValueId product) {
+  if (builder.type(bias).rank() != 1 || builder.type(product).rank() == 0)
+    base::fail(ErrorCode::build, "network: matmul: a bias of {} for a product of {}; give a vector",
+               builder.type(bias).text(), builder.type(product).text());
+  builder.require(std::array{ir::Constraint{ir::Constraint::Kind::equal, builder.dims(bias)[0],
+                                            builder.dims(product).back(),
+                                            "network: matmul: extent of the bias, and columns"}});
 }
 
 }  // namespace
 
-ir::Graph Network::Impl::graph() const {
-  if (imported) return *imported;
-  ir::GraphBuilder copy = builder;
-  return copy.finish();
+onnx::Model Network::Impl::finish() const {
+  onnx::Model model = onnx::finish(draft);
+  if (model.network.graph.outputs().empty())
+    base::fail(ErrorCode::build, "network: it has no output; call output(name, value)");
+  for (const Borrowed& each : borrowed)
+    model.sources.emplace(each.name, weights::copy_of(each.view));
+  return model;
 }
 
-ir::Network Network::Impl::finish() const {
-  ir::Network network;
-  network.leaves = leaves;
-  std::sort(network.leaves.begin(), network.leaves.end(),
-            [](const ir::Leaf& a, const ir::Leaf& b) { return a.name < b.name; });
-  network.graph = graph();
-  if (network.graph.outputs().empty())
-    base::fail(ErrorCode::build, "network: it has no output; call output(name, value)");
-  return network;
+ir::ValueId Network::Impl::id_of(Value value, const std::string& what) const {
+  if (value.network == serial) return value.id;
+  base::fail(ErrorCode::build, "{} is {}", what,
+             value.network ? "a value of another network; make it in this one" : "no value");
 }
 
 uint64_t Network::Impl::next_serial() {
@@ -91,91 +89,96 @@ Network::Network() : impl_(std::make_shared<Impl>()) {}
 
 Network::Value Network::input(const std::string& name, DType dtype,
                               const std::vector<Extent>& shape) {
-  return made(*impl_, impl_->builder.input(name, {dtype, dims_of(shape)}));
+  return impl_->made(impl_->draft.builder.input(name, {dtype, dims_of(shape)}));
 }
 
 Network::Value Network::weight(const std::string& name, const TensorView& value) {
-  const Value added = weight(name, value.dtype, value.shape);
-  impl_->sources.emplace(name, weights::copy_of(value));
-  return added;
+  ir::Leaf leaf = leaf_of(name, value.dtype, value.shape);
+  return impl_->add(std::move(leaf), weights::copy_of(value));
 }
 
 Network::Value Network::weight(const std::string& name, DType dtype, const Shape& shape) {
-  const ir::ValueType type = type_of(name, dtype, shape);
-  add_leaf(*impl_, name, type);
-  return made(*impl_, impl_->builder.weight(name, type));
+  return impl_->add(leaf_of(name, dtype, shape), std::nullopt);
+}
+
+Network::Value Network::borrow(const std::string& name, const TensorView& value,
+                               std::shared_ptr<void> owner) {
+  const Value added = weight(name, value.dtype, value.shape);
+  impl_->borrowed.push_back({name, value, std::move(owner)});
+  return added;
 }
 
 Network::Value Network::constant(const std::string& name, const TensorView& value) {
-  const ir::ValueType type = type_of(name, value.dtype, value.shape);
-  ir::Leaf& leaf = add_leaf(*impl_, name, type);
+  ir::Leaf leaf = leaf_of(name, value.dtype, value.shape);
   leaf.refittable = false;
   leaf.reason = "a constant of the network";
-  const weights::TensorSource source = weights::copy_of(value);
-  impl_->sources.emplace(name, source);
-  ir::ConstantBytes bytes;
-  if (source.size() <= ir::inline_constant_bytes) {
-    bytes = std::make_shared<std::vector<std::byte>>(
-        base::read_range(*source.bytes, source.offset, source.size()));
-  }
-  return made(*impl_, impl_->builder.constant(name, type, std::move(bytes)));
+  return impl_->add(std::move(leaf), weights::copy_of(value));
 }
 
 Network::Value Network::conv(Value x, Value weight, std::optional<Value> bias,
                              const ConvOptions& options) {
-  const ir::Conv op{.strides = options.strides,
-                    .pads = options.pads,
-                    .dilations = options.dilations,
-                    .groups = options.groups};
-  return made(*impl_, impl_->builder.add(op, ids(*impl_, {x, weight, bias})));
+  Attributes attributes{{"group", options.groups}};
+  put(attributes, "strides", options.strides);
+  put(attributes, "pads", options.pads);
+  put(attributes, "dilations", options.dilations);
+  return add("Conv", {x, weight, bias.value_or(Value())}, attributes)[0];
 }
 
 Network::Value Network::matmul(Value a, Value b, std::optional<Value> bias, bool transpose_b) {
-  return made(*impl_, impl_->builder.add(ir::MatMul{.transpose_b = transpose_b},
-                                         ids(*impl_, {a, b, bias})));
+  return impl_->all_or_nothing([&] {
+    if (transpose_b) b = add("Transpose", {b}, {{"perm", transposition(info(b))}})[0];
+    const Value product = add("MatMul", {a, b})[0];
+    if (!bias) return product;
+    const Value sum = add("Add", {product, *bias})[0];
+    require_row(impl_->draft.builder, bias->id, product.id);
+    return sum;
+  });
 }
 
 Network::Value Network::max_pool(Value x, const std::vector<int64_t>& kernel,
                                  const PoolOptions& options) {
-  ir::MaxPool op{.kernel = kernel, .strides = options.strides, .pads = options.pads};
-  op.ceil_mode = options.ceil_mode;
-  return made(*impl_, impl_->builder.add(op, ids(*impl_, {x})));
+  Attributes attributes{{"kernel_shape", kernel}, {"ceil_mode", int64_t{options.ceil_mode}}};
+  put(attributes, "strides", options.strides);
+  put(attributes, "pads", options.pads);
+  return add("MaxPool", {x}, attributes)[0];
 }
 
-Network::Value Network::relu(Value x) {
-  return made(*impl_, impl_->builder.add(ir::Pointwise{ir::Expression::of(ir::Scalar::relu)},
-                                         ids(*impl_, {x})));
-}
+Network::Value Network::relu(Value x) { return add("Relu", {x})[0]; }
 
 Network::Value Network::reshape(Value x, const std::vector<int64_t>& shape) {
-  const ir::Dims& from = impl_->builder.dims(id_of(*impl_, x));
-  ir::Dims dims;
-  ir::Dim known = 1;
-  for (size_t axis = 0; axis < shape.size(); ++axis) {
-    if (shape[axis] < -1 || (shape[axis] == 0 && axis >= from.size())) {
-      base::fail(ErrorCode::build, "network: reshape to {}: axis {} is {}", to_string(shape), axis,
-                 shape[axis]);
-    }
-    dims.push_back(shape[axis] == 0 ? from[axis] : ir::Dim(shape[axis]));
-    if (shape[axis] != -1) known = known * dims.back();
-  }
-  if (std::count(shape.begin(), shape.end(), -1) > 1) {
-    base::fail(ErrorCode::build, "network: reshape to {}: only one extent may be -1",
-               to_string(shape));
-  }
-  if (known == ir::Dim(0) && std::count(shape.begin(), shape.end(), -1) > 0) {
-    base::fail(ErrorCode::build,
-               "network: reshape to {}: -1 has no one answer beside an extent of 0",
-               to_string(shape));
-  }
-  for (ir::Dim& dim : dims) {
-    if (dim == ir::Dim(-1)) dim = ir::floor_div(ir::product(from), known);
-  }
-  return made(*impl_, impl_->builder.add(ir::Reshape{dims}, ids(*impl_, {x})));
+  return impl_->all_or_nothing([&] {
+    const auto rank = static_cast<int64_t>(shape.size());
+    const ir::ValueId to =
+        impl_->draft.builder.constant(DType::i64, {rank}, std::as_bytes(std::span(shape)));
+    return add("Reshape", {x, impl_->made(to)})[0];
+  });
 }
 
 void Network::output(const std::string& name, Value value) {
-  impl_->builder.output(name, id_of(*impl_, value));
+  const std::string what = fmt::format("network: output {}", base::quoted(name));
+  impl_->draft.builder.output(name, impl_->id_of(value, what));
+}
+
+ValueInfo Network::info(Value value) const {
+  const ir::ValueType& type = impl_->draft.builder.type(impl_->id_of(value, "network: the value"));
+  if (!type.dims) return {type.dtype, std::nullopt};
+  std::vector<Extent> extents;
+  std::ranges::transform(*type.dims, std::back_inserter(extents), extent_of);
+  return {type.dtype, std::move(extents)};
+}
+
+std::vector<LeafInfo> Network::leaves() const {
+  std::vector<LeafInfo> leaves;
+  for (const auto& [name, leaf] : impl_->draft.leaves.rows())
+    leaves.push_back({name, leaf.type.dtype, leaf.type.shape(), leaf.refittable});
+  return leaves;
+}
+
+std::vector<std::pair<std::string, Network::Value>> Network::outputs() const {
+  std::vector<std::pair<std::string, Value>> outputs;
+  for (const ir::Output& output : impl_->draft.builder.outputs())
+    outputs.emplace_back(output.name, impl_->made(output.value));
+  return outputs;
 }
 
 Network Network::copy() const {
@@ -184,6 +187,6 @@ Network Network::copy() const {
   return Network(std::move(impl));
 }
 
-std::string Network::text() const { return ir::print(impl_->graph()); }
+std::string Network::text() const { return ir::print(onnx::finish(impl_->draft).network.graph); }
 
 }  // namespace tenon

@@ -1,28 +1,49 @@
 // What a public Network holds.
 #pragma once
 
-#include <map>
-
-#include "ir/program.h"
+#include "onnx/onnx.h"
 #include "tenon/network.h"
-#include "weights/source.h"
 
 namespace tenon {
 
-/// A finished import, or a builder with what was added to it so far.
+/// What was added so far, by hand or by an importer.
 struct Network::Impl {
   /// Tells networks apart, also from those that are gone.
   uint64_t serial = next_serial();
   static uint64_t next_serial();
 
-  ir::GraphBuilder builder;
-  std::vector<ir::Leaf> leaves;
-  std::map<std::string, weights::TensorSource> sources;
-  std::optional<ir::Graph> imported;  ///< an importer's graph; such a network takes no more nodes
+  onnx::Draft draft;
+  struct Borrowed {
+    std::string name;
+    TensorView view;
+    std::shared_ptr<void> owner;
+  };
+  std::vector<Borrowed> borrowed;
 
-  ir::Graph graph() const;
-  /// The network as it stands; throws BuildError when it has no output.
-  ir::Network finish() const;
+  Value made(ir::ValueId id) const { return {id, serial}; }
+  Value add(ir::Leaf leaf, const std::optional<weights::TensorSource>& source) {
+    return made(draft.leaves.add(draft.builder, std::move(leaf), source));
+  }
+  /// Throws BuildError, naming `what`, for a value that is not this network's.
+  ir::ValueId id_of(Value value, const std::string& what) const;
+  /// The network as it stands; throws BuildError when it has no output. Reads what is borrowed.
+  onnx::Model finish() const;
+  /// Calls `f`, and forgets what it added when it throws.
+  template <class F>
+  auto all_or_nothing(F&& f);
 };
+
+template <class F>
+auto Network::Impl::all_or_nothing(F&& f) {
+  const auto mark = draft.builder.mark();
+  const size_t leaves = draft.leaves.rows().size();
+  try {
+    return f();
+  } catch (...) {
+    draft.builder.rewind(mark);
+    draft.leaves.keep_first(leaves);
+    throw;
+  }
+}
 
 }  // namespace tenon

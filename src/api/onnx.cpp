@@ -7,20 +7,18 @@
 namespace tenon {
 namespace {
 
-Network network_of(onnx::Model model) {
+Network network_of(onnx::Draft draft) {
   auto impl = std::make_shared<Network::Impl>();
-  impl->imported = std::move(model.network.graph);
-  impl->leaves = std::move(model.network.leaves);
-  impl->sources = std::move(model.sources);
+  impl->draft = std::move(draft);
   return Network(std::move(impl));
 }
 
 }  // namespace
 
-Network load_onnx(const std::filesystem::path& path) { return network_of(onnx::load(path)); }
+Network load_onnx(const std::filesystem::path& path) { return network_of(onnx::read(path)); }
 
 Network load_onnx(std::span<const std::byte> bytes) {
-  return network_of(onnx::load(base::memory_source({bytes.begin(), bytes.end()}), {}));
+  return network_of(onnx::read(base::memory_source({bytes.begin(), bytes.end()}), {}));
 }
 
 }  // namespace tenon

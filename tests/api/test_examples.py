@@ -59,6 +59,13 @@ def test_the_python_of_the_readme_runs(folder, monkeypatch):
     assert names["y"].shape == (2, 10)
 
 
+def test_the_python_of_the_page_on_networks_runs():
+    (block,) = blocks("docs/network.md", "python")
+    names = {}
+    exec(block, names)
+    assert list(names["engine"].weights) == ["fc.weight"]
+
+
 @pytest.mark.skipif(not CLI, reason="needs the build tree")
 def test_the_commands_of_the_readme_run(folder):
     np.savez(folder / "in.npz", input=np.zeros((2, 1, 28, 28), np.float32))
@@ -87,6 +94,8 @@ project(pages CXX)
 find_package(tenon REQUIRED)
 add_executable(readme readme.cpp)
 target_link_libraries(readme tenon::tenon)
+add_executable(network network.cpp)
+target_link_libraries(network tenon::tenon)
 add_executable(server server.cpp)
 target_link_libraries(server tenon::runtime)
 """
@@ -101,9 +110,12 @@ def test_what_is_installed_runs_the_cpp_of_the_pages(folder):
     (folder / "readme.cpp").write_text(PROGRAM.format(block=block))
     (block,) = blocks("docs/cpp.md", "cpp")
     (folder / "server.cpp").write_text(block)
+    (block,) = blocks("docs/network.md", "cpp")
+    (folder / "network.cpp").write_text(block)
     (folder / "CMakeLists.txt").write_text(PROJECT)
     run(["cmake", "-S", folder, "-B", build, f"-DCMAKE_PREFIX_PATH={prefix}"])
     run(["cmake", "--build", build])
     run([build / "readme"], cwd=folder)
+    run([build / "network"])
     assert "version 2 in " in run([build / "server"], cwd=folder)
     run([prefix / "bin" / "tenon", "refit", "lenet.plan", "trained.plan", "--dry-run"], cwd=folder)

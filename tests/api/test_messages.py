@@ -742,6 +742,51 @@ def network_value_is_another_networks(s):
     one.relu(two.relu(two.input("x", [3])))
 
 
+def add_to(network, op, *inputs, **options):
+    return network.add(op, network.input("x", [2, 3]), *inputs, name="node", **options)
+
+
+@scene
+def network_op_is_unknown(s):
+    add_to(tenon.Network(), "Softmaks")
+
+
+@scene
+def network_version_is_out_of_range(s):
+    add_to(tenon.Network(), "Relu", version=3)
+
+
+@scene
+def network_operands_are_too_many(s):
+    net = tenon.Network()
+    add_to(net, "Relu", net.input("y", [3]))
+
+
+@scene
+def network_operand_is_another_networks(s):
+    add_to(tenon.Network(), "Add", tenon.Network().input("y", [3]))
+
+
+@scene
+def network_attribute_is_unknown(s):
+    add_to(tenon.Network(), "Softmax", axes=1, version=13)
+
+
+@scene
+def network_attribute_is_of_another_type(s):
+    add_to(tenon.Network(), "Softmax", axis="last")
+
+
+@scene
+def network_attribute_is_no_value(s):
+    add_to(tenon.Network(), "Softmax", axis=[1, "last"])
+
+
+@scene
+def network_outputs_are_too_many(s):
+    add_to(tenon.Network(), "Relu", outputs=["a", "b"])
+
+
 def golden():
     """By name: the class, the code, and the lines."""
     messages = {}

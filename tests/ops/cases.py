@@ -254,7 +254,33 @@ def run(case, form, device, **options):
     return [outputs[f"y{i}"] for i in range(case.outputs)]
 
 
-def refusal(case, device):
+def run_in_code(case, form, device, **options):
+    """The same node by Network.add()."""
+    network = tenon.Network()
+
+    def operand(index, each):
+        if each is None:
+            return None
+        if not is_initializer(index, each, form):
+            return network.input(each.name, dims_of(index, each, form), each.dtype)
+        make = network.weight if each.dtype in FLOATS else network.constant
+        return make(each.name, each.array)
+
+    attributes, given = dict(case.attributes), case.operands
+    if case.op == "Constant" and given:
+        attributes["value"], given = given[0].array, []
+    operands = [operand(*each) for each in enumerate(given)]
+    results = network.add(
+        case.op, *operands, version=case.opset, name="node", outputs=case.outputs, **attributes
+    )
+    for i, result in enumerate(results[: case.outputs]):
+        network.output(f"y{i}", result)
+    engine = tenon.build(network, device=device, threads=1, tactics="first", **options)
+    outputs = engine.run(feed(case, form))
+    return [outputs[f"y{i}"] for i in range(case.outputs)]
+
+
+def refusal(case, device, run=run):
     try:
         run(case, "inputs", device)
     except tenon.Error as error:

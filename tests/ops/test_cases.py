@@ -21,6 +21,22 @@ def test_case(case, device):
     assert not problems, "\n".join(problems)
 
 
+def same_bits(one, other):
+    return (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes())
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.where}-{case.op}")
+def test_case_in_code(case, device):
+    """A node made by Network.add() is the file's, bit for bit."""
+    if case.error:
+        assert cases.refusal(case, device, cases.run_in_code) is None
+        return
+    for form in cases.forms(case):
+        want = cases.run(case, form, device)
+        got = cases.run_in_code(case, form, device)
+        assert all(same_bits(*each) for each in zip(got, want, strict=True)), form
+
+
 @pytest.mark.parametrize("line", ["Erf  x: f64[50]", "Gelu  x: f64[50]"])
 def test_erf_in_f64(line, device):
     case = cases.parse(line, "here")

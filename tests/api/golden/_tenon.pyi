@@ -12,6 +12,33 @@ version: str = '0.1.0'
 class Value:
     """A value of one network."""
 
+class ValueInfo:
+    """The type of a value: NumPy dtype and shape."""
+
+    @property
+    def dtype(self) -> Any: ...
+
+    @property
+    def shape(self) -> tuple[int | str, ...] | None:
+        """
+        Numbers, and expressions over named extents as strings; None: the rank is not known.
+        """
+
+class LeafInfo:
+    """A weight or constant of a network."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def dtype(self) -> Any: ...
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def refittable(self) -> bool: ...
+
 class Network:
     """A network built by hand; tenon.build() compiles it."""
 
@@ -25,8 +52,18 @@ class Network:
         A refittable weight: an array, which is copied, or a shape with a dtype, for a weight without a value yet.
         """
 
+    def borrow(self, name: str, value: object) -> Value:
+        """A refittable weight; build() reads the array."""
+
     def constant(self, name: str, value: object) -> Value:
         """A frozen tensor; the array is copied."""
+
+    def add(self, op: str, *inputs: Value | None, domain: str = '', version: int | None = None, name: str = '', outputs: int | Sequence[str] = 1, **attributes: object) -> tuple[Value, ...]:
+        """
+        A node of any ONNX operator that Tenon has, as ONNX defines it; all its outputs.
+
+        None is an operand that is not there. Attributes are numbers, strings, lists of these, and arrays. version: of the operators (the opset); None is the newest. outputs: how many are wanted, or their names.
+        """
 
     def conv(self, x: Value, weight: Value, bias: Value | None = None, strides: Sequence[int] = [], pads: Sequence[int] = [], dilations: Sequence[int] = [], groups: int = 1) -> Value:
         """
@@ -46,6 +83,15 @@ class Network:
         """One extent may be -1, and 0 copies the input's."""
 
     def output(self, name: str, value: Value) -> None: ...
+
+    def info(self, value: Value) -> ValueInfo:
+        """The type of a value."""
+
+    def leaves(self) -> list[LeafInfo]:
+        """Weights and constants, sorted by name."""
+
+    def outputs(self) -> dict[str, Value]:
+        """The outputs so far, in order."""
 
     def __str__(self) -> str: ...
 

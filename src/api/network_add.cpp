@@ -1,0 +1,87 @@
+// Network::add(): nodes as ONNX defines them, by the importer's functions.
+#include "api/network_impl.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "onnx/import_node.h"
+
+namespace tenon {
+namespace {
+
+onnx::AttributeValue neutral(const Attribute& attribute) {
+  const auto convert = [](const auto& value) -> onnx::AttributeValue {
+    if constexpr (std::is_same_v<decltype(value), const TensorView&>)
+      return onnx::TensorValue{weights::copy_of(value), std::string(to_string(value.dtype))};
+    else
+      return value;
+  };
+  return std::visit(convert, attribute.value);
+}
+
+onnx::Node node_of(const std::string& op, const Attributes& attributes,
+                   const NodeOptions& options) {
+  onnx::Node node{.op_type = op,
+                  .domain = options.domain,
+                  .name = options.name,
+                  .version = options.version ? options.version : onnx::newest_opset,
+                  .outputs = options.outputs};
+  if (node.outputs.empty()) node.outputs.emplace_back();
+  node.wanted.assign(node.outputs.size(), true);
+  for (const auto& [name, value] : attributes) node.attributes.push_back({name, neutral(value)});
+  return node;
+}
+
+void check_op(const onnx::Node& node) {
+  const auto refuse = [&](const std::string& what) {
+    throw onnx::Unsupported{onnx::label(node) + ": " + what};
+  };
+  if (!onnx::find_import(node)) {
+    const std::string nearest = base::nearest(node.op_type, onnx::op_types());
+    refuse("there is no such op; " + (nearest.empty() ? "names and domains are ONNX's"
+                                                      : "the nearest is " + base::quoted(nearest)));
+  }
+  if (node.version < onnx::oldest_opset || node.version > onnx::newest_opset)
+    refuse(fmt::format("version {} is outside {} to {}; leave it out for the newest", node.version,
+                       onnx::oldest_opset, onnx::newest_opset));
+}
+
+// The value's name, where a message can use it.
+std::string name_of(const ir::GraphBuilder& builder, ir::ValueId id) {
+  const std::string name = id == ir::absent ? "" : builder.value(id).name;
+  return name.starts_with('#') ? "" : name;
+}
+
+onnx::Outputs import(Network::Impl& impl, onnx::Node node,
+                     const std::vector<Network::Value>& inputs) {
+  check_op(node);
+  std::vector<ir::ValueId> ids;
+  for (const Network::Value& value : inputs) {
+    const std::string what = fmt::format("network: {}: operand {}", onnx::label(node), ids.size());
+    ids.push_back(value.network ? impl.id_of(value, what) : ir::absent);
+    node.inputs.push_back(name_of(impl.draft.builder, ids.back()));
+  }
+  onnx::ImportState state{impl.draft.builder, impl.draft.leaves};
+  return onnx::import_node(node, state, std::move(ids));
+}
+
+}  // namespace
+
+std::vector<Network::Value> Network::add(const std::string& op, const std::vector<Value>& inputs,
+                                         const Attributes& attributes,
+                                         const NodeOptions& options) try {
+  return impl_->all_or_nothing([&] {
+    std::vector<Value> values;
+    for (const ir::ValueId id : import(*impl_, node_of(op, attributes, options), inputs))
+      values.push_back(impl_->made(id));
+    return values;
+  });
+} catch (const onnx::Unsupported& unsupported) {
+  throw BuildError(ErrorCode::unsupported, "network: " + unsupported.what);
+} catch (const BuildError&) {
+  throw;
+} catch (const Error& error) {  // import functions know files, and readers of tensors no networks
+  const bool lacking = error.code() == ErrorCode::unsupported;
+  throw BuildError(lacking ? ErrorCode::unsupported : ErrorCode::build,
+                   std::string("network: ") + error.what());
+}
+
+}  // namespace tenon
