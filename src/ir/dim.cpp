@@ -470,10 +470,15 @@ void gather(Kind kind, const Dim& dim, std::vector<Dim>& out) {
   gather(kind, atom->b, out);
 }
 
+bool below_by_bounds(const Dim& a, const Dim& b) {
+  if (a.is_constant() && b.is_constant()) return a.constant() <= b.constant();
+  const auto gap = (b - a).lower_bound();
+  return gap && *gap >= 0;
+}
+
 // True when `a` makes `b` superfluous.
 bool dominates(Kind kind, const Dim& a, const Dim& b) {
-  const auto gap = (kind == Kind::max ? a - b : b - a).lower_bound();
-  return gap && *gap >= 0;
+  return kind == Kind::max ? at_most(b, a) : at_most(a, b);
 }
 
 Dim extremum(Kind kind, const Dim& a, const Dim& b) {
@@ -708,6 +713,18 @@ Dim mod(const Dim& a, const Dim& b) {
   const Dim rest = split(a, b).remainder;
   if (below(rest, b)) return rest;
   return function(Kind::mod, rest, b);
+}
+
+// Of an extremum its operands tell, one level deep: more would take exponential time.
+bool at_most(const Dim& a, const Dim& b) {
+  if (below_by_bounds(a, b)) return true;
+  const Atom* x = single_atom(a);
+  if (x && x->kind == Kind::max) return below_by_bounds(x->a, b) && below_by_bounds(x->b, b);
+  if (x && x->kind == Kind::min) return below_by_bounds(x->a, b) || below_by_bounds(x->b, b);
+  const Atom* y = single_atom(b);
+  if (y && y->kind == Kind::min) return below_by_bounds(a, y->a) && below_by_bounds(a, y->b);
+  if (y && y->kind == Kind::max) return below_by_bounds(a, y->a) || below_by_bounds(a, y->b);
+  return false;
 }
 
 Dim min(const Dim& a, const Dim& b) { return extremum(Kind::min, a, b); }

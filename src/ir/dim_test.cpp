@@ -55,6 +55,10 @@ TEST(Dim, equal_expressions_have_one_text) {
       {"max(n, -m)", "n"},
       {"min(n, 2147483647)", "n"},
       {"min(min(n, m), n)", "min(m, n)"},
+      {"min(max(n - 1, 0), n - 1)", "n - 1"},
+      {"min(max(n - 1, 0), n)", "max(n - 1, 0)"},
+      {"max(min(m, n), n)", "n"},
+      {"min(-9223372036854775807, 9223372036854775807)", "-9223372036854775807"},
       {"max(3, 5)", "5"},
   };
   for (const auto& [left, right] : pairs) {

@@ -16,7 +16,7 @@ std::optional<bool> decided(Constraint::Kind kind, const Dim& left, const Dim& r
   const auto low = gap.lower_bound(), high = gap.upper_bound();
   if (high && *high < 0) return false;
   if (kind == Constraint::Kind::equal) return low && *low > 0 ? std::optional(false) : std::nullopt;
-  return low && *low >= 0 ? std::optional(true) : std::nullopt;
+  return at_most(right, left) ? std::optional(true) : std::nullopt;
 }
 
 const Value& Infer::operator[](size_t i) const {
