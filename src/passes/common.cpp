@@ -48,7 +48,8 @@ std::map<std::string, ir::Dim> equal_symbols(const ir::Graph& graph) {
     const auto* bind = node.as<ir::Bind>();
     if (!bind) continue;
     const auto [known, fresh] = first.emplace(node.inputs[0], bind);
-    for (size_t i = 0; i < bind->symbols.size() && !fresh; ++i) {
+    if (fresh || bind->symbols == known->second->symbols) continue;
+    for (size_t i = 0; i < bind->symbols.size(); ++i) {
       equal.emplace(bind->symbols[i], ir::Dim::symbol(known->second->symbols[i]));
     }
   }
@@ -58,9 +59,12 @@ std::map<std::string, ir::Dim> equal_symbols(const ir::Graph& graph) {
 }  // namespace
 
 ir::Graph merge_common(const ir::Graph& graph, Door&) {
-  const ir::Graph merged = ir::rewrite(graph, CommonNodes());
-  const auto equal = equal_symbols(merged);
-  return equal.empty() ? merged : ir::rewrite(ir::substitute(merged, equal), CommonNodes());
+  ir::Graph merged = ir::rewrite(graph, CommonNodes());
+  // Nodes whose extents have become equal may be equal now, and bind equal numbers.
+  for (auto equal = equal_symbols(merged); !equal.empty(); equal = equal_symbols(merged)) {
+    merged = ir::rewrite(ir::substitute(merged, equal), CommonNodes());
+  }
+  return merged;
 }
 
 }  // namespace tenon::passes
