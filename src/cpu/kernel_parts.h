@@ -39,6 +39,18 @@ void parallel_ranges(const Launch& launch, int64_t count, int64_t grain, const F
                      [&](int64_t unit) { f(unit * grain, std::min(count, (unit + 1) * grain)); });
 }
 
+/// A tensor as [outer, extent, inner] around one of its axes, which may count from the end.
+struct AroundAxis {
+  int64_t outer = 1, extent = 0, inner = 1;
+
+  AroundAxis(std::span<const int64_t> dims, int64_t axis) noexcept {
+    const auto at = static_cast<size_t>(axis < 0 ? axis + std::ssize(dims) : axis);
+    for (const int64_t before : dims.first(at)) outer *= before;
+    for (const int64_t after : dims.subspan(at + 1)) inner *= after;
+    extent = dims[at];
+  }
+};
+
 /// Items that make a piece of work worth a thread (about 10 us at `cost` elementary steps an item).
 inline int64_t grain_of(int64_t cost) {
   return std::max<int64_t>(1, 16384 / std::max<int64_t>(cost, 1));

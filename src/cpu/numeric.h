@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 
 #include "base/float16.h"
 
@@ -37,6 +38,13 @@ Sum<T> widen(T value) noexcept {
 template <class T>
 T narrow(Sum<T> value) noexcept {
   return static_cast<T>(value);
+}
+
+/// Whether `a` stands before `b` in rising (or falling) order; NaN is greater than all numbers.
+template <class T>
+bool before(T a, T b, bool rising) noexcept {
+  if (!rising) std::swap(a, b);
+  return a < b || (b != b && a == a);
 }
 
 }  // namespace tenon::cpu

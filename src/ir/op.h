@@ -27,6 +27,8 @@ struct OpInfo {
   uint32_t value_operands =
       0;  ///< bit i: infer() reads operand i's elements, so leaves that reach it are frozen
   uint32_t host_operands = 0;  ///< bit i: operand i must be in host memory when the op runs
+  /// It repeats what its input holds: it is run where it is used rather than kept.
+  bool enlarges = false;
   bool binds = false;  ///< its lists of names are symbols, whose values are known when it has run
 };
 

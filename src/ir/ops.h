@@ -6,14 +6,21 @@
 #include "ir/ops/cast.h"
 #include "ir/ops/concat.h"
 #include "ir/ops/conv.h"
+#include "ir/ops/gather.h"
 #include "ir/ops/matmul.h"
+#include "ir/ops/non_max_suppression.h"
+#include "ir/ops/non_zero.h"
 #include "ir/ops/pointwise.h"
 #include "ir/ops/pool.h"
+#include "ir/ops/range.h"
 #include "ir/ops/reduce.h"
 #include "ir/ops/reorder.h"
+#include "ir/ops/repeat.h"
 #include "ir/ops/reshape.h"
 #include "ir/ops/shape.h"
+#include "ir/ops/slice.h"
 #include "ir/ops/softmax.h"
+#include "ir/ops/top_k.h"
 #include "ir/ops/transpose.h"
 
 namespace tenon::ir {
@@ -21,7 +28,8 @@ namespace tenon::ir {
 template <class... Ops>
 struct TypeList {};
 
-using OpList = TypeList<AveragePool, BatchNorm, Bind, Cast, Concat, Conv, MatMul, MaxPool,
-                        Pointwise, Reduce, Reorder, Reshape, ShapeOf, Softmax, Transpose>;
+using OpList = TypeList<AveragePool, BatchNorm, Bind, Cast, Concat, Conv, Expand, Gather, MatMul,
+                        MaxPool, NonMaxSuppression, NonZero, Pointwise, Range, Reduce, Reorder,
+                        Reshape, ShapeOf, Slice, Softmax, Tile, TopK, Transpose>;
 
 }  // namespace tenon::ir

@@ -36,13 +36,7 @@ void softmax_line(const Line<T>& line, bool log) noexcept {
 template <class T>
 void softmax_typed(const Launch& launch) noexcept {
   const auto& op = launch.call->as<ir::Softmax>();
-  const auto& dims = launch.call->inputs[0].dims;
-  const auto axis =
-      static_cast<size_t>(op.axis < 0 ? op.axis + static_cast<int64_t>(dims.size()) : op.axis);
-  int64_t outer = 1, inner = 1;
-  for (size_t a = 0; a < axis; ++a) outer *= dims[a];
-  for (size_t a = axis + 1; a < dims.size(); ++a) inner *= dims[a];
-  const int64_t length = dims[axis];
+  const auto [outer, length, inner] = AroundAxis(launch.call->inputs[0].dims, op.axis);
   if (length == 0) return;
   parallel_ranges(launch, outer * inner, grain_of(length * 20), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {

@@ -131,4 +131,33 @@ std::optional<size_t> known_count(const std::optional<Dims>& dims) {
   return count;
 }
 
+std::optional<Known> rearranged(const Value& x, const Dims& dims,
+                                const std::function<void(std::vector<int64_t>& index)>& source) {
+  const auto count = known_count(dims);
+  if (!count || !x.known) return std::nullopt;
+  Known known;
+  std::vector<int64_t> index(dims.size());
+  for (size_t i = 0; i < *count; ++i) {
+    auto left = static_cast<int64_t>(i);
+    index.resize(dims.size());
+    for (size_t axis = dims.size(); axis-- > 0; left /= dims[axis].constant())
+      index[axis] = left % dims[axis].constant();
+    source(index);
+    int64_t at = 0;
+    for (size_t axis = 0; axis < index.size(); ++axis)
+      at = at * (*x.type.dims)[axis].constant() + index[axis];
+    if (is_floating(x.type.dtype)) {
+      known.floats.push_back(x.known->floats.at(static_cast<size_t>(at)));
+    } else {
+      known.integers.push_back(x.known->integers.at(static_cast<size_t>(at)));
+    }
+  }
+  return known;
+}
+
+void require_count(Infer& in, const Dims& count) {
+  if (count.size() != 1) in.fail(fmt::format("{} is no single extent", text(count)));
+  in.require_at_least(count[0], 0, "the number of results");
+}
+
 }  // namespace tenon::ir

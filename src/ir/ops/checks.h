@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <functional>
 
 #include "ir/ops/conv.h"
 #include "ir/ops/window.h"
@@ -28,5 +29,11 @@ bool representable(DType dtype, const Dim& value);
 double rounded(DType dtype, double value);
 /// Number of elements, if it is constant and at most Known::limit.
 std::optional<size_t> known_count(const std::optional<Dims>& dims);
+/// The known elements of `x` under extents `dims`: `source` turns the index of an element of the
+/// result into that of the element of `x` which it is.
+std::optional<Known> rearranged(const Value& x, const Dims& dims,
+                                const std::function<void(std::vector<int64_t>& index)>& source);
+/// Fails unless a field that holds one extent does, and is not negative.
+void require_count(Infer& in, const Dims& count);
 
 }  // namespace tenon::ir

@@ -262,6 +262,126 @@ TEST(InferBind, refusals) {
             "bind \"node\": \"2k\" is no name of a symbol");
 }
 
+TEST(InferSlice, every_element_is_inside) {
+  EXPECT_EQ(infer(Slice{{1, 0}, {2, n}, {}}, {f32({3, n})}).type(), "f32[2, n]");
+  EXPECT_EQ(infer(Slice{{2}, {3}, {-1}}, {f32({3})}).type(), "f32[3]");
+  EXPECT_EQ(infer(Slice{{9}, {0}, {}}, {f32({3})}).type(), "f32[0]");
+  const auto refused = [](Slice slice) { return infer(slice, {f32({3})}).error; };
+  EXPECT_EQ(refused({{2}, {2}, {}}),
+            "slice \"node\": the extent of axis 0 is 3, and must be at least 4");
+  EXPECT_EQ(refused({{1}, {3}, {-1}}),
+            "slice \"node\": the least index of axis 0 is -1, and must be at least 0");
+  EXPECT_EQ(refused({{0}, {-1}, {}}),
+            "slice \"node\": the new extent of axis 0 is -1, and must be at least 0");
+  EXPECT_EQ(refused({{0}, {1}, {0}}), "slice \"node\": the step of axis 0 is 0");
+  EXPECT_EQ(refused({{0, 0}, {1}, {}}),
+            "slice \"node\": 2 starts, 1 extents and 0 steps are given for rank 1");
+}
+
+TEST(InferSlice, what_cannot_be_proved_is_asked_of_each_run) {
+  EXPECT_TRUE(infer(Slice{{0}, {max(n - 1, 0)}, {}}, {f32({n})}).constraints.empty());
+  const Result result = infer(Slice{{1}, {max(n - 1, 0)}, {}}, {f32({n})});
+  ASSERT_EQ(result.constraints.size(), 1u);
+  for (const int64_t extent : {0, 1, 2, 9}) {
+    const Constraint& constraint = result.constraints[0];
+    EXPECT_GE(constraint.left.evaluate({{"n", extent}}),
+              constraint.right.evaluate({{"n", extent}}));
+  }
+}
+
+TEST(InferSlice, known_elements_follow) {
+  EXPECT_EQ(infer(Slice{{1}, {2}, {2}}, {i64s({5, 6, 7, n})}).known(), "6, n");
+  EXPECT_EQ(infer(Slice{{3}, {4}, {-1}}, {i64s({5, 6, 7, n})}).known(), "n, 7, 6, 5");
+  EXPECT_EQ(infer(Slice{{n}, {1}, {}}, {i64s({5, 6})}).known(), "unknown");
+}
+
+TEST(InferExpand, extents_of_one_grow) {
+  EXPECT_EQ(infer(Expand{{2, n, 3}}, {f32({1, 3})}).type(), "f32[2, n, 3]");
+  EXPECT_EQ(infer(Expand{{0}}, {f32({1})}).type(), "f32[0]");
+  EXPECT_EQ(infer(Expand{{2, 2}}, {ints(DType::i64, {2, 1}, {4, n})}).known(), "4, 4, n, n");
+  EXPECT_TRUE(
+      infer(Expand{{4}}, {f32({3})}).error.starts_with("expand \"node\": extents of axis 0"));
+  EXPECT_TRUE(
+      infer(Expand{{1}}, {f32({3})}).error.starts_with("expand \"node\": extents of axis 0"));
+  EXPECT_EQ(infer(Expand{{3}}, {f32({1, 3})}).error,
+            "expand \"node\": [1, 3] cannot become [3], of lower rank");
+}
+
+TEST(InferExpand, symbolic_extents_are_one_or_stay) {
+  const Result result = infer(Expand{{m}}, {f32({n})});
+  ASSERT_EQ(result.constraints.size(), 1u);
+  const auto holds = [&](int64_t from, int64_t to) {
+    const std::map<std::string, int64_t> bindings{{"n", from}, {"m", to}};
+    const Constraint& asked = result.constraints[0];
+    return asked.left.evaluate(bindings) == asked.right.evaluate(bindings);
+  };
+  for (const int64_t extent : {0, 1, 7}) EXPECT_TRUE(holds(1, extent) && holds(extent, extent));
+  EXPECT_FALSE(holds(3, 1) || holds(0, 1) || holds(2, 3));
+}
+
+TEST(InferTile, extents_multiply) {
+  EXPECT_EQ(infer(Tile{{2, n}}, {f32({3, 4})}).type(), "f32[6, 4*n]");
+  EXPECT_EQ(infer(Tile{{2}}, {i64s({5, n})}).known(), "5, n, 5, n");
+  EXPECT_EQ(infer(Tile{{0}}, {i64s({5, n})}).known(), "");
+  EXPECT_EQ(infer(Tile{{2}}, {f32({3, 4})}).error, "tile \"node\": 1 repeats are given for rank 2");
+}
+
+TEST(InferGather, indices_take_the_place_of_the_axis) {
+  EXPECT_EQ(infer(Gather{1}, {f32({2, 3, 4}), typed(DType::i32, {5, n})}).type(),
+            "f32[2, 5, n, 4]");
+  EXPECT_EQ(infer(Gather{-1}, {f32({2, 3}), typed(DType::i64, {})}).type(), "f32[2]");
+  EXPECT_EQ(infer(Gather{}, {i64s({7, n, 9}), i64s({-1, 1})}).known(), "9, n");
+  EXPECT_EQ(
+      infer(Gather{1}, {ints(DType::i64, {2, 2}, {1, 2, 3, 4}), ints(DType::i64, {}, {1})}).known(),
+      "2, 4");
+  EXPECT_EQ(infer(Gather{}, {i64s({7, 8}), i64s({2})}).known(), "unknown");
+  EXPECT_EQ(infer(Gather{}, {f32({2}), f32({2})}).error,
+            "gather \"node\": the indices are f32, and must be i32 or i64");
+  EXPECT_EQ(infer(Gather{}, {f32({}), i64s({0})}).error,
+            "gather \"node\": a scalar has no axis to gather along");
+}
+
+TEST(InferRange, counts_and_knows) {
+  const auto scalar = [](Dim value) { return ints(DType::i64, {}, {std::move(value)}); };
+  EXPECT_EQ(infer(Range{{n}}, {scalar(0), scalar(1)}).type(), "i64[n]");
+  EXPECT_EQ(infer(Range{{3}}, {scalar(n), scalar(-2)}).known(), "n, n - 2, n - 4");
+  EXPECT_EQ(infer(Range{{3}}, {f32({}), f32({})}).known(), "unknown");
+  EXPECT_EQ(infer(Range{{3}}, {f32({1}), f32({})}).error,
+            "range \"node\": operand 0 is f32[1], and must be a scalar");
+  EXPECT_EQ(infer(Range{{-1}}, {f32({}), f32({})}).error,
+            "range \"node\": the number of results is -1, and must be at least 0");
+  EXPECT_EQ(infer(Range{{}}, {f32({}), f32({})}).error, "range \"node\": [] is no single extent");
+}
+
+TEST(InferTopK, takes_no_more_than_there_are) {
+  const Result two = infer(TopK{.k = {n}, .axis = 0}, {f32({8, 3})}, 2);
+  EXPECT_EQ(two.type(), "f32[n, 3]");
+  EXPECT_EQ(two.values.at(1).type.text(), "i64[n, 3]");
+  EXPECT_EQ(two.constraints.size(), 1u);
+  EXPECT_EQ(infer(TopK{.k = {4}}, {f32({3})}).error,
+            "top_k \"node\": the extent of axis 0, of which k are asked for, is 3, and must be at "
+            "least 4");
+}
+
+TEST(InferNonZero, lists_an_index_for_each_axis) {
+  EXPECT_EQ(infer(NonZero{{n}}, {f32({2, 3, 4})}).type(), "i64[3, n]");
+}
+
+TEST(InferNonMaxSuppression, wants_boxes_and_their_scores) {
+  const Result two = infer(NonMaxSuppression{{n}}, {f32({2, 9, 4}), f32({2, 3, 9})}, 2);
+  EXPECT_EQ(two.type(), "i64[n, 3]");
+  EXPECT_EQ(two.values.at(1).type.text(), "i64[1]");
+  const auto refused = [](const Value& boxes, const Value& scores) {
+    return infer(NonMaxSuppression{{1}}, {boxes, scores}).error;
+  };
+  EXPECT_EQ(refused(f32({2, 9, 4}), f32({2, 3, 8})),
+            "non_max_suppression \"node\": numbers of boxes and of scores must be equal, not 9 and "
+            "8");
+  EXPECT_EQ(refused(f32({9, 4}), f32({2, 3, 8})),
+            "non_max_suppression \"node\": boxes are [9, 4] and scores [2, 3, 8], and must have "
+            "rank 3");
+}
+
 TEST(InferSoftmax, keeps_the_type) {
   EXPECT_EQ(infer(Softmax{}, {f32({n, 10})}).type(), "f32[n, 10]");
   EXPECT_EQ(infer(Softmax{.axis = 3}, {f32({2, 2})}).error,
@@ -323,6 +443,8 @@ TEST(InferTranspose, extents_move) {
             "transpose \"node\": axis 2 is outside rank 2");
   EXPECT_EQ(infer(Transpose{{0}}, {f32({2, 3})}).error,
             "transpose \"node\": the permutation has 1 axes, the input has 2");
+  EXPECT_EQ(infer(Transpose{{1, 0}}, {ints(DType::i64, {2, 3}, {1, 2, 3, 4, 5, n})}).known(),
+            "1, 4, 2, 5, 3, n");
 }
 
 TEST(InferShape, extents_are_known) {

@@ -2,6 +2,7 @@
 #include "ir/ops/transpose.h"
 
 #include "base/error.h"
+#include "ir/ops/checks.h"
 
 namespace tenon::ir {
 
@@ -22,9 +23,11 @@ std::vector<Value> Transpose::infer(Infer& in) const {
     seen[static_cast<size_t>(axis)] = true;
     out.push_back(x[static_cast<size_t>(axis)]);
   }
-  Value value{ValueType(in.dtype(0), out), {}};
-  if (x.size() <= 1) value.known = in[0].known;
-  return {value};
+  const auto source = [&](std::vector<int64_t>& at) {
+    const std::vector<int64_t> moved = at;
+    for (size_t i = 0; i < at.size(); ++i) at[static_cast<size_t>(permutation[i])] = moved[i];
+  };
+  return {{ValueType(in.dtype(0), out), rearranged(in[0], out, source)}};
 }
 
 }  // namespace tenon::ir
