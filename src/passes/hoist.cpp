@@ -100,10 +100,17 @@ class Splitter {
     (early ? weights_ : main_).copy(graph_, node, std::move(inputs));
   }
 
-  // A value as main reads it: what the weights graph holds crosses as a slot, once.
+  // A value as main reads it: what the weights graph holds crosses as a slot, once. A slot holds
+  // nothing twice: what enlarges is done again in main.
   ValueId in_main(ValueId id) {
     ValueId& known = main_.at(id);
     if (known != ir::absent) return known;
+    const int producer = graph_.value(id).node;
+    if (producer >= 0 && graph_.nodes()[static_cast<size_t>(producer)].op.info().enlarges) {
+      const Node& node = graph_.nodes()[static_cast<size_t>(producer)];
+      main_.copy(graph_, node, {in_main(node.inputs[0])});
+      return known;
+    }
     const std::string name = std::to_string(slots_++);
     weights_.out.output(name, weights_.at(id));
     return known = main_.out.slot(name, graph_.type(id));
