@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "ir/ops/concat.h"
+#include "ir/ops/reduce.h"
 #include "ir/ops/reshape.h"
 #include "ir/ops/shape.h"
 #include "ir/ops/transpose.h"
@@ -56,10 +57,36 @@ ir::ValueId join(NodeContext& node, int64_t axis, std::vector<ir::ValueId> parts
   return parts[0];
 }
 
+ir::ValueId product_of(NodeContext& node, ir::ValueId vector) {
+  return node.add(ir::Reduce{.kind = ir::ReduceKind::prod, .axes = {0}, .keep_dims = false},
+                  {vector});
+}
+
+// The first `count` extents of operand 0, and zeros beyond its rank.
+ir::ValueId own_extents(NodeContext& node, size_t count) {
+  const ir::ValueId own =
+      node.add(ir::ShapeOf{.end = static_cast<int64_t>(count)}, {node.input(0)});
+  if (count <= node.rank(0)) return own;
+  const std::vector<int64_t> zeros(count - node.rank(0));
+  return node.add(ir::Concat{0}, {own, node.constant(zeros)});
+}
+
+// The new shape where only a run knows it, computed there.
+ir::Dims shape_of_a_run(NodeContext& node, bool allow_zero) {
+  ir::ValueId shape = node.integers_of(1);
+  if (!allow_zero)
+    shape = node.pointwise("where(equal(a, 0), b, a)", {shape, own_extents(node, node.length(1))});
+  const ir::ValueId total = product_of(node, node.shape_of(node.input(0)));
+  const ir::ValueId others = product_of(node, node.pointwise("where(equal(a, -1), 1, a)", {shape}));
+  return node.extents_of(
+      node.pointwise("where(equal(a, -1), div(b, max(c, 1)), a)", {shape, total, others}));
+}
+
 }  // namespace
 
 Outputs import_reshape(NodeContext& node) {
   const bool allow_zero = node.flag("allowzero", false);
+  if (!node.known(1)) return {node.reshape(node.input(0), shape_of_a_run(node, allow_zero))};
   ir::Dims dims = node.known_dims(1);
   std::optional<size_t> inferred;
   ir::Dim others = 1;
@@ -140,5 +167,7 @@ Outputs import_shape(NodeContext& node) {
   if (node.has_attribute("end")) shape.end = bound(node.integer("end"));
   return {node.add(shape, {node.input(0)})};
 }
+
+Outputs import_size(NodeContext& node) { return {product_of(node, node.shape_of(node.input(0)))}; }
 
 }  // namespace tenon::onnx

@@ -44,6 +44,24 @@ Outputs import_unsqueeze(NodeContext& node);
 Outputs import_transpose(NodeContext& node);
 Outputs import_concat(NodeContext& node);
 Outputs import_shape(NodeContext& node);
+Outputs import_size(NodeContext& node);
+
+// import_slice.cpp
+Outputs import_slice(NodeContext& node);
+Outputs import_split(NodeContext& node);
+
+// import_repeat.cpp
+Outputs import_expand(NodeContext& node);
+Outputs import_tile(NodeContext& node);
+Outputs import_constant_of_shape(NodeContext& node);
+Outputs import_range(NodeContext& node);
+
+// import_select.cpp
+Outputs import_gather(NodeContext& node);
+Outputs import_top_k(NodeContext& node);
+Outputs import_non_zero(NodeContext& node);
+Outputs import_compress(NodeContext& node);
+Outputs import_non_max_suppression(NodeContext& node);
 
 // import_leaf.cpp
 Outputs import_constant(NodeContext& node);

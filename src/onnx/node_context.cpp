@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 
 #include "base/text.h"
+#include "ir/ops/bind.h"
 #include "ir/ops/cast.h"
 #include "ir/ops/pointwise.h"
 #include "ir/ops/reshape.h"
+#include "ir/ops/shape.h"
 
 namespace tenon::onnx {
 namespace {
@@ -50,24 +53,45 @@ const ir::Dims& NodeContext::dims(size_t i) const {
 
 bool NodeContext::output_used(size_t i) const { return i < node_.wanted.size() && node_.wanted[i]; }
 
-const std::vector<ir::Dim>& NodeContext::known_dims(size_t i) const {
+ir::Dims NodeContext::extents_of(ir::ValueId integers) {
+  const ir::Value value = state_.builder.value(integers).value;
+  if (value.type.dtype != DType::i64 && value.type.dtype != DType::i32)
+    fail("{} is no tensor of integers", value.type.text());
+  if (value.known) return value.known->integers;
+  constexpr auto most = static_cast<int64_t>(ir::Known::limit);
+  if (!value.type.is_static() || element_count(value.type.shape()) > most)
+    unsupported("extents are read from {}; at most {} can be", value.type.text(), most);
+  std::string hint = node_.op_type;
+  std::ranges::transform(hint, hint.begin(), [](unsigned char c) { return std::tolower(c); });
+  ir::Bind bind;
+  for (int64_t i = 0; i < element_count(value.type.shape()); ++i)
+    bind.symbols.push_back(state_.builder.fresh_symbol(hint));
+  const ir::ValueId bound = add(std::move(bind), {integers});
+  return state_.builder.value(bound).value.known->integers;
+}
+
+std::vector<int64_t> NodeContext::known_integers(size_t i) const {
   const ir::Value& value = state_.builder.value(input(i)).value;
   if (value.type.dtype != DType::i64 && value.type.dtype != DType::i32)
     fail("operand {} is {}, not integers", i, value.type.text());
   if (!value.known)
     unsupported("operand {} ({}) is not known while building", i, base::quoted(node_.inputs[i]));
-  return value.known->integers;
-}
-
-std::vector<int64_t> NodeContext::known_integers(size_t i) const {
   std::vector<int64_t> numbers;
-  for (const ir::Dim& dim : known_dims(i)) {
+  for (const ir::Dim& dim : value.known->integers) {
     if (!dim.is_constant())
       unsupported("operand {} ({}) depends on the symbolic dim {}", i,
                   base::quoted(node_.inputs[i]), dim.text());
     numbers.push_back(dim.constant());
   }
   return numbers;
+}
+
+size_t NodeContext::length(size_t i) const {
+  if (rank(i) != 1) fail("operand {} has rank {}, not 1", i, rank(i));
+  if (!dims(i)[0].is_constant())
+    unsupported("operand {} ({}) has {} elements, which must be known while building", i,
+                base::quoted(node_.inputs[i]), dims(i)[0].text());
+  return static_cast<size_t>(dims(i)[0].constant());
 }
 
 int64_t NodeContext::axis(int64_t axis, size_t rank) const {
@@ -176,6 +200,20 @@ ir::ValueId NodeContext::cast(ir::ValueId value, DType to) {
 
 ir::ValueId NodeContext::reshape(ir::ValueId value, ir::Dims dims) {
   return add(ir::Reshape{std::move(dims)}, {value});
+}
+
+ir::ValueId NodeContext::constant(std::span<const int64_t> integers) {
+  return builder().constant(DType::i64, {std::ssize(integers)}, std::as_bytes(integers));
+}
+
+ir::ValueId NodeContext::shape_of(ir::ValueId value) { return add(ir::ShapeOf{}, {value}); }
+
+void NodeContext::require_equal(const ir::Dim& left, const ir::Dim& right, std::string_view what) {
+  constexpr auto equal = ir::Constraint::Kind::equal;
+  if (ir::decided(equal, left, right) == false)
+    fail("{} are {} and {}, and must be equal", what, left.text(), right.text());
+  const std::string reason = fmt::format("{}: {} must be equal", label(node_), what);
+  builder().require(std::array{ir::Constraint{equal, left, right, reason}});
 }
 
 void NodeContext::require_dims(ir::ValueId result, const ir::Dims& dims, std::string_view what) {

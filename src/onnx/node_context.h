@@ -48,11 +48,16 @@ class NodeContext {
   /// True when output `i` is there and something reads it.
   bool output_used(size_t i) const;
 
-  /// The elements of an integer operand that are known while building; Unsupported when they are
-  /// not.
-  const std::vector<ir::Dim>& known_dims(size_t i) const;
-  /// The same, as numbers; Unsupported when one is symbolic.
+  /// True when the elements of operand `i` are known while building.
+  bool known(size_t i) const { return state_.builder.value(input(i)).value.known.has_value(); }
+  /// The elements of an integer operand, or of a value made here: known while building, else
+  /// symbols that a run binds. Unsupported for more of them than can be, or an unknown number.
+  ir::Dims known_dims(size_t i) { return extents_of(input(i)); }
+  ir::Dims extents_of(ir::ValueId integers);
+  /// Elements that must be numbers while building; Unsupported when they are not.
   std::vector<int64_t> known_integers(size_t i) const;
+  /// How many elements an operand of rank 1 has, which must be known while building.
+  size_t length(size_t i) const;
   /// An axis within [-rank, rank), made non-negative; throws bad_file when it is outside.
   int64_t axis(int64_t axis, size_t rank) const;
   /// axis() of each, sorted; throws bad_file when one is there twice.
@@ -82,6 +87,12 @@ class NodeContext {
                         std::span<const double> literals = {});
   ir::ValueId cast(ir::ValueId value, DType to);  ///< the value itself when it has the dtype
   ir::ValueId reshape(ir::ValueId value, ir::Dims dims);
+  ir::ValueId constant(std::span<const int64_t> integers);  ///< i64, rank 1
+  /// An operand of integers as i64.
+  ir::ValueId integers_of(size_t i) { return cast(input(i), DType::i64); }
+  ir::ValueId shape_of(ir::ValueId value);
+  /// Checked by each run, or at once where the sides are known to differ.
+  void require_equal(const ir::Dim& left, const ir::Dim& right, std::string_view what);
   /// Bad_file unless `result` has these dims; what cannot be told is checked by each run. For
   /// operands, called `what`, that broadcast into others and may not enlarge them.
   void require_dims(ir::ValueId result, const ir::Dims& dims, std::string_view what);

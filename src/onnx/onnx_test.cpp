@@ -178,7 +178,7 @@ TEST(onnx_outputs, an_input_or_a_weight_may_be_an_output) {
 TEST(onnx_refusals, all_unsupported_things_come_in_one_error) {
   TestModel model(17);
   model.input("x", f32, {2}).input("s", string, {2});
-  model.node({.op_type = "NonZero", .inputs = {"x"}, .outputs = {"n"}, .name = "nz1"});
+  model.node({.op_type = "Unique", .inputs = {"x"}, .outputs = {"n"}, .name = "u1"});
   model.node({.op_type = "Loop", .inputs = {"n"}, .outputs = {"l"}, .name = "a"});
   model.node({.op_type = "Loop", .inputs = {"l"}, .outputs = {"m"}, .name = "b"});
   model.node({.op_type = "Gelu", .inputs = {"x"}, .outputs = {"g"}, .domain = "com.microsoft"});
@@ -189,23 +189,23 @@ TEST(onnx_refusals, all_unsupported_things_come_in_one_error) {
               .name = "r"});
   model.output("y");
   EXPECT_EQ(refusal(model),
-            "unsupported: 3 unsupported ops: NonZero (node \"nz1\"), Loop (nodes \"a\", \"b\"), "
+            "unsupported: 3 unsupported ops: Unique (node \"u1\"), Loop (nodes \"a\", \"b\"), "
             "com.microsoft.Gelu (node \"g\"); 2 unsupported features: input \"s\" of type STRING, "
             "Relu \"r\": attribute \"odd\" is unknown (version 17 takes none)");
 }
 
 TEST(onnx_refusals, one_unsupported_op) {
   EXPECT_EQ(
-      refusal(model_of({.op_type = "NonZero", .inputs = {"x"}, .outputs = {"y"}, .name = "nz1"})),
-      "unsupported: 1 unsupported op: NonZero (node \"nz1\")");
+      refusal(model_of({.op_type = "Unique", .inputs = {"x"}, .outputs = {"y"}, .name = "u1"})),
+      "unsupported: 1 unsupported op: Unique (node \"u1\")");
 }
 
 TEST(onnx_refusals, unsupported_ops_come_before_shapes_that_do_not_fit) {
   TestModel model(17);
   model.input("x", f32, {2}).input("z", f32, {3});
   model.node({.op_type = "Add", .inputs = {"x", "z"}, .outputs = {"t"}});
-  model.node({.op_type = "NonZero", .inputs = {"x"}, .outputs = {"y"}}).output("y");
-  EXPECT_EQ(refusal(model), "unsupported: 1 unsupported op: NonZero (node \"y\")");
+  model.node({.op_type = "Unique", .inputs = {"x"}, .outputs = {"y"}}).output("y");
+  EXPECT_EQ(refusal(model), "unsupported: 1 unsupported op: Unique (node \"y\")");
 }
 
 TEST(onnx_refusals, unknown_rank_functions_and_sparse_initializers) {
@@ -296,14 +296,14 @@ TEST(onnx_refusals, wrong_numbers_of_operands_and_attributes_of_wrong_type) {
             "bad_file: Flatten \"f\": attribute \"axis\" is a number, not an integer");
 }
 
-TEST(onnx_refusals, a_shape_that_is_computed_while_running) {
+TEST(onnx_refusals, axes_that_are_computed_while_running) {
   TestModel model(17);
-  model.input("x", f32, {2, 3}).input("s", i64, {1});
-  model.node({.op_type = "Reshape", .inputs = {"x", "s"}, .outputs = {"y"}, .name = "r"})
+  model.input("x", f32, {2, 3}).input("a", i64, {1});
+  model.node({.op_type = "ReduceSum", .inputs = {"x", "a"}, .outputs = {"y"}, .name = "r"})
       .output("y");
   EXPECT_EQ(
       refusal(model),
-      "unsupported: 1 unsupported feature: Reshape \"r\": operand 1 (\"s\") is not known while "
+      "unsupported: 1 unsupported feature: ReduceSum \"r\": operand 1 (\"a\") is not known while "
       "building");
 }
 

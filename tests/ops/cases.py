@@ -5,9 +5,11 @@ A line is an ONNX op, its attributes, and its operands in order:
     Conv strides=[2,2] group=2  x: f32[1,4,9,9] w: f32[6,2,3,3] b: f32[6]  opset=17 tol=1e-5
 
 An operand is `name: dtype[extents]` with random elements, `…{low..high}` for a range of them, or `…=[1,2]` for these
-ones; `-` leaves one out. i64 and bool operands written out are always initializers (axes, shapes, flags). Further keys:
-opset (default 21), outputs (their number), tol, oracle=reference (where ONNX Runtime computes f64 in f32), symbolic=no
-(extents that the op must know while building), and error, a part of the message that building or running must give.
+ones; `-` leaves one out; `value` is an attribute of constants. i64 and bool operands written out are always
+initializers (axes, shapes, flags). Further keys: opset (default 21), outputs (their number), tol, oracle=reference
+(where ONNX Runtime computes f64 in f32), symbolic=no (extents that the op must know while building), run=[1,2] (these
+operands, although initializers, are also tried as inputs, whose elements only a run knows), and error, a part of the
+message that building or running must give.
 """
 
 import dataclasses
@@ -66,6 +68,7 @@ class Case:
     error: str | None = None
     oracle: str = "onnxruntime"
     symbolic: str = "yes"
+    run: list[int] = dataclasses.field(default_factory=list)
 
 
 # --- parsing
@@ -120,7 +123,7 @@ def parse(line, where):
             case.operands.append(operand(match, rng))
         elif match := SETTING.match(rest):
             key, value = match[1], setting(match[2])
-            if key in ("opset", "outputs", "tol", "error", "oracle", "symbolic"):
+            if key in ("opset", "outputs", "tol", "error", "oracle", "symbolic", "run"):
                 setattr(case, key, value)
             else:
                 case.attributes[key] = value
@@ -143,8 +146,14 @@ def read(files=None):
 # --- models
 
 
-def is_initializer(index, operand, form):
-    return operand.frozen or (form == "weights" and index > 0)
+def is_attribute(case, operand):
+    return case.op.startswith("Constant") and operand.name == "value"
+
+
+def is_initializer(case, index, form):
+    if form == "run" and index in case.run:
+        return False
+    return case.operands[index].frozen or (form == "weights" and index > 0)
 
 
 def dims_of(index, operand, form):
@@ -153,18 +162,18 @@ def dims_of(index, operand, form):
 
 
 def model(case, form):
-    """Operands as inputs ("inputs"), the second and later as initializers ("weights"), or the first axis of the first
-    one named ("symbolic")."""
+    """Operands as inputs ("inputs"), the second and later as initializers ("weights"), the first axis of the first one
+    named ("symbolic"), or those as inputs that decide shapes ("run")."""
     inputs, initializers, names, attributes = [], [], [], dict(case.attributes)
     for i, each in enumerate(case.operands):
         names.append(each.name if each else "")
         if each is None:
             continue
         tensor = numpy_helper.from_array(each.array, each.name)
-        if case.op == "Constant":
+        if is_attribute(case, each):
             attributes["value"] = tensor
-            names.clear()
-        elif is_initializer(i, each, form):
+            names.pop()
+        elif is_initializer(case, i, form):
             initializers.append(tensor)
         else:
             inputs.append(helper.make_tensor_value_info(each.name, ONNX[each.dtype], dims_of(i, each, form)))
@@ -176,8 +185,8 @@ def model(case, form):
 
 
 def feed(case, form):
-    used = [] if case.op == "Constant" else enumerate(case.operands)
-    return {each.name: each.array for i, each in used if each and not is_initializer(i, each, form)}
+    used = [(i, each) for i, each in enumerate(case.operands) if each and not is_attribute(case, each)]
+    return {each.name: each.array for i, each in used if not is_initializer(case, i, form)}
 
 
 # --- the oracles
@@ -282,7 +291,7 @@ def run_in_code(case, form, device, **options):
 
 def refusal(case, device, run=run):
     try:
-        run(case, "inputs", device)
+        run(case, "run" if case.run else "inputs", device)
     except tenon.Error as error:
         wrong = case.error not in str(error) or "\n" in str(error)
         return f"says {str(error)!r}, expected {case.error!r}" if wrong else None
@@ -293,7 +302,7 @@ def forms(case):
     shaped = case.operands and case.operands[0] and case.operands[0].shape and not case.operands[0].frozen
     loose = [each for each in case.operands[1:] if each and not each.frozen]
     symbolic = shaped and case.op != "Constant" and case.symbolic == "yes"
-    return ["inputs"] + ["weights"] * bool(loose) + ["symbolic"] * bool(symbolic)
+    return ["inputs"] + ["weights"] * bool(loose) + ["symbolic"] * bool(symbolic) + ["run"] * bool(case.run)
 
 
 def check(case, device, want=None, only=None, **options):

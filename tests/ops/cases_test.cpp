@@ -9,6 +9,7 @@
 #include "corpus_for_test.h"
 #include "cpu/call_for_test.h"
 #include "kernel/poison_backend_for_test.h"
+#include "lower/call.h"
 #include "runtime/backends.h"
 
 namespace tenon::cases {
@@ -116,29 +117,33 @@ class Evaluation {
   }
 
   const std::vector<ir::Node>& nodes() const { return graph_.nodes(); }
+  /// True when no extent waits for a run.
+  bool is_static() const {
+    return std::ranges::none_of(graph_.nodes(),
+                                [](const ir::Node& node) { return node.op.info().binds; });
+  }
 
   /// The node's call; operands that need no input are weights.
   cpu::TestCall call_of(const ir::Node& node) {
-    cpu::TestCall test{{.op = node.op, .target = &backend_->target()}, {}};
+    cpu::TestCall test{lower::call_at(graph_, node, bindings_, backend_->target()), {}};
     bool all_weights = true;
-    for (const ir::ValueId id : node.inputs) {
-      if (id == ir::absent) {
-        test.call.inputs.push_back({.present = false});
-        test.inputs.emplace_back();
-        continue;
-      }
-      const bool weight = weights_[static_cast<size_t>(id)];
-      all_weights = all_weights && weight;
-      test.call.inputs.push_back(
-          {.dtype = graph_.type(id).dtype, .dims = graph_.type(id).shape(), .weight = weight});
-      test.inputs.push_back(tensor(id));
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      const ir::ValueId id = node.inputs[i];
+      test.inputs.push_back(id == ir::absent ? Tensor() : tensor(id));
+      if (id == ir::absent) continue;
+      test.call.inputs[i].weight = weights_[static_cast<size_t>(id)];
+      all_weights = all_weights && test.call.inputs[i].weight;
     }
-    for (const ir::ValueId id : node.outputs) {
-      test.call.outputs.push_back(
-          {.dtype = graph_.type(id).dtype, .dims = graph_.type(id).shape()});
-      weights_[static_cast<size_t>(id)] = all_weights;
-    }
+    for (const ir::ValueId id : node.outputs) weights_[static_cast<size_t>(id)] = all_weights;
     return test;
+  }
+
+  /// Takes the reference's outputs over as the node's.
+  void settle(const ir::Node& node, const cpu::TestResult& result) {
+    for (size_t i = 0; i < node.outputs.size(); ++i) tensor(node.outputs[i]) = result.outputs[i];
+    const std::vector<std::string> symbols = node.op.bound_symbols();
+    for (size_t i = 0; i < symbols.size(); ++i)
+      bindings_[symbols[i]] = static_cast<int64_t>(cpu::values_of(result.outputs[0])[i]);
   }
 
   /// Checks every candidate for the node; its outputs are then the reference's.
@@ -161,7 +166,7 @@ class Evaluation {
         expect_same_bits(one.outputs[i], two.outputs[i]);
       }
     }
-    for (size_t i = 0; i < node.outputs.size(); ++i) tensor(node.outputs[i]) = want.outputs[i];
+    settle(node, want);
   }
 
  private:
@@ -185,9 +190,11 @@ class Evaluation {
   std::shared_ptr<kernel::Backend> backend_;
   std::vector<Tensor> tensors_;  // by value
   std::vector<bool> weights_;    // by value: no input reaches it
+  lower::Bindings bindings_;     // of the nodes so far
 };
 
-constexpr Form forms[] = {Form::inputs, Form::weights};
+constexpr std::pair<Form, std::string_view> forms[] = {
+    {Form::inputs, " (inputs): "}, {Form::weights, " (weights): "}, {Form::run, " (run): "}};
 
 class Cases : public testing::TestWithParam<std::string> {};
 
@@ -197,9 +204,9 @@ TEST_P(Cases, give_the_same_answers_by_every_kernel_and_tactic) {
   EXPECT_GT(cases.size(), 20u);
   for (const Case& test : cases) {
     if (!test.error.empty()) continue;
-    for (const Form form : forms) {
-      SCOPED_TRACE(test.where + (form == Form::weights ? " (weights): " : " (inputs): ") +
-                   test.line);
+    for (const auto& [form, name] : forms) {
+      if (form == Form::run && test.run.empty()) continue;
+      SCOPED_TRACE(test.where + std::string(name) + test.line);
       ASSERT_NO_THROW({
         Evaluation evaluation(test, form, backend);
         for (const ir::Node& node : evaluation.nodes()) evaluation.check(node, test.tolerance);
@@ -227,7 +234,10 @@ TEST(Corpus, holds_a_case_for_every_kernel_of_its_ops) {
       if (!test.error.empty()) continue;
       Evaluation evaluation(test, Form::weights, backend);
       for (const ir::Node& node : evaluation.nodes()) {
-        const kernel::Call call = evaluation.call_of(node).call;
+        const cpu::TestCall call_test = evaluation.call_of(node);
+        const kernel::Call& call = call_test.call;
+        if (!evaluation.is_static())
+          evaluation.settle(node, cpu::run_reference(*backend, call_test));
         for (const kernel::Kernel& kernel : backend->kernels(call.op))
           if (!needs_missing_unit(kernel, backend->target())) wanted.emplace(kernel.name);
         for (const Candidate& candidate : candidates_of(*backend, call))

@@ -27,11 +27,13 @@ struct Case {
   int64_t opset = 21;
   int outputs = 1;
   std::optional<double> tolerance;
-  std::string error;  ///< part of the message that refuses it
+  std::vector<int64_t> run;  ///< operands that are inputs of Form::run, although initializers
+  std::string error;         ///< part of the message that refuses it
 };
 
-/// Which operands are graph inputs: all that can be, or the first one only.
-enum class Form { inputs, weights };
+/// Which operands are graph inputs: all that can be, the first one only, or all and those that
+/// decide shapes.
+enum class Form { inputs, weights, run };
 
 /// The names of the files of the corpus, sorted.
 std::vector<std::string> file_names();

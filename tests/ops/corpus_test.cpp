@@ -117,6 +117,8 @@ void apply_setting(Case& test, const std::string& key, const std::string& text) 
     test.outputs = std::stoi(text);
   } else if (key == "tol") {
     test.tolerance = std::stod(text);
+  } else if (key == "run") {
+    test.run = std::get<std::vector<int64_t>>(list_value(text.substr(1, text.size() - 2)));
   } else if (key == "error") {
     test.error = text.substr(1, text.size() - 2);
   } else if (key != "oracle" && key != "symbolic") {  // those are for Python
@@ -193,13 +195,14 @@ onnx::Model import_case(const Case& test, Form form) {
   onnx::TestModel model(test.opset);
   onnx::TestNode node{.op_type = test.op, .attributes = test.attributes, .name = "node"};
   for (const auto& operand : test.operands) {
-    if (operand && test.op == "Constant") {
+    if (operand && operand->name == "value" && test.op.starts_with("Constant")) {
       node.attributes.push_back({"value", test_tensor(operand->tensor)});
       continue;
     }
     const bool weight = form == Form::weights && !node.inputs.empty();
+    const bool found = form == Form::run && std::ranges::count(test.run, std::ssize(node.inputs));
     node.inputs.push_back(operand ? operand->name : "");
-    if (operand) add_operand(model, *operand, operand->frozen || weight);
+    if (operand) add_operand(model, *operand, (operand->frozen && !found) || weight);
   }
   for (int i = 0; i < test.outputs; ++i) {
     node.outputs.push_back("y" + std::to_string(i));
