@@ -325,6 +325,7 @@ void GraphBuilder::rewind(const Mark& mark) {
   std::erase_if(leaf_ids_,
                 [&](const auto& leaf) { return static_cast<size_t>(leaf.second) >= mark.values; });
   next_unnamed_ = mark.unnamed;
+  symbols_end_ = std::min(symbols_end_, mark.values);
 }
 
 }  // namespace tenon::ir

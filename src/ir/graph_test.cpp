@@ -164,6 +164,17 @@ TEST(builder, gives_symbols_that_no_value_has) {
   EXPECT_EQ(builder.fresh_symbol("r"), "r");
 }
 
+TEST(builder, sees_the_symbols_that_come_after_a_rewind) {
+  GraphBuilder builder;
+  const GraphBuilder::Mark start = builder.mark();
+  builder.input("x", {DType::i64, {Dim::symbol("k")}});
+  builder.input("z", {DType::i64, {}});
+  EXPECT_EQ(builder.fresh_symbol("k"), "k_2");
+  builder.rewind(start);
+  builder.input("y", {DType::i64, {Dim::symbol("m")}});
+  EXPECT_EQ(builder.fresh_symbol("m"), "m_2");
+}
+
 TEST(finish, drops_what_nothing_needs_and_numbers_the_rest_densely) {
   GraphBuilder builder;
   const ValueId dead_weight = builder.weight("dead", {DType::f32, {3}});
