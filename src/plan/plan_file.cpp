@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <set>
-#include <tuple>
 
 #include "base/error.h"
 #include "base/hash.h"
@@ -69,8 +68,8 @@ const weights::TensorSource& source_of(const PlanFile& file, const ir::Leaf& lea
   return at->second;
 }
 
-/// Gives tensors to leaves: leaves whose bytes are the very same share one, under the first one's
-/// name.
+/// Gives tensors to leaves. Weights that only begin with the same bytes (an exporter has merged
+/// them) have one each: a refit parts them.
 class TensorTable {
  public:
   explicit TensorTable(const PlanFile& file) {
@@ -92,14 +91,8 @@ class TensorTable {
   const std::vector<weights::OutTensor>& tensors() const { return tensors_; }
 
  private:
-  using Place = std::tuple<const base::ByteSource*, uint64_t, DType, DType, Shape>;
-
   void add(const ir::Leaf& leaf, const std::string& name, const weights::TensorSource& source) {
-    const Place place = {source.bytes.get(), source.offset, source.dtype, leaf.type.dtype,
-                         source.shape};
-    const auto [known, fresh] = places_.emplace(place, name);
-    names_[leaf.name] = known->second;
-    if (!fresh) return;
+    names_[leaf.name] = name;
     taken_.insert(name);
     tensors_.push_back({name, converted(source, leaf.type.dtype)});
   }
@@ -111,7 +104,6 @@ class TensorTable {
     }
   }
 
-  std::map<Place, std::string> places_;
   std::set<std::string> taken_;
   TensorNames names_;
   std::vector<weights::OutTensor> tensors_;
