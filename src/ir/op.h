@@ -24,6 +24,9 @@ struct OpInfo {
   int max_inputs = 1;  ///< -1: any number
   int max_outputs = 1;
   bool pure = true;  ///< equal inputs give equal outputs, and nothing else happens
+  /// Row i (of axis 0) of the result needs row i of each operand that has as many rows, and all of
+  /// the others.
+  bool row_wise = false;
   uint32_t value_operands =
       0;  ///< bit i: infer() reads operand i's elements, so leaves that reach it are frozen
   uint32_t host_operands = 0;  ///< bit i: operand i must be in host memory when the op runs

@@ -48,10 +48,11 @@ class Lowering {
     if (options_.explain) explain();
     Lowered lowered;
     lowered.main = std::move(built.main);
+    SlotPrograms programs(built.weights, backend_);
     for (const ir::ValueId id : lowered.main.graph.leaves()) {
       base::throw_if_stopped(options_.stop);
       const std::string& name = lowered.main.graph.value(id).name;
-      lowered.slots.push_back(slot_program(built.weights, name, backend_));
+      lowered.slots.push_back(programs.of(name));
     }
     lowered.record = record();
     return lowered;
@@ -227,13 +228,6 @@ class Lowering {
 };
 
 }  // namespace
-
-std::string describe(const SlotProgram& slot) {
-  std::vector<std::string> leaves;
-  for (const std::string& leaf : slot.leaves) leaves.push_back(base::quoted(leaf));
-  return fmt::format("slot {}, {} made of {}", base::quoted(slot.name), slot.type.text(),
-                     base::join(leaves, ", "));
-}
 
 std::vector<std::vector<std::string>> Lowered::kernels_of_slots() const {
   std::map<std::string_view, size_t> index;

@@ -7,25 +7,10 @@
 #include <vector>
 
 #include "base/cancel.h"
-#include "lower/executable.h"
+#include "lower/slot_program.h"
 #include "plan/plan.h"
 
 namespace tenon::lower {
-
-/// How one slot of the main graph is made from leaves.
-struct SlotProgram {
-  std::string name;                 ///< the slot's name in `main`
-  ir::ValueType type;               ///< as the main graph reads it, packed
-  std::vector<std::string> leaves;  ///< the leaves it needs, in the order of the executable's graph
-  Executable executable;  ///< leaves -> one output; no nodes when the slot is the leaf itself
-  std::shared_ptr<const Signature> signature;
-
-  /// The slot's bytes are the leaf's own: they may be shared.
-  bool is_source() const { return executable.graph.nodes().empty(); }
-};
-
-/// `slot "0", f32[3, 4] made of "a", "b"`, for an error.
-std::string describe(const SlotProgram& slot);
 
 /// A program lowered for one backend. Never saved.
 struct Lowered {

@@ -140,7 +140,7 @@ TEST_F(lowering, slots_are_computed_from_their_own_leaves_only) {
   ASSERT_EQ(lowered.slots.size(), 2u);
   EXPECT_EQ(lowered.slots[0].leaves, std::vector<std::string>{"w"});
   EXPECT_EQ(lowered.slots[1].leaves, (std::vector<std::string>{"b", "c"}));
-  EXPECT_EQ(lowered.slots[0].executable.graph.nodes().size(), 2u);
+  EXPECT_EQ(lowered.slots[0].code->executable.graph.nodes().size(), 2u);
   const std::vector<float> x = counting(6), w = counting(15), b = counting(10, 1), c = counting(10);
   std::vector<float> turned(15);
   for (size_t i = 0; i < 15; ++i) turned[i % 3 * 5 + i / 3] = w[i];

@@ -75,20 +75,21 @@ inline Tensors run(const Lowered& lowered, FakeBackend& backend, Tensors inputs,
       continue;
     }
     // A slot's executable has one output, in the slot's type.
-    const ir::Graph& graph = slot.executable.graph;
+    const ir::Graph& graph = slot.code->executable.graph;
     std::vector<void*> buffers(graph.values().size());
     std::vector<std::vector<float>> memory(graph.values().size());
     for (const ir::ValueId id : graph.inputs()) {
       const auto i = static_cast<size_t>(id);
-      memory[i] = leaves.at(graph.value(id).name);
+      memory[i] = leaves.at(slot.leaves.at(std::stoul(graph.value(id).name)));
       buffers[i] = memory[i].data();
     }
     std::vector<float> result(slot.type.bytes() / sizeof(float), NAN);
     buffers[static_cast<size_t>(graph.outputs().at(0).value)] = result.data();
-    std::vector<float> arena(slot.signature->arena_bytes / sizeof(float) + 64, NAN);
+    std::vector<float> arena(slot.code->signature->arena_bytes / sizeof(float) + 64, NAN);
     kernel::RunState state;
     const auto queue = backend.queue();
-    run_steps(slot.executable, slot.executable.regions[0], *slot.signature, backend, *queue,
+    const Executable& executable = slot.code->executable;
+    run_steps(executable, executable.regions[0], *slot.code->signature, backend, *queue,
               arena.data(), buffers, state);
     inputs[slot.name] = std::move(result);
   }

@@ -1,16 +1,10 @@
-// Forms of slots, and cutting one slot's nodes out of the weights graph.
+// Forms of slots.
 #include "lower/slots.h"
-
-#include <algorithm>
-#include <set>
 
 #include "base/error.h"
 #include "ir/ops/reorder.h"
-#include "ir/ops/reshape.h"
 #include "ir/rewrite.h"
 #include "ir/text.h"
-#include "lower/call.h"
-#include "lower/executable_builder.h"
 
 namespace tenon::lower {
 namespace {
@@ -38,80 +32,6 @@ std::vector<ir::ValueId> copy_nodes(ir::GraphBuilder& out, const ir::Graph& grap
   }
   return map;
 }
-
-/// The graph's outputs are in order of their names, as SlotTable::finish() gives them.
-ir::ValueId output_value(const ir::Graph& graph, const std::string& name) {
-  const auto at = std::ranges::lower_bound(graph.outputs(), name, {}, &ir::Output::name);
-  if (at != graph.outputs().end() && at->name == name) return at->value;
-  base::fail(ErrorCode::build, "internal: no output of the weights graph is slot \"{}\"", name);
-}
-
-/// The leaf that a value renames the bytes of, or the node's value where a computation starts.
-ir::ValueId behind_reshapes(const ir::Graph& graph, ir::ValueId id) {
-  for (int node = graph.value(id).node; node >= 0; node = graph.value(id).node) {
-    const ir::Node& producer = graph.nodes()[static_cast<size_t>(node)];
-    if (!producer.as<ir::Reshape>()) break;
-    id = producer.inputs[0];
-  }
-  return id;
-}
-
-/// In the graph's order. Most slots need few of many nodes: nothing here is as long as the graph.
-std::set<int> needed_nodes(const ir::Graph& graph, ir::ValueId target) {
-  std::set<int> needed;
-  std::vector<ir::ValueId> open = {target};
-  while (!open.empty()) {
-    const ir::ValueId id = open.back();
-    open.pop_back();
-    const int node = id == ir::absent ? -1 : graph.value(id).node;
-    if (node < 0 || !needed.insert(node).second) continue;
-    const auto& inputs = graph.nodes()[static_cast<size_t>(node)].inputs;
-    open.insert(open.end(), inputs.begin(), inputs.end());
-  }
-  return needed;
-}
-
-/// Copies what one value needs, leaves turned into inputs.
-class Extraction {
- public:
-  Extraction(const ir::Graph& graph, kernel::Backend& backend) : graph_(graph), builder_(backend) {}
-
-  Executable run(ir::ValueId target) && {
-    for (const int node : needed_nodes(graph_, target)) {
-      copy_node(graph_.nodes()[static_cast<size_t>(node)]);
-    }
-    builder_.output("slot", at(target));
-    return std::move(builder_).finish();
-  }
-
-  /// The slot's bytes are a leaf's: nothing is computed.
-  Executable leaf(ir::ValueId target) && {
-    builder_.graph().output("slot", at(target));
-    return std::move(builder_).finish();
-  }
-
- private:
-  ir::ValueId at(ir::ValueId id) {
-    if (id == ir::absent) return id;
-    const auto [copy, fresh] = map_.try_emplace(id, ir::absent);
-    if (fresh) {
-      const ir::GraphValue& leaf = graph_.value(id);
-      copy->second = builder_.graph().input(leaf.name, leaf.value.type);
-    }
-    return copy->second;
-  }
-
-  void copy_node(const ir::Node& node) {
-    std::vector<ir::ValueId> inputs;
-    for (const ir::ValueId id : node.inputs) inputs.push_back(at(id));
-    const auto outputs = builder_.add_first(node.op, std::move(inputs), node.outputs.size());
-    for (size_t i = 0; i < outputs.size(); ++i) map_[node.outputs[i]] = outputs[i];
-  }
-
-  const ir::Graph& graph_;
-  ExecutableBuilder builder_;
-  std::map<ir::ValueId, ir::ValueId> map_;
-};
 
 }  // namespace
 
@@ -167,23 +87,6 @@ SlotForm SlotTable::packed(const std::string& slot, const ir::Graph& pack,
 ir::Graph SlotTable::finish() {
   for (const auto& [name, key] : keys_) builder_.output(name, forms_.at(key).value);
   return builder_.finish();
-}
-
-SlotProgram slot_program(const ir::Graph& weights, const std::string& slot,
-                         kernel::Backend& backend) {
-  const ir::ValueId value = output_value(weights, slot);
-  const ir::ValueId source = behind_reshapes(weights, value);
-  SlotProgram program;
-  program.name = slot;
-  program.type = weights.type(value);
-  program.executable = weights.value(source).origin == ir::Origin::node
-                           ? Extraction(weights, backend).run(value)
-                           : Extraction(weights, backend).leaf(source);
-  for (const ir::ValueId id : program.executable.graph.inputs()) {
-    program.leaves.push_back(program.executable.graph.value(id).name);
-  }
-  program.signature = make_signature(program.executable, {}, backend);
-  return program;
 }
 
 }  // namespace tenon::lower

@@ -46,9 +46,4 @@ class SlotTable {
   std::map<std::string, std::string> keys_;  // by name
 };
 
-/// One output of a weights graph as an executable of its own, with the first kernel that accepts
-/// for each node.
-SlotProgram slot_program(const ir::Graph& weights, const std::string& slot,
-                         kernel::Backend& backend);
-
 }  // namespace tenon::lower

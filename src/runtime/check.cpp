@@ -7,8 +7,8 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "runtime/engine_impl.h"
-#include "runtime/evaluate.h"
 #include "runtime/leaf_reader.h"
+#include "runtime/read_leaf.h"
 
 namespace tenon::runtime {
 namespace {
@@ -27,8 +27,7 @@ LeafBytes bytes_of(const Given& given, const ir::Leaf& leaf) {
 
 std::vector<std::byte> read_whole(const LeafBytes& bytes, const ir::Leaf& leaf) {
   std::vector<std::byte> out(leaf.type.bytes());
-  RefitStats stats;
-  read_leaf(bytes, out.data(), stats, {});
+  read_leaf(bytes, elements_of(bytes, {}), out.data(), {});
   return out;
 }
 

@@ -10,7 +10,7 @@
 #include "runtime/allocated.h"
 #include "runtime/backends.h"
 #include "runtime/engine_impl.h"
-#include "runtime/evaluate.h"
+#include "runtime/read_leaf.h"
 #include "tenon/refitter.h"
 
 namespace tenon {
@@ -180,9 +180,8 @@ Tensor Engine::read_weight(const std::string& name) const {
   Tensor tensor = allocated(what, info.type.bytes(), more_memory,
                             [&] { return Tensor(info.type.dtype, shape); });
   source->bytes->check_unchanged();
-  RefitStats unused;
-  read_leaf({.source = source.get(), .name = info.name, .dtype = info.type.dtype}, tensor.data(),
-            unused, {});
+  const LeafBytes bytes{.source = source.get(), .name = info.name, .dtype = info.type.dtype};
+  read_leaf(bytes, elements_of(bytes, {}), tensor.data(), {});
   source->bytes->check_unchanged();
   return tensor;
 }

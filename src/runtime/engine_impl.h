@@ -16,6 +16,7 @@
 #include "lower/lower.h"
 #include "plan/plan_file.h"
 #include "runtime/run_gate.h"
+#include "runtime/scratch.h"
 #include "runtime/signature_cache.h"
 #include "runtime/slot_pool.h"
 #include "runtime/weight_set.h"
@@ -74,6 +75,7 @@ struct Accepted {
 struct RefitStats {
   std::map<std::string, int64_t> overflowed;
   uint64_t bytes = 0;
+  size_t begun = 0;  ///< jobs whose targets may have been written to
 };
 
 }  // namespace tenon::runtime
@@ -106,6 +108,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   std::mutex writer;         ///< one refit or publish at a time
   mutable std::mutex state;  ///< guards current_
   runtime::RunGate gate;     ///< in-place engines: runs and writes exclude each other
+  runtime::Scratch scratch;  ///< guarded by writer
   uint64_t versions = 0;     ///< the last version given; guarded by writer
   bool refitted = false;     ///< since build or load; guarded by writer
 

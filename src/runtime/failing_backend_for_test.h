@@ -64,6 +64,8 @@ class FailingBackend final : public kernel::Backend {
   int allocated() const { return *allocated_; }
   /// Copies and launches that nobody has waited for.
   std::atomic<int> queued{0};
+  /// How often a queue was waited for.
+  std::atomic<int> waits{0};
 
   /// The calling thread's next kernel waits for release().
   void hold_this_thread() {
@@ -114,6 +116,7 @@ class FailingBackend final : public kernel::Backend {
   void synchronize(kernel::Queue& queue) override {
     inner_->synchronize(queue);
     queued = 0;
+    ++waits;
   }
   double time(kernel::Queue& queue) override { return inner_->time(queue); }
   kernel::Kernels kernels(const ir::Op& op) const override { return inner_->kernels(op); }

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "runtime/engine_impl.h"
-#include "runtime/evaluate.h"
+#include "runtime/read_leaf.h"
 
 namespace tenon::runtime {
 

@@ -76,21 +76,50 @@ void wait_for_buffers(SetLedger& ledger, int sets, const std::stop_token& stop) 
   base::throw_if_stopped(stop);
 }
 
-// Room for all slots at once, before any is written; how many bytes they have.
-size_t reserve(Impl& engine, std::span<const size_t> slots) {
-  std::vector<size_t> sizes;
+// What makes these slots, into `next`: their memory is taken all at once, before any is written.
+std::vector<Job> take_room(Impl& engine, const LeafReader& reader, std::span<const size_t> slots,
+                           Data& next, RefitStats& stats) {
+  std::vector<Job> jobs;
+  std::vector<size_t> written, sizes;
   size_t total = 0, largest = 0;
-  for (size_t i = 0; i < slots.size(); ++i) {
-    sizes.push_back(engine.lowered.slots[slots[i]].type.bytes());
-    if (__builtin_add_overflow(total, sizes[i], &total)) total = SIZE_MAX;
-    if (sizes[i] > sizes[largest]) largest = i;
+  for (const size_t index : slots) {
+    const lower::SlotProgram& slot = engine.lowered.slots[index];
+    std::vector<LeafBytes> leaves = reader.leaves_of(index);
+    next.slots[index].version = engine.versions + 1;
+    if (!leaves.empty() && shares_bytes(engine, slot, leaves[0])) {
+      const weights::TensorSource& source = *leaves[0].source;
+      void* bytes = const_cast<std::byte*>(source.bytes->memory() + source.offset);
+      next.slots[index].memory = kernel::Memory(source.bytes, bytes);
+      stats.bytes += slot.code->bytes;
+      continue;
+    }
+    written.push_back(index);
+    sizes.push_back(slot.code->bytes);
+    jobs.push_back({&slot, std::move(leaves), nullptr});
+    if (__builtin_add_overflow(total, sizes.back(), &total)) total = SIZE_MAX;
+    if (sizes.back() > sizes[largest]) largest = sizes.size() - 1;
   }
   const auto what = [&] {
-    return fmt::format("a set of weights (most of it {})",
-                       lower::describe(engine.lowered.slots[slots[largest]]));
+    return fmt::format("a set of weights (most of it {})", lower::describe(*jobs[largest].slot));
   };
-  allocated(what, total, more_memory, [&] { engine.pool->reserve(sizes); });
-  return total;
+  const std::vector<kernel::Memory> blocks =
+      allocated(what, total, more_memory, [&] { return engine.pool->allocate(sizes); });
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    next.slots[written[i]].memory = blocks[i];
+    jobs[i].target = blocks[i].get();
+  }
+  return jobs;
+}
+
+// The same over memory that a set has.
+std::vector<Job> jobs_over(const Impl& engine, const LeafReader& reader,
+                           std::span<const size_t> slots, const Data& set) {
+  std::vector<Job> jobs;
+  for (const size_t index : slots) {
+    jobs.push_back(
+        {&engine.lowered.slots[index], reader.leaves_of(index), set.slots[index].memory.get()});
+  }
+  return jobs;
 }
 
 }  // namespace
@@ -111,28 +140,11 @@ Engine::Impl::DataPtr Engine::Impl::prepare(const Accepted& accepted, RefitStats
 
   auto next = std::make_shared<Data>();
   next->slots = old ? old->slots : std::vector<Slot>(lowered.slots.size());
-  const size_t total = reserve(*this, slots);
-  SlotEvaluator evaluator(*backend, *pool);
-  for (const size_t slot : slots) {
-    watch.step("refitting", stats.bytes, total);
-    const lower::SlotProgram& program = lowered.slots[slot];
-    const std::vector<LeafBytes> leaves_read = reader.leaves_of(slot);
-    Slot& target = next->slots[slot];
-    target.version = versions + 1;
-    if (!leaves_read.empty() && shares_bytes(*this, program, leaves_read[0])) {
-      const auto& source = *leaves_read[0].source;
-      void* bytes = const_cast<std::byte*>(source.bytes->memory() + source.offset);
-      target.memory = kernel::Memory(source.bytes, bytes);
-      stats.bytes += program.type.bytes();
-      continue;
-    }
-    target.memory = allocated([&] { return lower::describe(program); }, program.type.bytes(),
-                              more_memory, [&] { return pool->allocate(program.type.bytes()); });
-    evaluator.evaluate(program, leaves_read, target.memory.get(), stats, watch.stop);
-  }
+  const std::vector<Job> jobs = take_room(*this, reader, slots, *next, stats);
+  evaluate(*backend, scratch, jobs, stats, watch);
   next->sources = next_sources(*this, accepted, kept, *next);
   reader.check_unchanged(slots);
-  watch.step("refitting", total, total);
+  watch.step("refitting", 1, 1);
   next->version = ++versions;
   next->ledger = ledger;
   return next;
@@ -163,25 +175,16 @@ void Engine::Impl::write_in_place(const Accepted& accepted, RefitStats& stats,
   base::throw_if_stopped(watch.stop);
   // Without the old sources nothing can be restored: what is begun is ended, whoever watches.
   const base::Watch from_here = options.sources == Sources::drop ? base::Watch() : watch;
-  uint64_t total = 0;
-  for (const size_t slot : slots) total += lowered.slots[slot].type.bytes();
-
+  const std::vector<Job> jobs = jobs_over(*this, reader, slots, *next);
   const std::lock_guard alone(gate);
-  SlotEvaluator evaluator(*backend, *pool);
-  size_t written = 0;
   try {
-    for (; written < slots.size(); ++written) {
-      const size_t slot = slots[written];
-      from_here.step("refitting", stats.bytes, total);
-      evaluator.evaluate(lowered.slots[slot], reader.leaves_of(slot),
-                         next->slots[slot].memory.get(), stats, from_here.stop);
-      next->slots[slot].version = versions + 1;
-    }
+    evaluate(*backend, scratch, jobs, stats, from_here);
     reader.check_unchanged(slots);
   } catch (...) {
-    restore(std::span(slots).first(std::min(written + 1, slots.size())));
+    restore(std::span(slots).first(stats.begun));
     throw;
   }
+  for (const size_t slot : slots) next->slots[slot].version = versions + 1;
   next->version = ++versions;
   next->ledger = ledger;
   publish(std::move(next));
@@ -195,12 +198,8 @@ void Engine::Impl::restore(std::span<const size_t> slots) noexcept {
     const std::vector<Source> kept = sources_now(*this);
     const LeafReader reader(*this, nothing, kept);
     reader.check_unchanged(slots);
-    SlotEvaluator evaluator(*backend, *pool);
     RefitStats unused;
-    for (const size_t slot : slots) {
-      evaluator.evaluate(lowered.slots[slot], reader.leaves_of(slot), old->slots[slot].memory.get(),
-                         unused, {});
-    }
+    evaluate(*backend, scratch, jobs_over(*this, reader, slots, *old), unused, {});
     reader.check_unchanged(slots);
   } catch (const std::exception& error) {
     base::log(

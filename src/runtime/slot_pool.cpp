@@ -25,27 +25,39 @@ void touch(std::byte* block, size_t bytes, int threads) {
 
 }  // namespace
 
-kernel::Memory SlotPool::allocate(size_t bytes) {
-  const size_t size = rounded(bytes);
-  void* block = nullptr;
-  bool fresh = false;
+std::vector<kernel::Memory> SlotPool::allocate(std::span<const size_t> sizes) {
+  struct Block {
+    void* at = nullptr;
+    size_t bytes = 0;
+    bool fresh = false;
+  };
+  std::vector<Block> blocks;
+  for (const size_t bytes : sizes) blocks.push_back({.bytes = rounded(bytes)});
   {
     const std::lock_guard lock(mutex_);
-    if (const auto found = free_.find(size); found != free_.end()) {
-      block = found->second;
-      free_.erase(found);
-    } else {
-      block = cut(size);
-      fresh = true;
+    reserve(sizes);
+    for (Block& block : blocks) {
+      if (const auto found = free_.find(block.bytes); found != free_.end()) {
+        block.at = found->second;
+        free_.erase(found);
+      } else {
+        block.at = cut(block.bytes);
+        block.fresh = true;
+      }
     }
   }
-  if (fresh && backend_->host_memory())
-    touch(static_cast<std::byte*>(block), size, backend_->target().threads);
-  return {block, [self = shared_from_this(), size](void* freed) { self->give_back(freed, size); }};
+  std::vector<kernel::Memory> owned;
+  for (const Block& block : blocks) {
+    if (block.fresh && backend_->host_memory())
+      touch(static_cast<std::byte*>(block.at), block.bytes, backend_->target().threads);
+    owned.emplace_back(block.at, [self = shared_from_this(), bytes = block.bytes](void* freed) {
+      self->give_back(freed, bytes);
+    });
+  }
+  return owned;
 }
 
 void SlotPool::reserve(std::span<const size_t> sizes) {
-  const std::lock_guard lock(mutex_);
   std::map<size_t, size_t> wanted;
   for (const size_t size : sizes) ++wanted[rounded(size)];
   size_t missing = 0;
@@ -66,12 +78,6 @@ void SlotPool::reserve(std::span<const size_t> sizes) {
 }
 
 void* SlotPool::cut(size_t bytes) {
-  if (bytes > left_) {
-    const size_t fresh = std::max(bytes, chunk);
-    chunks_.push_back(backend_->allocate(fresh));
-    next_ = static_cast<std::byte*>(chunks_.back().get());
-    left_ = fresh;
-  }
   void* block = next_;
   next_ += bytes;
   left_ -= bytes;

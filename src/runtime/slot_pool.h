@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "kernel/backend.h"
@@ -20,14 +21,14 @@ class SlotPool : public std::enable_shared_from_this<SlotPool> {
   static constexpr size_t chunk = size_t{8} << 20;
 
   explicit SlotPool(std::shared_ptr<kernel::Backend> backend) : backend_(std::move(backend)) {}
-  /// At least `bytes` (contents undefined), 64-byte aligned; never null. Throws std::bad_alloc.
-  kernel::Memory allocate(size_t bytes);
-  /// Makes the next allocations of these sizes cheap: one large block for all that is not free
-  /// already. Throws std::bad_alloc.
-  void reserve(std::span<const size_t> sizes);
+  /// Blocks of at least so many bytes each (contents undefined), 64-byte aligned; never null. All
+  /// or none: throws std::bad_alloc.
+  std::vector<kernel::Memory> allocate(std::span<const size_t> sizes);
 
  private:
   static size_t rounded(size_t bytes) { return (std::max<size_t>(bytes, 1) + 63) / 64 * 64; }
+  /// Makes room for what is not free. The mutex is held.
+  void reserve(std::span<const size_t> sizes);
   void* cut(size_t bytes);
   void give_back(void* block, size_t bytes);
 

@@ -3,17 +3,32 @@
 #pragma once
 
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <ostream>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "base/file_writer.h"
 #include "ir/program.h"
 #include "tenon/build.h"
 #include "weights/source.h"
 
 namespace tenon::laws {
+
+/// Writes as it goes: the laws need no fsync, which would take most of their time.
+class PlainWriter final : public base::FileWriter {
+ public:
+  explicit PlainWriter(const std::filesystem::path& path) : file_(path, std::ios::binary) {}
+  void write(base::Bytes bytes) override {
+    file_.write(reinterpret_cast<const char*>(bytes.data()), std::ssize(bytes));
+  }
+  void commit() override { file_.close(); }
+
+ private:
+  std::ofstream file_;
+};
 
 using Arrays = std::map<std::string, Tensor>;
 

@@ -29,19 +29,6 @@ namespace fs = std::filesystem;
 const fs::path graphs = "tests/refit/graphs";
 const fs::path data = "tests/data/mnist";
 
-// Writes as it goes: the laws need no fsync, which would take most of their time.
-class PlainWriter final : public base::FileWriter {
- public:
-  explicit PlainWriter(const fs::path& path) : file_(path, std::ios::binary) {}
-  void write(base::Bytes bytes) override {
-    file_.write(reinterpret_cast<const char*>(bytes.data()), std::ssize(bytes));
-  }
-  void commit() override { file_.close(); }
-
- private:
-  std::ofstream file_;
-};
-
 fs::path fresh_path(const std::string& suffix) {
   static int count = 0;
   return scratch_folder() / (std::to_string(count++) + suffix);

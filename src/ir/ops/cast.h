@@ -10,7 +10,7 @@ namespace tenon::ir {
 struct Cast {
   DType to = DType::f32;
 
-  static constexpr OpInfo info{.name = "cast"};
+  static constexpr OpInfo info{.name = "cast", .row_wise = true};
   static constexpr auto fields() { return std::tuple{Field{"to", &Cast::to}}; }
   std::vector<Value> infer(Infer& in) const;
 };

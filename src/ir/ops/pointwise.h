@@ -10,7 +10,7 @@ struct Pointwise {
   Expression expression;
 
   static constexpr OpInfo info{
-      .name = "pointwise", .min_inputs = 1, .max_inputs = Expression::max_inputs};
+      .name = "pointwise", .min_inputs = 1, .max_inputs = Expression::max_inputs, .row_wise = true};
   static constexpr auto fields() { return std::tuple{Field{"", &Pointwise::expression}}; }
   std::vector<Value> infer(Infer& in) const;
 };
