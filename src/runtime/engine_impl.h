@@ -105,7 +105,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   std::shared_ptr<runtime::SlotPool> pool;
   std::shared_ptr<runtime::SetLedger> ledger = std::make_shared<runtime::SetLedger>();
 
-  std::mutex writer;         ///< one refit or publish at a time
+  runtime::WriterMutex writer;
   mutable std::mutex state;  ///< guards current_
   runtime::RunGate gate;     ///< in-place engines: runs and writes exclude each other
   runtime::Scratch scratch;  ///< guarded by writer

@@ -729,6 +729,32 @@ TEST(Progress, tells_what_part_is_done_and_may_end_the_refit) {
   }
 }
 
+TEST(Progress, callback_that_comes_back_to_its_engine_is_refused_by_name) {
+  for (const Memory memory : {Memory::double_, Memory::in_place}) {
+    Engine engine = product_engine({.memory = memory});
+    Refitter refitter(engine);
+    const auto refusal_of = [&](const std::function<void()>& call) {
+      refitter.set("a", full({kSize, kSize}, 2));
+      refitter.set_progress([&](std::string_view, double) { call(); });
+      try {
+        refitter.commit();
+      } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ErrorCode::invalid_input);
+        return std::string(error.what());
+      }
+      return std::string();
+    };
+    const std::string rest =
+        " was called from a progress callback of a refit of the same engine, which would wait for "
+        "itself; call it when the refit has ended";
+    EXPECT_EQ(refusal_of([&] { run(engine); }), memory == Memory::in_place ? "run" + rest : "");
+    EXPECT_EQ(refusal_of([&] { engine.reset(); }), "refit, publish, reset or save" + rest);
+    refitter.set_progress({});
+    refitter.commit();
+    EXPECT_EQ(run(engine), 2 * kArea);
+  }
+}
+
 TEST(Sizes, weights_without_elements_are_refitted_too) {
   const ir::Program program = program_of(
       R"(graph (x: f32[2]) {
