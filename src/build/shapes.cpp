@@ -52,17 +52,14 @@ void tell(Told& told, const std::string& where, const ir::Dim& dim, const Axis& 
   }
 }
 
+// Of the inputs' symbols only: passes may do away with others.
 void add_default_ranges(const ir::Graph& graph, std::map<std::string, plan::SymbolRange>& ranges) {
+  const auto defaults = plan::default_ranges(graph);
+  std::vector<std::string> symbols;
   for (const ir::ValueId id : graph.inputs()) {
-    const ir::Dims& dims = *graph.type(id).dims;
-    for (size_t axis = 0; axis < dims.size(); ++axis) {
-      std::vector<std::string> symbols;
-      dims[axis].symbols(symbols);
-      for (const std::string& symbol : symbols) {
-        ranges.try_emplace(symbol, plan::SymbolRange{.typical = axis == 0 ? 1 : 128});
-      }
-    }
+    for (const ir::Dim& dim : *graph.type(id).dims) dim.symbols(symbols);
   }
+  for (const std::string& symbol : symbols) ranges.try_emplace(symbol, defaults.at(symbol));
 }
 
 // Symbols that a run finds out make way for the names given to extents of inputs.

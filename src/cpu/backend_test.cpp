@@ -268,7 +268,7 @@ TEST(Selection, names_all_refusals_when_no_kernel_accepts) {
   test.call.target = &backend->target();
   test.call.inputs[0].layout = ir::Layout::parse("BA", 2);
   try {
-    kernel::first_kernel(*backend, test.call);
+    kernel::first_kernel(*backend, "softmax", {&test.call, 1});
     FAIL() << "a kernel accepted";
   } catch (const Error& error) {
     EXPECT_STREQ(error.what(),

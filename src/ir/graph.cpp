@@ -88,21 +88,23 @@ std::vector<std::string> symbols_of(const Graph& graph, const Node& node) {
 }
 
 std::vector<std::string> Graph::symbols() const {
-  std::vector<std::string> names;
+  std::set<std::string> names;
+  const auto add = [&](const Dim& dim) {
+    std::vector<std::string> symbols;  // its own: it searches them
+    dim.symbols(symbols);
+    names.insert(symbols.begin(), symbols.end());
+  };
   for (const GraphValue& value : values_) {
-    if (!value.value.type.dims) continue;
-    for (const Dim& dim : *value.value.type.dims) dim.symbols(names);
+    if (value.value.type.dims) std::ranges::for_each(*value.value.type.dims, add);
   }
   for (const Constraint& constraint : constraints_) {
-    constraint.left.symbols(names);
-    constraint.right.symbols(names);
+    add(constraint.left);
+    add(constraint.right);
   }
   for (const Node& node : nodes_) {
-    for (std::string& name : node.op.bound_symbols()) names.push_back(std::move(name));
+    for (std::string& name : node.op.bound_symbols()) names.insert(std::move(name));
   }
-  std::ranges::sort(names);
-  names.erase(std::ranges::unique(names).begin(), names.end());
-  return names;
+  return {names.begin(), names.end()};
 }
 
 ValueId GraphBuilder::add_value(GraphValue value, bool only_leaves) {
@@ -177,16 +179,19 @@ ValueId GraphBuilder::constant(DType dtype, const Shape& shape, base::Bytes byte
                   std::make_shared<std::vector<std::byte>>(bytes.begin(), bytes.end()));
 }
 
-std::string GraphBuilder::describe(const Op& op, std::span<const ValueId> inputs,
-                                   const std::string& name) const {
-  if (!name.empty()) return fmt::format("{} {}", op.info().name, quoted(name));
+std::string describe(std::string_view op, std::string_view name) {
+  return name.empty() ? std::string(op) : fmt::format("{} {}", op, quoted(name));
+}
+
+std::string GraphBuilder::where(const Op& op, std::span<const ValueId> inputs,
+                                const std::string& name) const {
   std::vector<std::string> names;
   for (const ValueId id : inputs) {
     const bool there = id >= 0 && static_cast<size_t>(id) < graph_.values_.size();
     if (there && !value(id).name.empty()) names.push_back(quoted(value(id).name));
   }
-  if (names.empty()) return std::string(op.info().name);
-  return fmt::format("{} of {}", op.info().name, base::join(names, ", "));
+  const std::string node = describe(op.info().name, name);
+  return name.empty() && !names.empty() ? node + " of " + base::join(names, ", ") : node;
 }
 
 std::vector<const Value*> GraphBuilder::operands(const Op& op, std::span<const ValueId> inputs,
@@ -209,7 +214,7 @@ std::vector<const Value*> GraphBuilder::operands(const Op& op, std::span<const V
 
 std::vector<ValueId> GraphBuilder::add_node(Op op, std::vector<ValueId> inputs, int outputs,
                                             std::string name) {
-  const std::string where = describe(op, inputs, name);
+  const std::string where = this->where(op, inputs, name);
   if (outputs < 1 || outputs > op.info().max_outputs) {
     fail_build(
         fmt::format("{}: has {} outputs, gives 1 to {}", where, outputs, op.info().max_outputs));

@@ -168,8 +168,11 @@ class GraphBuilder {
   ValueId add_leaf(Origin origin, const std::string& name, ValueType type, ConstantBytes bytes);
   std::vector<const Value*> operands(const Op& op, std::span<const ValueId> inputs,
                                      const std::string& where) const;
-  std::string describe(const Op& op, std::span<const ValueId> inputs,
-                       const std::string& name) const;
+  std::string where(const Op& op, std::span<const ValueId> inputs, const std::string& name) const;
 };
+
+/// `conv "c1"`, for messages; `conv` where it has no name.
+std::string describe(std::string_view op, std::string_view name);
+inline std::string describe(const Node& node) { return describe(node.op.info().name, node.name); }
 
 }  // namespace tenon::ir

@@ -23,9 +23,7 @@ struct OpInfo {
   int min_inputs = 1;
   int max_inputs = 1;  ///< -1: any number
   int max_outputs = 1;
-  bool pure = true;  ///< equal inputs give equal outputs, and nothing else happens
-  uint32_t value_operands =
-      0;  ///< bit i: infer() reads operand i's elements, so leaves that reach it are frozen
+  bool pure = true;            ///< equal inputs give equal outputs, and nothing else happens
   uint32_t host_operands = 0;  ///< bit i: operand i must be in host memory when the op runs
   bool binds = false;  ///< its lists of names are symbols, whose values are known when it has run
 };

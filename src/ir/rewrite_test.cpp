@@ -107,21 +107,33 @@ TEST(rewrite, may_replace_a_node_by_an_input_and_keeps_inputs_and_outputs_in_ord
             "graph (b: f32[3], a: f32[3]) {\n} -> (z = %a, y = %a)\n");
 }
 
-TEST(rewrite, offers_nodes_whose_later_outputs_are_unused_only) {
-  const auto offered = [](std::string_view outputs) {
-    int count = 0;
-    const Graph graph =
-        parse("graph (x: f32[1, 1, 4, 4]) { %1, %2 = max_pool(%x) {kernel = [2, 2]} } -> (" +
-              std::string(outputs) + ")");
-    rewrite(graph, [&](GraphBuilder&, const Node&) {
-      ++count;
-      return std::nullopt;
-    });
-    return count;
+constexpr std::string_view two_outputs =
+    "graph (x: f32[1, 1, 4, 4], i: i64[1, 1, 3, 3]) {\n"
+    "  %1, %2 = max_pool(%x) {kernel = [2, 2]}\n"
+    "} -> (";
+
+// max_pool(x) becomes average_pool(x), and its indices i.
+Replacement average(GraphBuilder& out, const Node& node) {
+  return std::vector{out.add(AveragePool{.kernel = {2, 2}}, {node.inputs[0]}), ValueId{1}};
+}
+
+TEST(rewrite, replaces_every_output_of_a_node) {
+  EXPECT_EQ(rewritten(std::string(two_outputs) + "y = %1, z = %2)", average),
+            "graph (x: f32[1, 1, 4, 4], i: i64[1, 1, 3, 3]) {\n"
+            "  %1 = average_pool(%x) {kernel = [2, 2]} : f32[1, 1, 3, 3]\n"
+            "} -> (y = %1, z = %i)\n");
+}
+
+TEST(rewrite, gives_every_used_output_a_value) {
+  const auto first_only = [](GraphBuilder& out, const Node& node) -> Replacement {
+    return std::vector{average(out, node).values[0], absent};
   };
-  EXPECT_EQ(offered("y = %1"), 1);
-  EXPECT_EQ(offered("y = %1, z = %2"), 0);
-  EXPECT_EQ(offered("z = %2"), 0);
+  const auto one = [](GraphBuilder& out, const Node& node) -> Replacement {
+    return average(out, node).values[0];
+  };
+  EXPECT_NO_THROW(rewritten(std::string(two_outputs) + "y = %1)", first_only));
+  EXPECT_THROW(rewritten(std::string(two_outputs) + "z = %2)", first_only), BuildError);
+  EXPECT_THROW(rewritten(std::string(two_outputs) + "y = %1)", one), BuildError);
 }
 
 constexpr std::string_view needs_three_channels =

@@ -65,7 +65,7 @@ class Verifier {
 
   void check_node(const Node& node, size_t index) {
     const OpInfo& info = node.op.info();
-    const std::string where = fmt::format("{} {}", info.name, quoted(node.name));
+    const std::string where = describe(node);
     const auto inputs = static_cast<int>(node.inputs.size());
     const auto outputs = static_cast<int>(node.outputs.size());
     require(inputs >= info.min_inputs && (info.max_inputs < 0 || inputs <= info.max_inputs),

@@ -60,11 +60,6 @@ kernel::Operand operand_at(const ir::ValueType& type, const Bindings& bindings, 
   return {type.dtype, extents(type, bindings), type.layout, true, weight};
 }
 
-std::string describe(const ir::Node& node) {
-  if (node.name.empty()) return std::string(node.op.info().name);
-  return fmt::format("{} {}", node.op.info().name, base::quoted(node.name));
-}
-
 std::string describe(const ir::Graph& graph, ir::ValueId id, const Bindings& bindings) {
   const std::string type = operand_at(graph.type(id), bindings).text();
   const ir::GraphValue& value = graph.value(id);

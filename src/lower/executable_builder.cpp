@@ -9,16 +9,6 @@
 namespace tenon::lower {
 namespace {
 
-const kernel::Kernel& first_at_all(const kernel::Backend& backend,
-                                   const std::vector<kernel::Call>& calls) {
-  for (const kernel::Kernel& kernel : backend.kernels(calls[0].op)) {
-    bool accepts = true;
-    for (const kernel::Call& call : calls) accepts = accepts && !kernel::refusal(kernel, call);
-    if (accepts) return kernel;
-  }
-  return kernel::first_kernel(backend, calls[0]);  // throws, with the reasons
-}
-
 std::string first_tactic(const kernel::Kernel& kernel, const kernel::Call& call,
                          kernel::Backend& backend) {
   const std::vector<kernel::Tactic> tactics = kernel::tactics_of(kernel, call, backend);
@@ -60,7 +50,8 @@ std::vector<ir::ValueId> ExecutableBuilder::add_first(const ir::Op& op,
   }
   const auto ids = graph_.add_node(op, std::move(inputs), static_cast<int>(outputs));
   for (const ir::ValueId id : ids) call.outputs.push_back(operand_at(graph_.type(id), {}));
-  const kernel::Kernel& kernel = kernel::first_kernel(backend_, call);
+  const kernel::Kernel& kernel =
+      kernel::first_kernel(backend_, std::string(op.info().name), {&call, 1});
   add_step(&kernel, first_tactic(kernel, call, backend_), {});
   return ids;
 }
@@ -90,7 +81,7 @@ ir::ValueId ExecutableBuilder::add_reorder(ir::ValueId value, ir::Layout layout,
                      &backend_.target(),
                      {}});
   }
-  const kernel::Kernel& kernel = first_at_all(backend_, calls);
+  const kernel::Kernel& kernel = kernel::first_kernel(backend_, std::string(op.info().name), calls);
   add_step(&kernel, first_tactic(kernel, calls[0], backend_), {});
   return id;
 }

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "ir/copy.h"
 #include "ir/ops/reorder.h"
 #include "ir/ops/reshape.h"
 #include "ir/rewrite.h"
@@ -14,30 +15,6 @@
 
 namespace tenon::lower {
 namespace {
-
-/// Copies leaves and nodes under their own names; splice() would rename unnamed constants, whose
-/// bytes are found by name.
-std::vector<ir::ValueId> copy_nodes(ir::GraphBuilder& out, const ir::Graph& graph) {
-  std::vector<ir::ValueId> map(graph.values().size(), ir::absent);
-  for (const ir::ValueId id : graph.leaves()) {
-    const ir::GraphValue& leaf = graph.value(id);
-    map[static_cast<size_t>(id)] = leaf.origin == ir::Origin::weight
-                                       ? out.weight(leaf.name, leaf.value.type)
-                                       : out.constant(leaf.name, leaf.value.type, leaf.bytes);
-  }
-  for (const ir::Node& node : graph.nodes()) {
-    std::vector<ir::ValueId> inputs;
-    for (const ir::ValueId id : node.inputs) {
-      inputs.push_back(id == ir::absent ? id : map[static_cast<size_t>(id)]);
-    }
-    const auto outputs =
-        out.add_node(node.op, std::move(inputs), static_cast<int>(node.outputs.size()), node.name);
-    for (size_t i = 0; i < outputs.size(); ++i) {
-      map[static_cast<size_t>(node.outputs[i])] = outputs[i];
-    }
-  }
-  return map;
-}
 
 /// The graph's outputs are in order of their names, as SlotTable::finish() gives them.
 ir::ValueId output_value(const ir::Graph& graph, const std::string& name) {
@@ -71,54 +48,52 @@ std::set<int> needed_nodes(const ir::Graph& graph, ir::ValueId target) {
   return needed;
 }
 
-/// Copies what one value needs, leaves turned into inputs.
-class Extraction {
+/// Copies what one value needs, leaves turned into inputs, each node with the first kernel that
+/// accepts.
+class Extraction : public ir::GraphCopier {
  public:
-  Extraction(const ir::Graph& graph, kernel::Backend& backend) : graph_(graph), builder_(backend) {}
+  Extraction(const ir::Graph& source, ExecutableBuilder& builder)
+      : GraphCopier(source, builder.graph()), builder_(builder) {}
 
-  Executable run(ir::ValueId target) && {
-    for (const int node : needed_nodes(graph_, target)) {
-      copy_node(graph_.nodes()[static_cast<size_t>(node)]);
+  void copy_needed(ir::ValueId target) {
+    for (const int node : needed_nodes(source(), target)) {
+      copy(source().nodes()[static_cast<size_t>(node)]);
     }
-    builder_.output("slot", at(target));
-    return std::move(builder_).finish();
-  }
-
-  /// The slot's bytes are a leaf's: nothing is computed.
-  Executable leaf(ir::ValueId target) && {
-    builder_.graph().output("slot", at(target));
-    return std::move(builder_).finish();
   }
 
  private:
-  ir::ValueId at(ir::ValueId id) {
-    if (id == ir::absent) return id;
-    const auto [copy, fresh] = map_.try_emplace(id, ir::absent);
-    if (fresh) {
-      const ir::GraphValue& leaf = graph_.value(id);
-      copy->second = builder_.graph().input(leaf.name, leaf.value.type);
-    }
-    return copy->second;
+  ir::ValueId missing(ir::ValueId id) override {
+    return out().input(source().value(id).name, source().type(id));
+  }
+  std::vector<ir::ValueId> copies(const ir::Node& node) override {
+    return builder_.add_first(node.op, node.inputs, node.outputs.size());
   }
 
-  void copy_node(const ir::Node& node) {
-    std::vector<ir::ValueId> inputs;
-    for (const ir::ValueId id : node.inputs) inputs.push_back(at(id));
-    const auto outputs = builder_.add_first(node.op, std::move(inputs), node.outputs.size());
-    for (size_t i = 0; i < outputs.size(); ++i) map_[node.outputs[i]] = outputs[i];
-  }
-
-  const ir::Graph& graph_;
-  ExecutableBuilder builder_;
-  std::map<ir::ValueId, ir::ValueId> map_;
+  ExecutableBuilder& builder_;
 };
+
+/// Where nothing is computed, the slot's bytes are a leaf's.
+Executable extract(const ir::Graph& weights, ir::ValueId value, kernel::Backend& backend) {
+  ExecutableBuilder builder(backend);
+  Extraction extraction(weights, builder);
+  const ir::ValueId source = behind_reshapes(weights, value);
+  if (weights.value(source).origin == ir::Origin::node) {
+    extraction.copy_needed(value);
+    builder.output("slot", extraction(value));
+  } else {
+    builder.graph().output("slot", extraction(source));
+  }
+  return std::move(builder).finish();
+}
 
 }  // namespace
 
 SlotTable::SlotTable(const ir::Graph& weights) {
-  const std::vector<ir::ValueId> map = copy_nodes(builder_, weights);
+  ir::GraphCopier copier(weights, builder_);
+  copier.copy_inputs_and_leaves();
+  copier.copy_nodes();
   for (const ir::Output& output : weights.outputs()) {
-    portable_[output.name] = map[static_cast<size_t>(output.value)];
+    portable_[output.name] = copier(output.value);
   }
 }
 
@@ -172,13 +147,10 @@ ir::Graph SlotTable::finish() {
 SlotProgram slot_program(const ir::Graph& weights, const std::string& slot,
                          kernel::Backend& backend) {
   const ir::ValueId value = output_value(weights, slot);
-  const ir::ValueId source = behind_reshapes(weights, value);
   SlotProgram program;
   program.name = slot;
   program.type = weights.type(value);
-  program.executable = weights.value(source).origin == ir::Origin::node
-                           ? Extraction(weights, backend).run(value)
-                           : Extraction(weights, backend).leaf(source);
+  program.executable = extract(weights, value, backend);
   for (const ir::ValueId id : program.executable.graph.inputs()) {
     program.leaves.push_back(program.executable.graph.value(id).name);
   }

@@ -2,6 +2,7 @@
 // are main's slots.
 #include <algorithm>
 
+#include "ir/copy.h"
 #include "passes/pass.h"
 
 namespace tenon::passes {
@@ -39,89 +40,41 @@ class Early {
   std::vector<bool> early_;
 };
 
-// One of the two graphs while it grows.
-struct Part {
-  GraphBuilder out;
-  std::vector<ValueId> ids;  // by value of the source; absent where it is not (yet) in this part
-
-  explicit Part(const ir::Graph& source) : ids(source.values().size(), ir::absent) {}
-  ValueId& at(ValueId id) { return ids[static_cast<size_t>(id)]; }
-
-  void copy(const ir::Graph& source, const Node& node, std::vector<ValueId> inputs) {
-    const auto outputs = static_cast<int>(node.outputs.size());
-    const auto made = out.add_node(node.op, std::move(inputs), outputs, node.name);
-    for (size_t i = 0; i < made.size(); ++i) {
-      at(node.outputs[i]) = made[i];
-      const std::string& name = source.value(node.outputs[i]).name;
-      if (!name.empty()) out.name_value(made[i], name);
-    }
-  }
-};
-
-class Splitter {
+// What main reads of the weights graph crosses as a slot, once.
+class MainPart : public ir::GraphCopier {
  public:
-  explicit Splitter(const ir::Graph& graph)
-      : graph_(graph), early_(graph), main_(graph), weights_(graph) {}
-
-  void run() {
-    copy_leaves();
-    for (const Node& node : graph_.nodes()) place(node);
-    for (const ir::Output& output : graph_.outputs()) {
-      main_.out.output(output.name, in_main(output.value));
-    }
-    main_.out.require(graph_.requirements());
-  }
-  ir::Graph take_main() { return main_.out.finish(); }
-  ir::Graph take_weights() { return weights_.out.finish(); }
+  MainPart(const ir::Graph& source, GraphBuilder& out, GraphCopier& weights,
+           GraphBuilder& weights_out)
+      : GraphCopier(source, out), weights_(weights), weights_out_(weights_out) {}
 
  private:
-  void copy_leaves() {
-    for (size_t i = 0; i < graph_.values().size(); ++i) {
-      const ir::GraphValue& value = graph_.values()[i];
-      const ir::ValueType& type = value.value.type;
-      if (value.origin == Origin::input) main_.ids[i] = main_.out.input(value.name, type);
-      if (value.origin == Origin::weight) weights_.ids[i] = weights_.out.weight(value.name, type);
-      if (value.origin == Origin::constant) {
-        weights_.ids[i] = weights_.out.constant(value.name, type, value.bytes);
-      }
-    }
-  }
-
-  void place(const Node& node) {
-    const bool early = early_(node.outputs[0]);
-    std::vector<ValueId> inputs;
-    for (const ValueId id : node.inputs) {
-      if (id == ir::absent) {
-        inputs.push_back(id);
-      } else {
-        inputs.push_back(early ? weights_.at(id) : in_main(id));
-      }
-    }
-    (early ? weights_ : main_).copy(graph_, node, std::move(inputs));
-  }
-
-  // A value as main reads it: what the weights graph holds crosses as a slot, once.
-  ValueId in_main(ValueId id) {
-    ValueId& known = main_.at(id);
-    if (known != ir::absent) return known;
+  ValueId missing(ValueId id) override {
+    if (source().value(id).origin == Origin::input) return GraphCopier::missing(id);
     const std::string name = std::to_string(slots_++);
-    weights_.out.output(name, weights_.at(id));
-    return known = main_.out.slot(name, graph_.type(id));
+    weights_out_.output(name, weights_(id));
+    return out().slot(name, source().type(id));
   }
 
-  const ir::Graph& graph_;
-  Early early_;
-  Part main_, weights_;
+  GraphCopier& weights_;
+  GraphBuilder& weights_out_;
   size_t slots_ = 0;
 };
 
 }  // namespace
 
 void hoist(const ir::Graph& graph, ir::Graph& main, ir::Graph& weights) {
-  Splitter splitter(graph);
-  splitter.run();
-  main = splitter.take_main();
-  weights = splitter.take_weights();
+  GraphBuilder main_out, weights_out;
+  ir::GraphCopier weights_part(graph, weights_out);
+  MainPart main_part(graph, main_out, weights_part, weights_out);
+  const Early early(graph);
+  main_part.copy_inputs();
+  for (const Node& node : graph.nodes()) {
+    (early(node.outputs[0]) ? weights_part : main_part).copy(node);
+  }
+  main_part.copy_outputs();
+  main_part.copy_requirements();
+  main = main_out.finish();
+  weights = weights_out.finish();
 }
 
 }  // namespace tenon::passes

@@ -18,8 +18,7 @@ size_t index(ir::ValueId id) { return static_cast<size_t>(id); }
 void Runner::run_binding_step(Frame& frame, const lower::Step& step, RunOutputs*) {
   const ir::Node& node = frame.executable.node_of(step);
   if (node.as<ir::Bind>()) return bind_elements(node, frame);
-  base::fail(ErrorCode::build, "internal: nobody knows how {} finds symbols",
-             lower::describe(node));
+  base::fail(ErrorCode::build, "internal: nobody knows how {} finds symbols", ir::describe(node));
 }
 
 void Runner::bind_elements(const ir::Node& node, Frame& frame) {
@@ -29,8 +28,8 @@ void Runner::bind_elements(const ir::Node& node, Frame& frame) {
                                     lower::operand_of(frame.executable, operand, symbols_));
   for (size_t i = 0; i < symbols.size(); ++i) {
     if (values[i] < 0 || values[i] > INT32_MAX) {
-      throw InputError(fmt::format("{}: element {} is {}, outside 0 to {}", lower::describe(node),
-                                   i, values[i], INT32_MAX));
+      throw InputError(fmt::format("{}: element {} is {}, outside 0 to {}", ir::describe(node), i,
+                                   values[i], INT32_MAX));
     }
     bind(symbols[i], values[i], node, frame.executable);
   }
@@ -45,9 +44,8 @@ void Runner::bind(const std::string& symbol, int64_t value, const ir::Node& node
       return std::ranges::count(other.op.bound_symbols(), symbol) > 0;
     };
     const auto first = std::ranges::find_if(executable.graph.nodes(), finds);
-    throw InputError(fmt::format("{}: finds {} for \"{}\", where {} found {}",
-                                 lower::describe(node), value, symbol, lower::describe(*first),
-                                 known));
+    throw InputError(fmt::format("{}: finds {} for \"{}\", where {} found {}", ir::describe(node),
+                                 value, symbol, ir::describe(*first), known));
   }
   known = value;
 }
