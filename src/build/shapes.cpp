@@ -67,11 +67,9 @@ void keep_apart(const ir::Graph& graph, std::map<std::string, ir::Dim>& bindings
   ir::GraphBuilder taken;
   for (const ir::ValueId id : graph.inputs()) taken.input(graph.value(id).name, graph.type(id));
   for (const auto& [symbol, dim] : bindings) taken.input("", {DType::i64, {dim}});
-  for (const ir::Node& node : graph.nodes()) {
-    for (const std::string& symbol : node.op.bound_symbols()) {
-      const std::string fresh = taken.fresh_symbol(symbol);
-      if (fresh != symbol) bindings.emplace(symbol, ir::Dim::symbol(fresh));
-    }
+  for (const std::string& symbol : ir::bound_symbols(graph)) {
+    const std::string fresh = taken.fresh_symbol(symbol);
+    if (fresh != symbol) bindings.emplace(symbol, ir::Dim::symbol(fresh));
   }
 }
 

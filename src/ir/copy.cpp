@@ -16,15 +16,10 @@ void keep_name(GraphBuilder& out, const GraphValue& old, ValueId id) {
 }  // namespace
 
 void GraphCopier::run() {
-  copy_inputs_and_leaves();
+  copy_inputs();
   copy_nodes();
   copy_outputs();
   copy_requirements();
-}
-
-void GraphCopier::copy_inputs_and_leaves() {
-  copy_inputs();
-  for (const ValueId id : source_.leaves()) (*this)(id);
 }
 
 void GraphCopier::copy_inputs() {
@@ -36,13 +31,21 @@ void GraphCopier::copy_nodes() {
 }
 
 void GraphCopier::copy(const Node& node) {
-  Node mapped{node.op, {}, node.outputs, node.name};
+  Node mapped{copy_bodies(node.op), {}, node.outputs, node.name};
   for (const ValueId id : node.inputs) mapped.inputs.push_back((*this)(id));
   const std::vector<ValueId> made = copies(mapped);
   for (size_t i = 0; i < made.size(); ++i) {
     set(node.outputs[i], made[i]);
     keep_name(out_, source_.value(node.outputs[i]), made[i]);
   }
+}
+
+Op GraphCopier::copy_bodies(const Op& op) {
+  return op.with_bodies([&](const Graph& body) {
+    GraphBuilder inner = out_.body();
+    for_body(body, inner)->run();
+    return std::make_shared<const Graph>(inner.finish());
+  });
 }
 
 void GraphCopier::copy_outputs() {

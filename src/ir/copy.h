@@ -8,7 +8,8 @@
 namespace tenon::ir {
 
 /// Copies a graph into a builder, value by value: whoever copies a graph does it by one of these,
-/// and says in a derived class what becomes of leaves, nodes or requirements.
+/// and says in a derived class what becomes of leaves, nodes or requirements. Bodies are copied
+/// with the nodes that have them.
 class GraphCopier {
  public:
   /// Both must outlive the copier.
@@ -17,15 +18,13 @@ class GraphCopier {
   GraphCopier& operator=(const GraphCopier&) = delete;
   virtual ~GraphCopier() = default;
 
-  /// Everything: inputs, leaves, nodes, outputs, requirements.
+  /// Everything: inputs, nodes and what they use, outputs, requirements.
   void run();
-  /// All at once and first, where the builder will name constants of its own beside them.
-  void copy_inputs_and_leaves();
-  void copy_inputs();
+  void copy_inputs();  ///< those that nothing uses, too
   void copy_nodes();
-  void copy(const Node& node);
+  virtual void copy(const Node& node);
   void copy_outputs();
-  void copy_requirements();
+  virtual void copy_requirements();
 
   /// The copy of a value; that of an input or leaf is made when it is first asked for. Of `absent`,
   /// `absent`.
@@ -43,10 +42,16 @@ class GraphCopier {
   /// values of the builder already, its outputs still those of the source.
   virtual std::vector<ValueId> copies(const Node& node);
   virtual Constraint requirement(const Constraint& constraint) { return constraint; }
+  /// Copies a body by the same rules.
+  virtual std::unique_ptr<GraphCopier> for_body(const Graph& body, GraphBuilder& out) {
+    return std::make_unique<GraphCopier>(body, out);
+  }
 
   ValueId copy_leaf(ValueId id, ValueType type);
 
  private:
+  Op copy_bodies(const Op& op);
+
   const Graph& source_;
   GraphBuilder& out_;
   std::unordered_map<ValueId, ValueId> copies_;  // of what was copied: a part of a graph is cheap

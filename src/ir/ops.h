@@ -6,12 +6,16 @@
 #include "ir/ops/cast.h"
 #include "ir/ops/concat.h"
 #include "ir/ops/conv.h"
+#include "ir/ops/if.h"
+#include "ir/ops/loop.h"
 #include "ir/ops/matmul.h"
+#include "ir/ops/optional.h"
 #include "ir/ops/pointwise.h"
 #include "ir/ops/pool.h"
 #include "ir/ops/reduce.h"
 #include "ir/ops/reorder.h"
 #include "ir/ops/reshape.h"
+#include "ir/ops/sequence.h"
 #include "ir/ops/shape.h"
 #include "ir/ops/softmax.h"
 #include "ir/ops/transpose.h"
@@ -21,7 +25,9 @@ namespace tenon::ir {
 template <class... Ops>
 struct TypeList {};
 
-using OpList = TypeList<AveragePool, BatchNorm, Bind, Cast, Concat, Conv, MatMul, MaxPool,
-                        Pointwise, Reduce, Reorder, Reshape, ShapeOf, Softmax, Transpose>;
+using OpList = TypeList<AveragePool, BatchNorm, Bind, Cast, Concat, ConcatFromSequence, Conv, If,
+                        Loop, MatMul, MaxPool, Optional, OptionalGetElement, OptionalHasElement,
+                        Pointwise, Reduce, Reorder, Reshape, SequenceAt, SequenceConstruct,
+                        SequenceInsert, SequenceLength, ShapeOf, Softmax, Transpose>;
 
 }  // namespace tenon::ir

@@ -33,7 +33,13 @@ class Substituter : public GraphCopier {
     return {each.kind, each.left.substitute(bindings_), each.right.substitute(bindings_),
             each.reason};
   }
+  std::unique_ptr<GraphCopier> for_body(const Graph& body, GraphBuilder& out) override {
+    return std::make_unique<Substituter>(body, out, bindings_);
+  }
 
+  const Bindings& bindings() const { return bindings_; }
+
+ private:
   const Bindings& bindings_;
 };
 
@@ -46,11 +52,9 @@ bool unnamed(const GraphValue& value) {
 // New names of the symbols that the graph binds, where `out` has them already.
 Bindings renamed_symbols(GraphBuilder& out, const Graph& graph) {
   Bindings renamed;
-  for (const Node& node : graph.nodes()) {
-    for (const std::string& symbol : node.op.bound_symbols()) {
-      const std::string fresh = out.fresh_symbol(symbol);
-      if (fresh != symbol) renamed.emplace(symbol, Dim::symbol(fresh));
-    }
+  for (const std::string& symbol : bound_symbols(graph)) {
+    const std::string fresh = out.fresh_symbol(symbol);
+    if (fresh != symbol) renamed.emplace(symbol, Dim::symbol(fresh));
   }
   return renamed;
 }
@@ -60,6 +64,9 @@ class Splicer : public Substituter {
   using Substituter::Substituter;
 
  private:
+  std::unique_ptr<GraphCopier> for_body(const Graph& body, GraphBuilder& out) override {
+    return std::make_unique<Splicer>(body, out, bindings());
+  }
   ValueId missing(ValueId id) override {
     const GraphValue& value = source().value(id);
     if (!unnamed(value)) return Substituter::missing(id);
@@ -72,9 +79,16 @@ class Splicer : public Substituter {
 class Rewriter : public GraphCopier {
  public:
   Rewriter(const Graph& source, GraphBuilder& out, const Rewrite& rewrite)
-      : GraphCopier(source, out), rewrite_(rewrite), uses_(source.use_counts()) {}
+      : GraphCopier(source, out), fresh_(rewrite), rewrite_(rewrite), uses_(source.use_counts()) {}
 
  private:
+  // Whatever becomes of the nodes that made them.
+  void copy_requirements() override { out().require(source().constraints()); }
+
+  std::unique_ptr<GraphCopier> for_body(const Graph& body, GraphBuilder& out) override {
+    return std::make_unique<Rewriter>(body, out, fresh_);
+  }
+
   ValueId missing(ValueId id) override {
     const ValueId copy = GraphCopier::missing(id);
     count_uses(id, copy);
@@ -126,17 +140,15 @@ class Rewriter : public GraphCopier {
     if (value.node >= 0) out().name_if_nameless(value.node, node.name);
   }
 
-  const Rewrite rewrite_;
+  const Rewrite& fresh_;
+  const Rewrite rewrite_;  // which may remember values of this graph
   std::vector<int> uses_;
 };
 
 Graph rewrite(const Graph& graph, const Rewrite& rewrite) {
   GraphBuilder out;
-  Rewriter rewriter(graph, out, rewrite);
-  rewriter.copy_inputs_and_leaves();
-  rewriter.copy_nodes();
-  rewriter.copy_outputs();
-  out.require(graph.constraints());  // whatever becomes of the nodes that made them
+  out.reserve(graph);  // for constants and symbols that rewrites make
+  Rewriter(graph, out, rewrite).run();
   return out.finish();
 }
 
@@ -146,20 +158,35 @@ Graph substitute(const Graph& graph, const Bindings& bindings) {
   return out.finish();
 }
 
-std::vector<ValueId> splice(GraphBuilder& out, const Graph& graph,
-                            std::span<const ValueId> inputs) {
+namespace {
+
+std::vector<ValueId> copy_into(GraphCopier& copier, const Graph& graph,
+                               std::span<const ValueId> inputs) {
   if (inputs.size() != graph.inputs().size()) {
     base::fail(ErrorCode::build, "internal: a graph of {} inputs is given {}",
                graph.inputs().size(), inputs.size());
   }
+  for (size_t i = 0; i < inputs.size(); ++i) copier.set(graph.inputs()[i], inputs[i]);
+  copier.copy_nodes();
+  copier.copy_requirements();
+  std::vector<ValueId> results;
+  for (const Output& output : graph.outputs()) results.push_back(copier(output.value));
+  return results;
+}
+
+}  // namespace
+
+std::vector<ValueId> splice(GraphBuilder& out, const Graph& graph,
+                            std::span<const ValueId> inputs) {
   const Bindings renamed = renamed_symbols(out, graph);
   Splicer splicer(graph, out, renamed);
-  for (size_t i = 0; i < inputs.size(); ++i) splicer.set(graph.inputs()[i], inputs[i]);
-  splicer.copy_nodes();
-  splicer.copy_requirements();
-  std::vector<ValueId> results;
-  for (const Output& output : graph.outputs()) results.push_back(splicer(output.value));
-  return results;
+  return copy_into(splicer, graph, inputs);
+}
+
+std::vector<ValueId> splice_body(GraphBuilder& out, const Graph& body,
+                                 std::span<const ValueId> inputs) {
+  GraphCopier copier(body, out);
+  return copy_into(copier, body, inputs);
 }
 
 }  // namespace tenon::ir

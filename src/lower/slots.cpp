@@ -90,7 +90,6 @@ Executable extract(const ir::Graph& weights, ir::ValueId value, kernel::Backend&
 
 SlotTable::SlotTable(const ir::Graph& weights) {
   ir::GraphCopier copier(weights, builder_);
-  copier.copy_inputs_and_leaves();
   copier.copy_nodes();
   for (const ir::Output& output : weights.outputs()) {
     portable_[output.name] = copier(output.value);

@@ -21,8 +21,8 @@ bool is_read(const Leaf& leaf) { return leaf.reason.starts_with(ir::read_while_b
 // Leaves that are constants in the graph are frozen to begin with, and say why.
 void settle_defaults(ir::Network& network) {
   std::map<std::string, Origin> origins;
-  for (const ValueId id : network.graph.leaves()) {
-    origins.emplace(network.graph.value(id).name, network.graph.value(id).origin);
+  for (const ir::GraphValue* leaf : ir::all_leaves(network.graph)) {
+    origins.emplace(leaf->name, leaf->origin);
   }
   for (Leaf& leaf : network.leaves) {
     const auto origin = origins.find(leaf.name);
@@ -87,6 +87,10 @@ class Refreezer : public ir::GraphCopier {
     const ir::ValueType& type = value.value.type;
     return row->second ? out().weight(value.name, type)
                        : out().constant(value.name, type, value.bytes);
+  }
+
+  std::unique_ptr<GraphCopier> for_body(const ir::Graph& body, ir::GraphBuilder& out) override {
+    return std::make_unique<Refreezer>(body, out, refittable_);
   }
 
   const Refittable& refittable_;

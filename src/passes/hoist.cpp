@@ -1,6 +1,7 @@
-// Folding is hoisting: nodes that depend on leaves only move into the weights graph, whose outputs
-// are main's slots.
+// Folding is hoisting: nodes that depend on leaves only, in bodies too, move into the weights
+// graph, whose outputs are main's slots.
 #include <algorithm>
+#include <map>
 
 #include "ir/copy.h"
 #include "passes/pass.h"
@@ -32,7 +33,7 @@ class Early {
   bool moves(const Node& node) const {
     const auto given = [&](ValueId id) { return id == ir::absent || (*this)(id); };
     const auto is_static = [&](ValueId id) { return graph_.type(id).is_static(); };
-    return node.op.info().pure && !node.op.info().binds &&
+    return node.op.info().pure && !node.op.info().binds && node.op.bodies().empty() &&
            std::ranges::all_of(node.inputs, given) && std::ranges::all_of(node.outputs, is_static);
   }
 
@@ -40,41 +41,50 @@ class Early {
   std::vector<bool> early_;
 };
 
-// What main reads of the weights graph crosses as a slot, once.
+// The weights graph while main and its bodies are copied.
+struct Weights {
+  GraphBuilder out;
+  std::map<ValueId, std::string> slots;  // by value of the weights graph
+};
+
+// Main, or a body of it. What it reads of the weights graph crosses as a slot, once for all.
 class MainPart : public ir::GraphCopier {
  public:
-  MainPart(const ir::Graph& source, GraphBuilder& out, GraphCopier& weights,
-           GraphBuilder& weights_out)
-      : GraphCopier(source, out), weights_(weights), weights_out_(weights_out) {}
+  MainPart(const ir::Graph& source, GraphBuilder& out, Weights& weights)
+      : GraphCopier(source, out),
+        early_(source),
+        weights_(weights),
+        early_part_(source, weights.out) {}
+
+  void copy(const Node& node) override {
+    early_(node.outputs[0]) ? early_part_.copy(node) : GraphCopier::copy(node);
+  }
 
  private:
   ValueId missing(ValueId id) override {
     if (source().value(id).origin == Origin::input) return GraphCopier::missing(id);
-    const std::string name = std::to_string(slots_++);
-    weights_out_.output(name, weights_(id));
-    return out().slot(name, source().type(id));
+    const ValueId value = early_part_(id);
+    const auto [slot, fresh] = weights_.slots.emplace(value, std::to_string(weights_.slots.size()));
+    if (fresh) weights_.out.output(slot->second, value);
+    return out().slot(slot->second, source().type(id));
+  }
+  std::unique_ptr<GraphCopier> for_body(const ir::Graph& body, GraphBuilder& out) override {
+    return std::make_unique<MainPart>(body, out, weights_);
   }
 
-  GraphCopier& weights_;
-  GraphBuilder& weights_out_;
-  size_t slots_ = 0;
+  const Early early_;
+  Weights& weights_;
+  GraphCopier early_part_;
 };
 
 }  // namespace
 
 void hoist(const ir::Graph& graph, ir::Graph& main, ir::Graph& weights) {
-  GraphBuilder main_out, weights_out;
-  ir::GraphCopier weights_part(graph, weights_out);
-  MainPart main_part(graph, main_out, weights_part, weights_out);
-  const Early early(graph);
-  main_part.copy_inputs();
-  for (const Node& node : graph.nodes()) {
-    (early(node.outputs[0]) ? weights_part : main_part).copy(node);
-  }
-  main_part.copy_outputs();
-  main_part.copy_requirements();
+  GraphBuilder main_out;
+  Weights weights_part;
+  MainPart(graph, main_out, weights_part).run();
   main = main_out.finish();
-  weights = weights_out.finish();
+  weights = weights_part.out.finish();
 }
 
 }  // namespace tenon::passes

@@ -340,7 +340,8 @@ PlanFile from_json(std::string_view text, TensorNames& tensors) {
   read_leaves(members.list("leaves"), file, tensors);
   file.plan.program.guards = read_guards(members.list("guards"));
   file.plan.ranges = read_ranges(members.list("ranges"), file.plan.program.main.symbols());
-  file.plan.records = read_records(members.list("records"), file.plan.program.main.nodes().size());
+  file.plan.records =
+      read_records(members.list("records"), ir::count_nodes(file.plan.program.main));
   file.stripped = members.flag("stripped");
   file.identical = members.flag("identical");
   members.done();
