@@ -19,7 +19,8 @@ namespace tenon {
 struct Port {
   std::string name;
   DType dtype = DType::f32;
-  /// A number, or an expression over named extents: {"n", "1", "28", "28"}.
+  /// Numbers, or expressions over named extents: {"n", "1", "28", "28"}; {"..."} where not even the
+  /// rank is known before a run.
   std::vector<std::string> shape;
 };
 

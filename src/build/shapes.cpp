@@ -52,17 +52,14 @@ void tell(Told& told, const std::string& where, const ir::Dim& dim, const Axis& 
   }
 }
 
+// Of the inputs' symbols only: passes may do away with others.
 void add_default_ranges(const ir::Graph& graph, std::map<std::string, plan::SymbolRange>& ranges) {
+  const auto defaults = plan::default_ranges(graph);
+  std::vector<std::string> symbols;
   for (const ir::ValueId id : graph.inputs()) {
-    const ir::Dims& dims = *graph.type(id).dims;
-    for (size_t axis = 0; axis < dims.size(); ++axis) {
-      std::vector<std::string> symbols;
-      dims[axis].symbols(symbols);
-      for (const std::string& symbol : symbols) {
-        ranges.try_emplace(symbol, plan::SymbolRange{.typical = axis == 0 ? 1 : 128});
-      }
-    }
+    for (const ir::Dim& dim : *graph.type(id).dims) dim.symbols(symbols);
   }
+  for (const std::string& symbol : symbols) ranges.try_emplace(symbol, defaults.at(symbol));
 }
 
 // Symbols that a run finds out make way for the names given to extents of inputs.
@@ -70,11 +67,9 @@ void keep_apart(const ir::Graph& graph, std::map<std::string, ir::Dim>& bindings
   ir::GraphBuilder taken;
   for (const ir::ValueId id : graph.inputs()) taken.input(graph.value(id).name, graph.type(id));
   for (const auto& [symbol, dim] : bindings) taken.input("", {DType::i64, {dim}});
-  for (const ir::Node& node : graph.nodes()) {
-    for (const std::string& symbol : node.op.bound_symbols()) {
-      const std::string fresh = taken.fresh_symbol(symbol);
-      if (fresh != symbol) bindings.emplace(symbol, ir::Dim::symbol(fresh));
-    }
+  for (const std::string& symbol : ir::bound_symbols(graph)) {
+    const std::string fresh = taken.fresh_symbol(symbol);
+    if (fresh != symbol) bindings.emplace(symbol, ir::Dim::symbol(fresh));
   }
 }
 

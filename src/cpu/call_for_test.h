@@ -138,7 +138,8 @@ inline Placed apply(Backend& backend, kernel::Queue& queue, const ir::Op& op, co
   kernel::RunState state;
   kernel::Call call{.op = op, .inputs = {input.operand}, .target = &backend.target()};
   call.outputs = infer_outputs(op, call.inputs, 1);
-  return launch(backend, queue, kernel::first_kernel(backend, call), call, {input}, state)[0];
+  const Kernel& kernel = kernel::first_kernel(backend, std::string(op.info().name), {&call, 1});
+  return launch(backend, queue, kernel, call, {input}, state)[0];
 }
 
 inline Placed in_layout(Backend& backend, kernel::Queue& queue, const Placed& input,

@@ -9,10 +9,16 @@ namespace tenon::cpu {
 
 namespace {
 
+template <class Op>
+Kernels list_of() {
+  if constexpr (Op::info.has_kernels) return kernels<Op>();
+  return {};
+}
+
 template <class... Ops>
 Kernels find(const ir::Op& op, ir::TypeList<Ops...>) {
   Kernels found;
-  const bool known = ((op.as<Ops>() ? (found = kernels<Ops>(), true) : false) || ...);
+  const bool known = ((op.as<Ops>() ? (found = list_of<Ops>(), true) : false) || ...);
   if (!known)
     base::fail(ErrorCode::build, "internal: {} is not in the list of ops", op.info().name);
   return found;

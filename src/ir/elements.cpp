@@ -1,6 +1,7 @@
 // Elements of small constants, one by one.
 #include "ir/elements.h"
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 #include <cmath>
@@ -144,6 +145,23 @@ std::optional<Known> known_elements(const ValueType& type, base::Bytes bytes) {
     if (!held) return std::nullopt;
   }
   return known;
+}
+
+std::optional<std::vector<std::byte>> known_bytes(const Value& value) {
+  if (!value.known || !value.type.is_static()) return std::nullopt;
+  const bool numbers =
+      std::ranges::all_of(value.known->integers, &Dim::is_constant) &&
+      std::ranges::none_of(value.known->floats, [](double each) { return std::isnan(each); });
+  if (!numbers) return std::nullopt;
+  base::ByteWriter writer;
+  base::dispatch(value.type.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    for (const Dim& each : value.known->integers) {
+      writer.write_scalar(static_cast<T>(each.constant()));
+    }
+    for (const double each : value.known->floats) writer.write_scalar(static_cast<T>(each));
+  });
+  return std::vector(writer.bytes().begin(), writer.bytes().end());
 }
 
 std::string element_text(DType dtype, const std::byte* element) {

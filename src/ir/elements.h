@@ -14,6 +14,10 @@ namespace tenon::ir {
 /// or one that a Dim cannot hold (u64 beyond 2^63 - 1).
 std::optional<Known> known_elements(const ValueType& type, base::Bytes bytes);
 
+/// The bytes of a tensor whose elements are all known numbers; nothing for NaNs, whose payload is
+/// not.
+std::optional<std::vector<std::byte>> known_bytes(const Value& value);
+
 /// The shortest decimal that reads back to the same bits; `nan`, `inf`, and `bits(0x7fc00001)` for
 /// other NaNs.
 std::string element_text(DType dtype, const std::byte* element);

@@ -84,25 +84,75 @@ std::vector<std::string> symbols_of(const Graph& graph, const Node& node) {
     if (const auto* dims = std::get_if<Dims>(&field)) add(*dims);
   }
   for (const ValueId id : node.outputs) add(graph.type(id).dims.value_or(Dims()));
+  for (const Body& body : node.op.bodies()) {
+    for (std::string& symbol : body->symbols()) symbols.push_back(std::move(symbol));
+  }
   return symbols;
 }
 
+namespace {
+
+void add_leaves(const Graph& graph, std::set<std::string_view>& seen,
+                std::vector<const GraphValue*>& leaves) {
+  for (const ValueId id : graph.leaves()) {
+    const GraphValue& leaf = graph.value(id);
+    if (seen.insert(leaf.name).second) leaves.push_back(&leaf);
+  }
+  for (const Node& node : graph.nodes()) {
+    for (const Body& body : node.op.bodies()) add_leaves(*body, seen, leaves);
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> bound_symbols(const Graph& graph) {
+  std::vector<std::string> symbols;
+  const auto add = [&](std::vector<std::string> more) {
+    symbols.insert(symbols.end(), more.begin(), more.end());
+  };
+  for (const Node& node : graph.nodes()) {
+    add(node.op.bound_symbols());
+    for (const Body& body : node.op.bodies()) add(bound_symbols(*body));
+  }
+  return symbols;
+}
+
+std::vector<const GraphValue*> all_leaves(const Graph& graph) {
+  std::set<std::string_view> seen;
+  std::vector<const GraphValue*> leaves;
+  add_leaves(graph, seen, leaves);
+  return leaves;
+}
+
+size_t count_nodes(const Graph& graph) {
+  size_t count = graph.nodes().size();
+  for (const Node& node : graph.nodes()) {
+    for (const Body& body : node.op.bodies()) count += count_nodes(*body);
+  }
+  return count;
+}
+
 std::vector<std::string> Graph::symbols() const {
-  std::vector<std::string> names;
+  std::set<std::string> names;
+  const auto add = [&](const Dim& dim) {
+    std::vector<std::string> symbols;  // its own: it searches them
+    dim.symbols(symbols);
+    names.insert(symbols.begin(), symbols.end());
+  };
   for (const GraphValue& value : values_) {
-    if (!value.value.type.dims) continue;
-    for (const Dim& dim : *value.value.type.dims) dim.symbols(names);
+    if (value.value.type.dims) std::ranges::for_each(*value.value.type.dims, add);
   }
   for (const Constraint& constraint : constraints_) {
-    constraint.left.symbols(names);
-    constraint.right.symbols(names);
+    add(constraint.left);
+    add(constraint.right);
   }
   for (const Node& node : nodes_) {
-    for (std::string& name : node.op.bound_symbols()) names.push_back(std::move(name));
+    for (std::string& name : node.op.bound_symbols()) names.insert(std::move(name));
+    for (const Body& body : node.op.bodies()) {
+      for (std::string& name : body->symbols()) names.insert(std::move(name));
+    }
   }
-  std::ranges::sort(names);
-  names.erase(std::ranges::unique(names).begin(), names.end());
-  return names;
+  return {names.begin(), names.end()};
 }
 
 ValueId GraphBuilder::add_value(GraphValue value, bool only_leaves) {
@@ -120,21 +170,41 @@ ValueId GraphBuilder::input(std::string name, ValueType type) {
   return id;
 }
 
+// Whoever has a leaf of this name, here or in a body, means the same.
+void GraphBuilder::keep_leaf_name(const GraphValue& leaf) {
+  const auto [known, fresh] = names_->leaves.try_emplace(leaf.name, leaf);
+  if (fresh) return;
+  const GraphValue& old = known->second;
+  if (old.origin != leaf.origin || old.value.type != leaf.value.type) {
+    fail_build(fmt::format("{} is {} {} here and {} {} elsewhere; give one of them another name",
+                           quoted(leaf.name), origin_name(leaf.origin), leaf.value.type.text(),
+                           origin_name(old.origin), old.value.type.text()));
+  }
+  if (leaf.bytes && old.bytes && *leaf.bytes != *old.bytes) {
+    fail_build(fmt::format("constant {} has two different values", quoted(leaf.name)));
+  }
+}
+
+void GraphBuilder::reserve(const Graph& graph) {
+  for (const GraphValue* leaf : all_leaves(graph)) keep_leaf_name(*leaf);
+  for (std::string& symbol : graph.symbols()) names_->symbols.insert(std::move(symbol));
+}
+
+GraphBuilder GraphBuilder::body() {
+  collect_symbols();
+  GraphBuilder inner;
+  inner.names_ = names_;
+  return inner;
+}
+
 ValueId GraphBuilder::add_leaf(Origin origin, const std::string& name, ValueType type,
                                ConstantBytes bytes) {
   bytes = with_bools(type, std::move(bytes));
-  if (const auto found = leaf_ids_.find(name); found != leaf_ids_.end()) {
-    const GraphValue& old = value(found->second);
-    if (old.origin != origin || old.value.type != type) {
-      fail_build(fmt::format("{} is {} {} here and {} {} elsewhere; give one of them another name",
-                             quoted(name), origin_name(origin), type.text(),
-                             origin_name(old.origin), old.value.type.text()));
-    }
-    if (small(bytes) && old.bytes && *bytes != *old.bytes) {
-      fail_build(fmt::format("constant {} has two different values", quoted(name)));
-    }
-    return found->second;
-  }
+  keep_leaf_name({.origin = origin,
+                  .name = name,
+                  .value = {type, {}},
+                  .bytes = small(bytes) ? bytes : nullptr});
+  if (const auto found = leaf_ids_.find(name); found != leaf_ids_.end()) return found->second;
   if (!type.is_static()) {
     fail_build(fmt::format("{} {} is {}; the extents of a tensor with bytes must be numbers",
                            origin_name(origin).substr(2), quoted(name), type.text()));
@@ -171,22 +241,25 @@ ValueId GraphBuilder::constant(DType dtype, const Shape& shape, base::Bytes byte
   }
   std::string name;
   do {
-    name = fmt::format("#{}", next_unnamed_++);
-  } while (leaf_ids_.contains(name));
+    name = fmt::format("#{}", names_->next_unnamed++);
+  } while (names_->leaves.contains(name));
   return constant(name, {dtype, Dims(shape.begin(), shape.end())},
                   std::make_shared<std::vector<std::byte>>(bytes.begin(), bytes.end()));
 }
 
-std::string GraphBuilder::describe(const Op& op, std::span<const ValueId> inputs,
-                                   const std::string& name) const {
-  if (!name.empty()) return fmt::format("{} {}", op.info().name, quoted(name));
+std::string describe(std::string_view op, std::string_view name) {
+  return name.empty() ? std::string(op) : fmt::format("{} {}", op, quoted(name));
+}
+
+std::string GraphBuilder::where(const Op& op, std::span<const ValueId> inputs,
+                                const std::string& name) const {
   std::vector<std::string> names;
   for (const ValueId id : inputs) {
     const bool there = id >= 0 && static_cast<size_t>(id) < graph_.values_.size();
     if (there && !value(id).name.empty()) names.push_back(quoted(value(id).name));
   }
-  if (names.empty()) return std::string(op.info().name);
-  return fmt::format("{} of {}", op.info().name, base::join(names, ", "));
+  const std::string node = describe(op.info().name, name);
+  return name.empty() && !names.empty() ? node + " of " + base::join(names, ", ") : node;
 }
 
 std::vector<const Value*> GraphBuilder::operands(const Op& op, std::span<const ValueId> inputs,
@@ -202,6 +275,9 @@ std::vector<const Value*> GraphBuilder::operands(const Op& op, std::span<const V
     if (id != absent && (id < 0 || static_cast<size_t>(id) >= graph_.values_.size())) {
       fail_build(fmt::format("internal: {}: there is no value {}", where, id));
     }
+    if (id != absent && !type(id).is_tensor() && !info.any_kind) {
+      fail_build(fmt::format("{}: takes tensors, and {} is none", where, type(id).text()));
+    }
     values.push_back(id == absent ? nullptr : &value(id).value);
   }
   return values;
@@ -209,11 +285,12 @@ std::vector<const Value*> GraphBuilder::operands(const Op& op, std::span<const V
 
 std::vector<ValueId> GraphBuilder::add_node(Op op, std::vector<ValueId> inputs, int outputs,
                                             std::string name) {
-  const std::string where = describe(op, inputs, name);
+  const std::string where = this->where(op, inputs, name);
   if (outputs < 1 || outputs > op.info().max_outputs) {
     fail_build(
         fmt::format("{}: has {} outputs, gives 1 to {}", where, outputs, op.info().max_outputs));
   }
+  for (const Body& body : op.bodies()) reserve(*body);
   Infer infer(where, operands(op, inputs, where), outputs);
   std::vector<Value> values = op.infer(infer);
   if (values.size() != static_cast<size_t>(outputs)) {
@@ -233,6 +310,13 @@ std::vector<ValueId> GraphBuilder::add_node(Op op, std::vector<ValueId> inputs, 
   graph_.nodes_.push_back(std::move(node));
   node_constraints_.push_back(infer.take_constraints());
   return graph_.nodes_.back().outputs;
+}
+
+std::vector<Value> GraphBuilder::infer(const Op& op, std::span<const ValueId> inputs,
+                                       int outputs) const {
+  const std::string node = where(op, inputs, "");
+  Infer infer(node, operands(op, inputs, node), outputs);
+  return op.infer(infer);
 }
 
 ValueId GraphBuilder::add(Op op, std::vector<ValueId> inputs, std::string name) {
@@ -255,14 +339,14 @@ void GraphBuilder::collect_symbols() {
     } else {
       for (const Dim& dim : value.value.type.dims.value_or(Dims())) dim.symbols(symbols);
     }
-    symbols_.insert(symbols.begin(), symbols.end());
+    names_->symbols.insert(symbols.begin(), symbols.end());
   }
 }
 
 std::string GraphBuilder::fresh_symbol(std::string_view hint) {
   collect_symbols();
   std::string name(hint);
-  for (int i = 2; !symbols_.insert(name).second; ++i) name = fmt::format("{}_{}", hint, i);
+  for (int i = 2; !names_->symbols.insert(name).second; ++i) name = fmt::format("{}_{}", hint, i);
   return name;
 }
 
@@ -309,10 +393,19 @@ GraphBuilder::Mark GraphBuilder::mark() const {
           .inputs = graph_.inputs_.size(),
           .outputs = graph_.outputs_.size(),
           .requirements = requirements_.size(),
-          .unnamed = next_unnamed_};
+          .unnamed = names_->next_unnamed};
 }
 
 void GraphBuilder::rewind(const Mark& mark) {
+  const auto forget = [&](const GraphValue& leaf) { names_->leaves.erase(leaf.name); };
+  for (const auto& [name, id] : leaf_ids_) {
+    if (static_cast<size_t>(id) >= mark.values) forget(value(id));
+  }
+  for (size_t i = mark.nodes; i < graph_.nodes_.size(); ++i) {
+    for (const Body& body : graph_.nodes_[i].op.bodies()) {
+      for (const GraphValue* leaf : all_leaves(*body)) forget(*leaf);
+    }
+  }
   const auto cut = [](auto& list, size_t size) { list.erase(list.begin() + size, list.end()); };
   cut(graph_.values_, mark.values);
   cut(source_uses_, mark.values);
@@ -324,8 +417,13 @@ void GraphBuilder::rewind(const Mark& mark) {
   cut(requirements_, mark.requirements);
   std::erase_if(leaf_ids_,
                 [&](const auto& leaf) { return static_cast<size_t>(leaf.second) >= mark.values; });
-  next_unnamed_ = mark.unnamed;
+  names_->next_unnamed = mark.unnamed;
   symbols_end_ = std::min(symbols_end_, mark.values);
+  // What nodes that went shared with those that stay.
+  for (const ValueId id : graph_.leaves()) keep_leaf_name(value(id));
+  for (const Node& node : graph_.nodes_) {
+    for (const Body& body : node.op.bodies()) reserve(*body);
+  }
 }
 
 }  // namespace tenon::ir

@@ -77,7 +77,7 @@ class Graph {
   std::vector<int> use_counts() const;
   /// Leaves and slots: every value of origin weight, constant or slot, in order.
   std::vector<ValueId> leaves() const;
-  /// All symbols of types, constraints and binding ops, sorted.
+  /// All symbols of types, constraints and binding ops, bodies included, sorted.
   std::vector<std::string> symbols() const;
 
  private:
@@ -92,6 +92,12 @@ class Graph {
 
 /// Symbols in the types of a node's outputs and in its fields, those that it binds among them.
 std::vector<std::string> symbols_of(const Graph& graph, const Node& node);
+/// Symbols that the nodes of a graph bind, those of bodies included.
+std::vector<std::string> bound_symbols(const Graph& graph);
+/// Leaves and slots of a graph and its bodies, each name once, in order of first use.
+std::vector<const GraphValue*> all_leaves(const Graph& graph);
+/// How many nodes there are, bodies included. In preorder each stands before those of its bodies.
+size_t count_nodes(const Graph& graph);
 
 /// Makes a graph, node by node. Types are inferred as nodes are added; a node that does not fit
 /// throws BuildError naming it. Leaves of the same name are one value. In a rewrite it also answers
@@ -100,6 +106,10 @@ std::vector<std::string> symbols_of(const Graph& graph, const Node& node);
 class GraphBuilder {
  public:
   GraphBuilder() = default;
+  /// Builds a body of a node that is added here: names of leaves and symbols are shared.
+  GraphBuilder body();
+  /// Keeps the names of leaves and symbols of a graph for those who have them there.
+  void reserve(const Graph& graph);
 
   ValueId input(std::string name, ValueType type);
   ValueId weight(const std::string& name, ValueType type);
@@ -112,6 +122,8 @@ class GraphBuilder {
   ValueId add(Op op, std::vector<ValueId> inputs, std::string name = {});
   std::vector<ValueId> add_node(Op op, std::vector<ValueId> inputs, int outputs,
                                 std::string name = {});
+  /// What a node would give, without adding it.
+  std::vector<Value> infer(const Op& op, std::span<const ValueId> inputs, int outputs) const;
   void output(std::string name, ValueId value);
   /// A name like `hint` that no symbol of this graph has; it is taken from now on.
   std::string fresh_symbol(std::string_view hint);
@@ -158,18 +170,27 @@ class GraphBuilder {
   // By node: those of dead nodes are dropped.
   std::vector<std::vector<Constraint>> node_constraints_;
   std::vector<Constraint> requirements_;
-  size_t next_unnamed_ = 0;
-  std::set<std::string> symbols_;  // of the values before symbols_end_, and fresh ones
-  size_t symbols_end_ = 0;
+  size_t symbols_end_ = 0;  // the symbols of the values before it are known
+  // Shared with the builders of bodies.
+  struct Names {
+    std::map<std::string, GraphValue> leaves;
+    std::set<std::string> symbols;
+    size_t next_unnamed = 0;
+  };
+  std::shared_ptr<Names> names_ = std::make_shared<Names>();
 
   void collect_symbols();
   ValueId add_value(GraphValue value, bool only_leaves);
   void name_if_nameless(int node, const std::string& name);
+  void keep_leaf_name(const GraphValue& leaf);
   ValueId add_leaf(Origin origin, const std::string& name, ValueType type, ConstantBytes bytes);
   std::vector<const Value*> operands(const Op& op, std::span<const ValueId> inputs,
                                      const std::string& where) const;
-  std::string describe(const Op& op, std::span<const ValueId> inputs,
-                       const std::string& name) const;
+  std::string where(const Op& op, std::span<const ValueId> inputs, const std::string& name) const;
 };
+
+/// `conv "c1"`, for messages; `conv` where it has no name.
+std::string describe(std::string_view op, std::string_view name);
+inline std::string describe(const Node& node) { return describe(node.op.info().name, node.name); }
 
 }  // namespace tenon::ir

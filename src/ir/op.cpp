@@ -21,7 +21,28 @@ std::vector<std::string> Op::bound_symbols() const {
     const auto* names = std::get_if<std::vector<std::string>>(&value);
     if (names) symbols.insert(symbols.end(), names->begin(), names->end());
   }
+  std::erase(symbols, "");  // an extent that needs none
   return symbols;
+}
+
+std::vector<Body> Op::bodies() const {
+  std::vector<Body> bodies;
+  if (!table_->has_bodies) return bodies;
+  for (const auto& [name, value] : table_->fields(data_.get())) {
+    const Body* body = std::get_if<Body>(&value);
+    if (body && *body) bodies.push_back(*body);
+  }
+  return bodies;
+}
+
+Op Op::with_bodies(const std::function<Body(const Graph& body)>& replace) const {
+  if (!table_->has_bodies) return *this;
+  std::vector<std::pair<std::string, FieldValue>> fields;
+  for (auto& [name, value] : table_->fields(data_.get())) {
+    if (Body* body = std::get_if<Body>(&value); body && *body) *body = replace(**body);
+    fields.emplace_back(name, std::move(value));
+  }
+  return table_->make(fields);
 }
 
 Op Op::substitute(const std::map<std::string, Dim>& bindings) const {

@@ -4,6 +4,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -27,8 +28,8 @@ struct OpInfo {
   /// Row i (of axis 0) of the result needs row i of each operand that has as many rows, and all of
   /// the others.
   bool row_wise = false;
-  uint32_t value_operands =
-      0;  ///< bit i: infer() reads operand i's elements, so leaves that reach it are frozen
+  bool has_kernels = true;     ///< false: the executor runs it
+  bool any_kind = false;       ///< operands may be sequences and optionals
   uint32_t host_operands = 0;  ///< bit i: operand i must be in host memory when the op runs
   /// It repeats what its input holds: it is run where it is used rather than kept.
   bool enlarges = false;
@@ -45,10 +46,18 @@ struct Field {
 template <class Struct, class T>
 Field(std::string_view, T Struct::*) -> Field<Struct, T>;  // clang 16 lacks aggregate CTAD
 
+class Graph;
+
+/// A graph as a field. Its inputs are formal parameters; all that is computed outside and that it
+/// uses is an operand of the node. Weights, constants and slots it sees by name: these, and
+/// symbols, are one space of names for the outermost graph and all bodies.
+using Body = std::shared_ptr<const Graph>;
+
 /// A field's value by itself: what text form, hash and plan see. Enums, dtypes and layouts are
 /// strings.
-using FieldValue = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>,
-                                std::vector<double>, std::vector<std::string>, Dims, Expression>;
+using FieldValue =
+    std::variant<bool, int64_t, double, std::string, std::vector<int64_t>, std::vector<double>,
+                 std::vector<std::string>, Dims, Expression, Body>;
 using FieldList = std::vector<std::pair<std::string_view, FieldValue>>;
 
 class Op;
@@ -63,6 +72,7 @@ struct OpTable {
   std::vector<Value> (*infer)(const void* op, Infer& in);
   uint64_t (*hash)(const void* op);
   bool (*equal)(const void* a, const void* b);
+  bool has_bodies;
 };
 
 /// The table of an op type; defined for the closed list of ops.h only.
@@ -88,6 +98,10 @@ class Op {
   std::vector<Value> infer(Infer& in) const { return table_->infer(data_.get(), in); }
   /// The symbols that a run of it finds out.
   std::vector<std::string> bound_symbols() const;
+  /// Its graphs, in the order of its fields.
+  std::vector<Body> bodies() const;
+  /// The same op with each body replaced.
+  Op with_bodies(const std::function<Body(const Graph& body)>& replace) const;
   /// The same op with symbols replaced in its Dims fields, and bound ones where they are renamed.
   Op substitute(const std::map<std::string, Dim>& bindings) const;
   friend bool operator==(const Op& a, const Op& b) {

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "ir/enum_names.h"
 #include "ir/ops.h"
+#include "ir/text.h"
 
 namespace tenon::ir {
 namespace {
@@ -97,6 +98,8 @@ uint64_t hash_of(const std::vector<T>& values) {
   return result;
 }
 uint64_t hash_of(const Expression& value) { return hash_of(value.instructions()); }
+// The text form holds everything that makes a graph another one.
+uint64_t hash_of(const Body& value) { return value ? base::hash(print(*value)) : 0; }
 
 template <class T>
 bool same(const T& a, const T& b) {
@@ -107,6 +110,7 @@ bool same(const std::vector<double>& a, const std::vector<double>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](double x, double y) { return same(x, y); });
 }
+bool same(const Body& a, const Body& b) { return a == b || (a && b && print(*a) == print(*b)); }
 bool same(const FieldValue& a, const FieldValue& b) {
   return a.index() == b.index() &&
          std::visit([&](const auto& x) { return same(x, std::get<std::decay_t<decltype(x)>>(b)); },
@@ -182,13 +186,22 @@ struct Functions {
 };
 
 template <class T>
+constexpr bool has_bodies = std::apply(
+    [](const auto&... field) {
+      return (std::is_same_v<std::decay_t<decltype(std::declval<T&>().*field.member)>, Body> ||
+              ...);
+    },
+    T::fields());
+
+template <class T>
 constexpr OpTable table_of{.info = T::info,
                            .fields = Functions<T>::fields,
                            .changed_fields = Functions<T>::changed_fields,
                            .make = Functions<T>::make,
                            .infer = Functions<T>::infer,
                            .hash = Functions<T>::hash,
-                           .equal = Functions<T>::equal};
+                           .equal = Functions<T>::equal,
+                           .has_bodies = has_bodies<T>};
 
 }  // namespace
 

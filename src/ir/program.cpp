@@ -35,6 +35,7 @@ LeafTable leaf_table(const std::vector<Leaf>& leaves) {
 // Constants with their bytes in the graph need no row: passes make them.
 void check_weights_leaves(const Graph& weights, const LeafTable& table) {
   require(weights.inputs().empty(), "the weights graph has inputs");
+  require(count_nodes(weights) == weights.nodes().size(), "the weights graph has bodies");
   for (const ValueId id : weights.leaves()) {
     const GraphValue& value = weights.value(id);
     require(value.origin != Origin::slot, "the weights graph has slot {}", quoted(value.name));
@@ -54,8 +55,8 @@ void check_slots(const Program& program) {
   for (const Output& output : program.weights.outputs()) {
     given.emplace(output.name, &program.weights.type(output.value));
   }
-  for (const ValueId id : program.main.leaves()) {
-    const GraphValue& slot = program.main.value(id);
+  for (const GraphValue* leaf : all_leaves(program.main)) {
+    const GraphValue& slot = *leaf;
     require(slot.origin == Origin::slot, "the main graph has leaf {}", quoted(slot.name));
     const auto found = given.find(slot.name);
     require(found != given.end(), "no output of the weights graph is slot {}", quoted(slot.name));
@@ -72,6 +73,9 @@ void check_plain(const Graph& graph) {
   for (const GraphValue& value : graph.values()) {
     const ValueType& type = value.value.type;
     require(type.layout.plain(), "a value is {}, and only plain layouts are portable", type.text());
+  }
+  for (const Node& node : graph.nodes()) {
+    for (const Body& body : node.op.bodies()) check_plain(*body);
   }
 }
 

@@ -1,81 +1,47 @@
 // Rebuilding graphs: rewrite, substitute, splice.
 #include "ir/rewrite.h"
 
+#include <algorithm>
+
 #include "base/error.h"
-#include "base/text.h"
+#include "ir/copy.h"
 
 namespace tenon::ir {
 namespace {
 
-using Map = std::vector<ValueId>;  // by value of the source: its id in the result
 using Bindings = std::map<std::string, Dim>;
 
-ValueId& at(Map& map, ValueId id) { return map[static_cast<size_t>(id)]; }
+class Substituter : public GraphCopier {
+ public:
+  Substituter(const Graph& source, GraphBuilder& out, const Bindings& bindings)
+      : GraphCopier(source, out), bindings_(bindings) {}
 
-std::vector<ValueId> remap(const std::vector<ValueId>& ids, Map& map) {
-  std::vector<ValueId> result;
-  for (const ValueId id : ids) result.push_back(id == absent ? absent : at(map, id));
-  return result;
-}
-
-ValueId copy_leaf(GraphBuilder& out, const GraphValue& value, ValueType type) {
-  switch (value.origin) {
-    case Origin::input: return out.input(value.name, std::move(type));
-    case Origin::weight: return out.weight(value.name, std::move(type));
-    case Origin::constant: return out.constant(value.name, std::move(type), value.bytes);
-    case Origin::slot: return out.slot(value.name, std::move(type));
-    case Origin::node: break;
-  }
-  base::fail(ErrorCode::build, "internal: a node's output is copied as a leaf");
-}
-
-// Carries the model's name of a value over, unless the new one is no node's output or has a name.
-void keep_name(GraphBuilder& out, const GraphValue& old, ValueId id) {
-  const GraphValue& value = out.value(id);
-  if (!old.name.empty() && value.origin == Origin::node && value.name.empty()) {
-    out.name_value(id, old.name);
-  }
-}
-
-void copy_node(GraphBuilder& out, const Graph& source, const Node& node, Op op, Map& map) {
-  const auto ids = out.add_node(std::move(op), remap(node.inputs, map),
-                                static_cast<int>(node.outputs.size()), node.name);
-  for (size_t i = 0; i < ids.size(); ++i) {
-    at(map, node.outputs[i]) = ids[i];
-    keep_name(out, source.value(node.outputs[i]), ids[i]);
-  }
-}
-
-void copy_outputs(GraphBuilder& out, const Graph& source, Map& map) {
-  for (const Output& output : source.outputs()) out.output(output.name, at(map, output.value));
-}
-
-ValueType substitute_type(ValueType type, const Bindings& bindings) {
-  if (type.dims) {
-    for (Dim& dim : *type.dims) dim = dim.substitute(bindings);
-  }
-  return type;
-}
-
-void require(GraphBuilder& out, std::span<const Constraint> constraints, const Bindings& bindings) {
-  for (Constraint constraint : constraints) {
-    constraint.left = constraint.left.substitute(bindings);
-    constraint.right = constraint.right.substitute(bindings);
-    out.require({&constraint, 1});
-  }
-}
-
-// New names of the symbols that the graph binds, where `out` has them already.
-Bindings renamed_symbols(GraphBuilder& out, const Graph& graph) {
-  Bindings renamed;
-  for (const Node& node : graph.nodes()) {
-    for (const std::string& symbol : node.op.bound_symbols()) {
-      const std::string fresh = out.fresh_symbol(symbol);
-      if (fresh != symbol) renamed.emplace(symbol, Dim::symbol(fresh));
+ protected:
+  ValueId missing(ValueId id) override {
+    ValueType type = source().type(id);
+    if (type.dims) {
+      for (Dim& dim : *type.dims) dim = dim.substitute(bindings_);
     }
+    return copy_leaf(id, std::move(type));
   }
-  return renamed;
-}
+  std::vector<ValueId> copies(const Node& node) override {
+    if (bindings_.empty()) return GraphCopier::copies(node);
+    return GraphCopier::copies(
+        {node.op.substitute(bindings_), node.inputs, node.outputs, node.name});
+  }
+  Constraint requirement(const Constraint& each) override {
+    return {each.kind, each.left.substitute(bindings_), each.right.substitute(bindings_),
+            each.reason};
+  }
+  std::unique_ptr<GraphCopier> for_body(const Graph& body, GraphBuilder& out) override {
+    return std::make_unique<Substituter>(body, out, bindings_);
+  }
+
+  const Bindings& bindings() const { return bindings_; }
+
+ private:
+  const Bindings& bindings_;
+};
 
 // A constant that a graph made for itself; its name means nothing outside.
 bool unnamed(const GraphValue& value) {
@@ -83,124 +49,144 @@ bool unnamed(const GraphValue& value) {
          value.name[0] == '#' && value.name.find_first_not_of("0123456789", 1) == std::string::npos;
 }
 
-}  // namespace
-
-class Rewriter {
- public:
-  Rewriter(const Graph& source, const Rewrite& rewrite)
-      : source_(source),
-        rewrite_(rewrite),
-        uses_(source.use_counts()),
-        map_(source.values().size(), absent) {}
-
-  Graph run() {
-    copy_leaves();
-    for (const Node& node : source_.nodes()) {
-      if (!offer(node)) copy_node(out_, source_, node, node.op, map_);
-      for (const ValueId id : node.outputs) count_uses(id);
-    }
-    copy_outputs(out_, source_, map_);
-    out_.require(source_.constraints());  // whatever becomes of the nodes that made them
-    return out_.finish();
+// New names of the symbols that the graph binds, where `out` has them already.
+Bindings renamed_symbols(GraphBuilder& out, const Graph& graph) {
+  Bindings renamed;
+  for (const std::string& symbol : bound_symbols(graph)) {
+    const std::string fresh = out.fresh_symbol(symbol);
+    if (fresh != symbol) renamed.emplace(symbol, Dim::symbol(fresh));
   }
+  return renamed;
+}
+
+class Splicer : public Substituter {
+ public:
+  using Substituter::Substituter;
 
  private:
-  // All at once and first, so that unnamed constants of the rewrites get names of their own.
-  void copy_leaves() {
-    for (size_t i = 0; i < map_.size(); ++i) {
-      const GraphValue& value = source_.values()[i];
-      if (value.origin == Origin::node) continue;
-      map_[i] = copy_leaf(out_, value, value.value.type);
-      count_uses(static_cast<ValueId>(i));
+  std::unique_ptr<GraphCopier> for_body(const Graph& body, GraphBuilder& out) override {
+    return std::make_unique<Splicer>(body, out, bindings());
+  }
+  ValueId missing(ValueId id) override {
+    const GraphValue& value = source().value(id);
+    if (!unnamed(value)) return Substituter::missing(id);
+    return out().constant(value.value.type.dtype, value.value.type.shape(), *value.bytes);
+  }
+};
+
+}  // namespace
+
+class Rewriter : public GraphCopier {
+ public:
+  Rewriter(const Graph& source, GraphBuilder& out, const Rewrite& rewrite)
+      : GraphCopier(source, out), fresh_(rewrite), rewrite_(rewrite), uses_(source.use_counts()) {}
+
+ private:
+  // Whatever becomes of the nodes that made them.
+  void copy_requirements() override { out().require(source().constraints()); }
+
+  std::unique_ptr<GraphCopier> for_body(const Graph& body, GraphBuilder& out) override {
+    return std::make_unique<Rewriter>(body, out, fresh_);
+  }
+
+  ValueId missing(ValueId id) override {
+    const ValueId copy = GraphCopier::missing(id);
+    count_uses(id, copy);
+    return copy;
+  }
+
+  std::vector<ValueId> copies(const Node& node) override {
+    const bool used = std::ranges::any_of(node.outputs, [&](ValueId id) { return uses(id) > 0; });
+    std::vector<ValueId> values = used ? rewrite_(out(), node).values : std::vector<ValueId>();
+    if (values.empty()) {
+      values = GraphCopier::copies(node);
+    } else {
+      check(node, values);
+      for (const ValueId id : values) name_producer(node, id);
+    }
+    for (size_t i = 0; i < values.size(); ++i) count_uses(node.outputs[i], values[i]);
+    return values;
+  }
+
+  int uses(ValueId id) const { return uses_[static_cast<size_t>(id)]; }
+  void count_uses(ValueId id, ValueId copy) {
+    if (copy != absent) out().source_uses_[static_cast<size_t>(copy)] += uses(id);
+  }
+
+  void check(const Node& node, const std::vector<ValueId>& values) {
+    const std::string where = describe(node);
+    if (values.size() != node.outputs.size()) {
+      base::fail(ErrorCode::build, "internal: {}: a rewrite makes {} values of {} outputs", where,
+                 values.size(), node.outputs.size());
+    }
+    for (size_t i = 0; i < values.size(); ++i) {
+      if (uses(node.outputs[i]) == 0) continue;  // nothing will ask for its type
+      const ValueType& old = source().type(node.outputs[i]);
+      if (values[i] != absent && stands_for(out().type(values[i]), old)) continue;
+      base::fail(ErrorCode::build, "internal: {}: a rewrite makes {} of {}", where,
+                 values[i] == absent ? "nothing" : out().type(values[i]).text(), old.text());
     }
   }
 
-  void count_uses(ValueId id) {
-    const ValueId mapped = at(map_, id);
-    out_.source_uses_[static_cast<size_t>(mapped)] += uses_[static_cast<size_t>(id)];
-  }
-
-  bool offer(const Node& node) {
-    for (size_t i = 0; i < node.outputs.size(); ++i) {
-      const bool used = uses_[static_cast<size_t>(node.outputs[i])] > 0;
-      if (used != (i == 0)) return false;
-    }
-    Node remapped{node.op, remap(node.inputs, map_), node.outputs, node.name};
-    const std::optional<ValueId> replacement = rewrite_(out_, remapped);
-    if (!replacement) return false;
-    const GraphValue& old = source_.value(node.outputs[0]);
-    check_type(node, old.value.type, *replacement);
-    // Outputs that nobody uses stand for the replacement too: no use of them will ask for their
-    // type.
-    for (const ValueId id : node.outputs) at(map_, id) = *replacement;
-    name_producer(node, *replacement);
-    keep_name(out_, old, *replacement);
-    return true;
-  }
-
-  void check_type(const Node& node, const ValueType& old, ValueId id) const {
-    const ValueType& type = out_.type(id);
-    const bool same_rank = !old.dims || (type.dims && type.rank() == old.rank());
-    if (type.dtype == old.dtype && same_rank) return;
-    base::fail(ErrorCode::build, "internal: {} {}: a rewrite makes {} of {}", node.op.info().name,
-               base::quoted(node.name), type.text(), old.text());
+  static bool stands_for(const ValueType& type, const ValueType& old) {
+    return type.dtype == old.dtype && (!old.dims || (type.dims && type.rank() == old.rank()));
   }
 
   // A node that a rewrite has just made, and left without a name, is called like the one that it
   // replaces.
   void name_producer(const Node& node, ValueId id) {
-    const GraphValue& value = out_.value(id);
-    if (value.node < 0 || out_.source_uses_[static_cast<size_t>(id)] > 0) return;
-    out_.name_if_nameless(value.node, node.name);
+    if (id == absent || out().source_uses_[static_cast<size_t>(id)] > 0) return;
+    const GraphValue& value = out().value(id);
+    if (value.node >= 0) out().name_if_nameless(value.node, node.name);
   }
 
-  const Graph& source_;
-  const Rewrite& rewrite_;
-  GraphBuilder out_;
+  const Rewrite& fresh_;
+  const Rewrite rewrite_;  // which may remember values of this graph
   std::vector<int> uses_;
-  Map map_;
 };
 
-Graph rewrite(const Graph& graph, const Rewrite& rewrite) { return Rewriter(graph, rewrite).run(); }
-
-Graph substitute(const Graph& graph, const std::map<std::string, Dim>& bindings) {
+Graph rewrite(const Graph& graph, const Rewrite& rewrite) {
   GraphBuilder out;
-  Map map(graph.values().size(), absent);
-  for (size_t i = 0; i < map.size(); ++i) {
-    const GraphValue& value = graph.values()[i];
-    if (value.origin == Origin::node) continue;
-    map[i] = copy_leaf(out, value, substitute_type(value.value.type, bindings));
-  }
-  for (const Node& node : graph.nodes()) {
-    copy_node(out, graph, node, node.op.substitute(bindings), map);
-  }
-  copy_outputs(out, graph, map);
-  require(out, graph.requirements(), bindings);
+  out.reserve(graph);  // for constants and symbols that rewrites make
+  Rewriter(graph, out, rewrite).run();
   return out.finish();
 }
 
-std::vector<ValueId> splice(GraphBuilder& out, const Graph& graph,
-                            std::span<const ValueId> inputs) {
+Graph substitute(const Graph& graph, const Bindings& bindings) {
+  GraphBuilder out;
+  Substituter(graph, out, bindings).run();
+  return out.finish();
+}
+
+namespace {
+
+std::vector<ValueId> copy_into(GraphCopier& copier, const Graph& graph,
+                               std::span<const ValueId> inputs) {
   if (inputs.size() != graph.inputs().size()) {
     base::fail(ErrorCode::build, "internal: a graph of {} inputs is given {}",
                graph.inputs().size(), inputs.size());
   }
-  Map map(graph.values().size(), absent);
-  for (size_t i = 0; i < inputs.size(); ++i) at(map, graph.inputs()[i]) = inputs[i];
-  for (const ValueId id : graph.leaves()) {
-    const GraphValue& value = graph.value(id);
-    at(map, id) = unnamed(value)
-                      ? out.constant(value.value.type.dtype, value.value.type.shape(), *value.bytes)
-                      : copy_leaf(out, value, value.value.type);
-  }
-  const Bindings renamed = renamed_symbols(out, graph);
-  for (const Node& node : graph.nodes()) {
-    copy_node(out, graph, node, renamed.empty() ? node.op : node.op.substitute(renamed), map);
-  }
-  require(out, graph.requirements(), renamed);
+  for (size_t i = 0; i < inputs.size(); ++i) copier.set(graph.inputs()[i], inputs[i]);
+  copier.copy_nodes();
+  copier.copy_requirements();
   std::vector<ValueId> results;
-  for (const Output& output : graph.outputs()) results.push_back(at(map, output.value));
+  for (const Output& output : graph.outputs()) results.push_back(copier(output.value));
   return results;
+}
+
+}  // namespace
+
+std::vector<ValueId> splice(GraphBuilder& out, const Graph& graph,
+                            std::span<const ValueId> inputs) {
+  const Bindings renamed = renamed_symbols(out, graph);
+  Splicer splicer(graph, out, renamed);
+  return copy_into(splicer, graph, inputs);
+}
+
+std::vector<ValueId> splice_body(GraphBuilder& out, const Graph& body,
+                                 std::span<const ValueId> inputs) {
+  GraphCopier copier(body, out);
+  return copy_into(copier, body, inputs);
 }
 
 }  // namespace tenon::ir

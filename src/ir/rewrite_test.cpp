@@ -107,21 +107,33 @@ TEST(rewrite, may_replace_a_node_by_an_input_and_keeps_inputs_and_outputs_in_ord
             "graph (b: f32[3], a: f32[3]) {\n} -> (z = %a, y = %a)\n");
 }
 
-TEST(rewrite, offers_nodes_whose_later_outputs_are_unused_only) {
-  const auto offered = [](std::string_view outputs) {
-    int count = 0;
-    const Graph graph =
-        parse("graph (x: f32[1, 1, 4, 4]) { %1, %2 = max_pool(%x) {kernel = [2, 2]} } -> (" +
-              std::string(outputs) + ")");
-    rewrite(graph, [&](GraphBuilder&, const Node&) {
-      ++count;
-      return std::nullopt;
-    });
-    return count;
+constexpr std::string_view two_outputs =
+    "graph (x: f32[1, 1, 4, 4], i: i64[1, 1, 3, 3]) {\n"
+    "  %1, %2 = max_pool(%x) {kernel = [2, 2]}\n"
+    "} -> (";
+
+// max_pool(x) becomes average_pool(x), and its indices i.
+Replacement average(GraphBuilder& out, const Node& node) {
+  return std::vector{out.add(AveragePool{.kernel = {2, 2}}, {node.inputs[0]}), ValueId{1}};
+}
+
+TEST(rewrite, replaces_every_output_of_a_node) {
+  EXPECT_EQ(rewritten(std::string(two_outputs) + "y = %1, z = %2)", average),
+            "graph (x: f32[1, 1, 4, 4], i: i64[1, 1, 3, 3]) {\n"
+            "  %1 = average_pool(%x) {kernel = [2, 2]} : f32[1, 1, 3, 3]\n"
+            "} -> (y = %1, z = %i)\n");
+}
+
+TEST(rewrite, gives_every_used_output_a_value) {
+  const auto first_only = [](GraphBuilder& out, const Node& node) -> Replacement {
+    return std::vector{average(out, node).values[0], absent};
   };
-  EXPECT_EQ(offered("y = %1"), 1);
-  EXPECT_EQ(offered("y = %1, z = %2"), 0);
-  EXPECT_EQ(offered("z = %2"), 0);
+  const auto one = [](GraphBuilder& out, const Node& node) -> Replacement {
+    return average(out, node).values[0];
+  };
+  EXPECT_NO_THROW(rewritten(std::string(two_outputs) + "y = %1)", first_only));
+  EXPECT_THROW(rewritten(std::string(two_outputs) + "z = %2)", first_only), BuildError);
+  EXPECT_THROW(rewritten(std::string(two_outputs) + "y = %1)", one), BuildError);
 }
 
 constexpr std::string_view needs_three_channels =
@@ -280,6 +292,81 @@ TEST(splice, gives_bound_symbols_names_that_are_free) {
             "  %3 = bind(%s) {symbols = [k_2]} : i64[1]\n"
             "  %4 = reshape(%x) {dims = [k_2]} : f32[k_2]\n"
             "} -> (y = %2, z = %4)\n");
+}
+
+constexpr std::string_view with_body =
+    "graph (c: bool[], x: f32[n, 3]) {\n"
+    "  %1 = if(%c, %x) {then_body = graph (a: f32[n, 3]) {\n"
+    "    %1 = pointwise(%a) {relu(a)} : f32[n, 3]\n"
+    "    %2 = pointwise(%1, const \"#0\": f32[] = [2]) {mul(a, b)} : f32[n, 3]\n"
+    "  } -> (b = %2), else_body = graph (a: f32[n, 3]) {\n"
+    "  } -> (b = %a), symbols = [\"\", \"\"]} : f32[n, 3]\n"
+    "  %2 = pointwise(%1) {relu(a)} : f32[n, 3]\n"
+    "} -> (y = %2)\n";
+
+TEST(rewrite, that_keeps_every_node_changes_no_body) {
+  EXPECT_EQ(rewritten(with_body, [](GraphBuilder&, const Node&) { return std::nullopt; }),
+            with_body);
+}
+
+TEST(rewrite, is_offered_the_nodes_of_bodies_and_names_their_constants_apart) {
+  EXPECT_EQ(
+      rewritten(
+          with_body,
+          [](GraphBuilder& out, const Node& node) -> std::optional<ValueId> {
+            if (!is_relu(node)) return std::nullopt;
+            const float zero = 0;
+            const ValueId constant =
+                out.constant(DType::f32, {}, std::as_bytes(std::span(&zero, 1)));
+            return out.add(Pointwise{Expression::of(Scalar::max)}, {node.inputs[0], constant});
+          }),
+      "graph (c: bool[], x: f32[n, 3]) {\n"
+      "  %1 = if(%c, %x) {then_body = graph (a: f32[n, 3]) {\n"
+      "    %1 = pointwise(%a, const \"#1\": f32[] = [0]) {max(a, b)} : f32[n, 3]\n"
+      "    %2 = pointwise(%1, const \"#0\": f32[] = [2]) {mul(a, b)} : f32[n, 3]\n"
+      "  } -> (b = %2), else_body = graph (a: f32[n, 3]) {\n"
+      "  } -> (b = %a), symbols = [\"\", \"\"]} : f32[n, 3]\n"
+      "  %2 = pointwise(%1, const \"#2\": f32[] = [0]) {max(a, b)} : f32[n, 3]\n"
+      "} -> (y = %2)\n");
+}
+
+TEST(rewrite, begins_each_body_with_a_fresh_copy) {
+  const auto second_relu = [seen = 0](GraphBuilder&,
+                                      const Node& node) mutable -> std::optional<ValueId> {
+    return is_relu(node) && ++seen == 2 ? std::optional(node.inputs[0]) : std::nullopt;
+  };
+  EXPECT_EQ(rewritten(with_body, second_relu), with_body);
+}
+
+TEST(substitute, replaces_symbols_in_bodies) {
+  const Graph graph = substitute(parse(with_body), {{"n", 5}});
+  verify(graph);
+  EXPECT_TRUE(graph.symbols().empty());
+}
+
+constexpr std::string_view growing =
+    "graph (m: i64[], x: f32[n]) {\n"
+    "  %1 = loop(%m, _, %x, %x) {body = graph (i: i64[], go: bool[], h: f32[t], r: f32[n]) {\n"
+    "    %1 = concat(%h, %r) : f32[n + t]\n"
+    "  } -> (g = %go, h = %1), carried = 1, changing = [t], symbols = [k]} : f32[k]\n"
+    "} -> (y = %1)\n";
+
+TEST(splice, gives_symbols_of_bodies_names_that_are_free) {
+  GraphBuilder out;
+  const ValueId m = out.input("m", {DType::i64, {}});
+  const ValueId x = out.input("x", {DType::f32, {Dim::symbol("n")}});
+  for (const char* name : {"y", "z"}) {
+    out.output(name, splice(out, parse(growing), std::vector{m, x})[0]);
+  }
+  const Graph joined = out.finish();
+  verify(joined);
+  const std::string text = print(joined);
+  EXPECT_NE(text.find("h: f32[t_2], r: f32[n]"), std::string::npos) << text;
+  EXPECT_NE(text.find("changing = [t_2], symbols = [k_2]} : f32[k_2]"), std::string::npos) << text;
+}
+
+TEST(rewrite, keeps_a_loop_whose_symbols_alone_change) {
+  EXPECT_EQ(rewritten(growing, [](GraphBuilder&, const Node&) { return std::nullopt; }), growing);
 }
 
 TEST(splice, refuses_another_number_of_inputs) {

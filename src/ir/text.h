@@ -12,7 +12,7 @@ namespace tenon::ir {
 /// `"name"`, constants `const "name"`, slots `@"name"`, absent operands `_`; a leaf's type follows
 /// its first use, and a small constant's elements after `=`. A node's name follows its types as `#
 /// "name"`. After the nodes stand requirements: `require n == 3 # "reason"`; `~` is broadcasts
-/// with.
+/// with. A body is a graph where its field stands, with names of values of its own.
 ///
 ///   graph (x: f32[n, 3, 224, 224]) {
 ///     %1 = conv(%x, "c.weight": f32[64, 3, 7, 7], _) {strides = [2, 2]} : f32[n, 64, 109, 109] #

@@ -1,5 +1,6 @@
 // Parses graphs; types are inferred anew, those in the text are checked.
 #include <charconv>
+#include <functional>
 #include <unordered_map>
 
 #include "base/dtype.h"
@@ -14,6 +15,7 @@ namespace tenon::ir {
 namespace {
 
 constexpr size_t most_characters = size_t{16} << 20;
+constexpr int deepest = 16;       // bodies in bodies
 constexpr size_t most_dims = 32;  // a tensor's axes; more would let a short text make long types
 
 // Runs a parser of a part of the text, and gives its errors the place in the whole.
@@ -61,7 +63,19 @@ Layout parse_layout(Cursor& cursor, size_t rank) {
   return placed(cursor, start, [&] { return Layout::parse(text, rank); });
 }
 
+ValueType parse_value_type(Cursor& cursor);
+
+ValueType parse_kind(Cursor& cursor, ValueKind kind) {
+  cursor.expect("(");
+  const ValueType type = parse_value_type(cursor);
+  cursor.expect(")");
+  if (!type.is_tensor()) cursor.fail("only tensors are in a sequence or optional");
+  return type.as(kind);
+}
+
 ValueType parse_value_type(Cursor& cursor) {
+  if (cursor.accept("seq")) return parse_kind(cursor, ValueKind::sequence);
+  if (cursor.accept("optional")) return parse_kind(cursor, ValueKind::optional);
   cursor.peek();
   const size_t start = cursor.position();
   const std::string_view word = cursor.word("a dtype");
@@ -78,6 +92,7 @@ ValueType parse_value_type(Cursor& cursor) {
 // Reads field values of the alternative that the op's default holds.
 struct FieldParser {
   Cursor& cursor;
+  std::function<Graph()> parse_body;
 
   std::string_view token(std::string_view what) { return cursor.until(",]}", what); }
 
@@ -96,6 +111,7 @@ struct FieldParser {
     const std::string_view text = cursor.until("}", "an expression");
     value = placed(cursor, start, [&] { return Expression::parse(text); });
   }
+  void parse(Body& value) { value = std::make_shared<const Graph>(parse_body()); }
   template <class T>
   void parse(std::vector<T>& values) {
     values.clear();
@@ -120,11 +136,8 @@ using NamedFields = std::vector<std::pair<std::string, FieldValue>>;
 
 class Parser {
  public:
-  explicit Parser(std::string_view text) : cursor_(text) {
-    if (text.size() > most_characters) {
-      cursor_.fail(fmt::format("more than {} characters", most_characters));
-    }
-  }
+  explicit Parser(Cursor& cursor, GraphBuilder builder = {}, int depth = 0)
+      : cursor_(cursor), builder_(std::move(builder)), depth_(depth) {}
 
   Graph run() {
     cursor_.expect("graph");
@@ -135,7 +148,6 @@ class Parser {
     cursor_.expect("}");
     cursor_.expect("->");
     parse_list(cursor_, "(", ")", [&] { output(); });
-    if (!cursor_.at_end()) cursor_.fail("expected the end of the text");
     return builder_.finish();
   }
 
@@ -204,6 +216,11 @@ class Parser {
     return placed(cursor_, start, [&] { return Dim::parse(text); });
   }
 
+  Graph body() {
+    if (depth_ == deepest) cursor_.fail(fmt::format("bodies nested deeper than {}", deepest));
+    return Parser(cursor_, builder_.body(), depth_ + 1).run();
+  }
+
   Op parse_op(std::string_view name, size_t start) {
     const auto make = [&](const NamedFields& given) {
       return placed(cursor_, start, [&] { return make_op(name, given); });
@@ -212,7 +229,7 @@ class Parser {
     NamedFields fields;
     if (!cursor_.accept("{")) return plain;
     const FieldList defaults = plain.table().fields(plain.data());
-    FieldParser parser{cursor_};
+    FieldParser parser{cursor_, [&] { return body(); }};
     const auto add_field = [&](const std::pair<std::string_view, FieldValue>& field) {
       fields.emplace_back(field);
       std::visit([&](auto& value) { parser.parse(value); }, fields.back().second);
@@ -341,15 +358,24 @@ class Parser {
     cursor_.fail_at(position, fmt::format("%{} is defined twice", at->first.substr(1)));
   }
 
-  Cursor cursor_;
+  Cursor& cursor_;
   GraphBuilder builder_;
+  int depth_;
   std::unordered_map<std::string, ValueId> values_;
   std::unordered_map<std::string, ValueId> leaves_;
 };
 
 }  // namespace
 
-Graph parse(std::string_view text) { return Parser(text).run(); }
+Graph parse(std::string_view text) {
+  Cursor cursor(text);
+  if (text.size() > most_characters) {
+    cursor.fail(fmt::format("more than {} characters", most_characters));
+  }
+  Graph graph = Parser(cursor).run();
+  if (!cursor.at_end()) cursor.fail("expected the end of the text");
+  return graph;
+}
 
 ValueType parse_type(std::string_view text) {
   Cursor cursor(text);

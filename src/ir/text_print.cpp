@@ -25,6 +25,7 @@ std::string text_of(int64_t value) { return std::to_string(value); }
 std::string text_of(double value) { return double_text(value); }
 std::string text_of(const Dims& value) { return text(value); }
 std::string text_of(const Expression& value) { return value.text(); }
+std::string text_of(const Body&) { return {}; }  // Printer has it, for it is indented
 template <class T>
 std::string text_of(const std::vector<T>& values) {
   std::string result = "[";
@@ -37,19 +38,20 @@ std::string text_of(const std::vector<T>& values) {
 
 class Printer {
  public:
-  explicit Printer(const Graph& graph) : graph_(graph), names_(graph.values().size()) {}
+  Printer(const Graph& graph, std::string indent)
+      : graph_(graph), names_(graph.values().size()), indent_(std::move(indent)) {}
 
   std::string run() {
     name_values();
     header();
     for (const Node& node : graph_.nodes()) print_node(node);
     for (const Constraint& each : graph_.requirements()) print_requirement(each);
-    out_ += "} -> (";
+    out_ += indent_ + "} -> (";
     list(graph_.outputs(), [&](const Output& output) {
       out_ += name_text(output.name) + " = ";
       operand(output.value);
     });
-    return std::move(out_) + ")\n";
+    return std::move(out_) + ")";
   }
 
  private:
@@ -71,7 +73,7 @@ class Printer {
   }
 
   void print_node(const Node& node) {
-    out_ += "  ";
+    out_ += indent_ + "  ";
     list(node.outputs, [&](ValueId id) { operand(id); });
     out_ += " = ";
     out_ += node.op.info().name;
@@ -86,8 +88,8 @@ class Printer {
   }
 
   void print_requirement(const Constraint& each) {
-    out_ += fmt::format("  require {} {} {} # {}\n", each.left.text(), enum_name(each.kind),
-                        each.right.text(), quoted(each.reason));
+    out_ += fmt::format("{}  require {} {} {} # {}\n", indent_, each.left.text(),
+                        enum_name(each.kind), each.right.text(), quoted(each.reason));
   }
 
   void fields(const Op& op) {
@@ -96,7 +98,9 @@ class Printer {
     out_ += " {";
     list(changed, [&](const auto& field) {
       if (!field.first.empty()) out_ += std::string(field.first) + " = ";
-      out_ += std::visit([](const auto& value) { return text_of(value); }, field.second);
+      const Body* body = std::get_if<Body>(&field.second);
+      out_ += body ? Printer(**body, indent_ + "  ").run()
+                   : std::visit([](const auto& value) { return text_of(value); }, field.second);
     });
     out_ += "}";
   }
@@ -143,11 +147,12 @@ class Printer {
 
   const Graph& graph_;
   std::vector<std::string> names_;  // by value; a leaf's is "" until its first use
+  std::string indent_;
   std::string out_;
 };
 
 }  // namespace
 
-std::string print(const Graph& graph) { return Printer(graph).run(); }
+std::string print(const Graph& graph) { return Printer(graph, "").run() + "\n"; }
 
 }  // namespace tenon::ir

@@ -221,5 +221,52 @@ TEST(type_text, parses_and_prints_dtype_dims_and_layout) {
   EXPECT_THROW(parse_type(""), Error);
 }
 
+constexpr std::string_view choice =
+    "graph (c: bool[], x: f32[n, 3]) {\n"
+    "  %1 = pointwise(%x, \"w\": f32[3]) {mul(a, b)} : f32[n, 3]\n"
+    "  %2 = if(%c, %1) {then_body = graph (a: f32[n, 3]) {\n"
+    "    %1 = pointwise(%a, \"w\": f32[3], const \"#0\": f32[] = [2]) {add(add(a, b), c)} : f32[n, "
+    "3]\n"
+    "  } -> (b = %1), else_body = graph (a: f32[n, 3]) {\n"
+    "    %1 = if(const \"k\": bool[] = [true], %a) {then_body = graph (a: f32[n, 3]) {\n"
+    "    } -> (b = %a), else_body = graph (a: f32[n, 3]) {\n"
+    "    } -> (b = %a), symbols = [\"\", \"\"]} : f32[n, 3]\n"
+    "  } -> (b = %1), symbols = [\"\", \"\"]} : f32[n, 3] # \"i\"\n"
+    "} -> (y = %2)\n";
+
+TEST(text, bodies_stand_where_their_fields_do) { EXPECT_EQ(printed(choice), choice); }
+
+TEST(text, a_leaf_of_a_body_is_that_of_the_graph_around_it) {
+  const std::string text(choice);
+  const size_t at = text.find("\"w\": f32[3], const");
+  EXPECT_NE(error_of(std::string(text).replace(at, 11, "\"w\": f16[3]")).find("\"w\" is a weight"),
+            std::string::npos);
+}
+
+TEST(text, bodies_are_nested_to_a_depth_only) {
+  std::string open, close;
+  for (int i = 0; i < 20; ++i) {
+    open += "graph (c: bool[]) { %1 = if(%c, %c) {then_body = ";
+  }
+  EXPECT_NE(error_of(open).find("bodies nested deeper than 16"), std::string::npos)
+      << error_of(open);
+}
+
+TEST(text, ops_with_equal_bodies_are_equal) {
+  const Graph once = parse(choice), again = parse(choice);
+  EXPECT_EQ(once.nodes()[1].op, again.nodes()[1].op);
+  EXPECT_EQ(once.nodes()[1].op.hash(), again.nodes()[1].op.hash());
+  const Graph inner = *once.nodes()[1].op.bodies()[1];
+  EXPECT_FALSE(once.nodes()[1].op == inner.nodes()[0].op);
+}
+
+TEST(text, types_of_other_kinds_are_read_as_they_are_printed) {
+  for (const char* text : {"seq(f32[n, 3])", "optional(i64[...])", "seq(bool[])"}) {
+    EXPECT_EQ(parse_type(text).text(), text);
+  }
+  EXPECT_THROW(parse_type("seq(seq(f32[2]))"), Error);
+  EXPECT_THROW(parse_type("seq(f32[2]"), Error);
+}
+
 }  // namespace
 }  // namespace tenon::ir

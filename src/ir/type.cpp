@@ -118,7 +118,13 @@ std::vector<int64_t> physical_dims(std::span<const int64_t> dims, const Layout& 
   return out;
 }
 
-bool ValueType::is_static() const { return dims && all_constant(*dims); }
+bool ValueType::is_static() const { return is_tensor() && dims && all_constant(*dims); }
+
+ValueType ValueType::as(ValueKind other) const {
+  ValueType type = *this;
+  type.kind = other;
+  return type;
+}
 
 size_t ValueType::bytes() const {
   if (!dims) base::fail(ErrorCode::build, "type {}: its size is not known", text());
@@ -134,7 +140,13 @@ std::string ValueType::text() const {
   std::string out(to_string(dtype));
   out += dims ? ir::text(*dims) : "[...]";
   const std::string order = dims ? layout.text(dims->size()) : "";
-  return order.empty() ? out : out + "{" + order + "}";
+  if (!order.empty()) out += "{" + order + "}";
+  switch (kind) {
+    case ValueKind::sequence: return "seq(" + out + ")";
+    case ValueKind::optional: return "optional(" + out + ")";
+    case ValueKind::tensor: break;
+  }
+  return out;
 }
 
 }  // namespace tenon::ir

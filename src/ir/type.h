@@ -38,24 +38,36 @@ struct Layout {
 /// Physical extents of a tensor with logical `dims` in `layout`.
 std::vector<int64_t> physical_dims(std::span<const int64_t> dims, const Layout& layout);
 
-/// A tensor type. `dims` are logical; no dims means unknown rank.
+/// What a value is: a tensor, or tensors that the executor holds.
+enum class ValueKind : uint8_t {
+  tensor,
+  sequence,  ///< any number of tensors
+  optional,  ///< one, or none
+};
+
+/// The type of a tensor, or of the tensors in a sequence or optional. `dims` are logical; no dims
+/// means unknown rank.
 struct ValueType {
   DType dtype = DType::f32;
   std::optional<Dims> dims;
   Layout layout;
+  ValueKind kind = ValueKind::tensor;
 
   ValueType() = default;
   ValueType(DType dtype, Dims dims, Layout layout = {})
       : dtype(dtype), dims(std::move(dims)), layout(std::move(layout)) {}
 
-  /// All dims constant.
+  /// A tensor whose dims are all constant.
   bool is_static() const;
+  bool is_tensor() const { return kind == ValueKind::tensor; }
+  /// The same type as another kind of value.
+  ValueType as(ValueKind other) const;
   size_t rank() const { return dims ? dims->size() : 0; }
   /// Logical extents of a static type.
   Shape shape() const { return constants(*dims); }
   /// Bytes of a static type in its layout, padding included.
   size_t bytes() const;
-  /// "f32[n, 3, 224, 224]{NCHW16c}"; unknown rank is "f32[...]".
+  /// "f32[n, 3, 224, 224]{NCHW16c}"; unknown rank is "f32[...]"; "seq(f32[2])", "optional(i64[])".
   std::string text() const;
   bool operator==(const ValueType&) const = default;
 };

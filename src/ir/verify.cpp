@@ -1,6 +1,7 @@
 // The legal graph, rule by rule.
 #include "ir/verify.h"
 
+#include <map>
 #include <set>
 
 #include "base/error.h"
@@ -20,7 +21,10 @@ void require(bool rule, fmt::format_string<Args...> format, Args&&... args) {
 
 class Verifier {
  public:
-  explicit Verifier(const Graph& graph) : graph_(graph), defined_(graph.values().size()) {}
+  using Names = std::map<std::string_view, const GraphValue*>;  // one space for all bodies
+
+  Verifier(const Graph& graph, Names& names)
+      : graph_(graph), defined_(graph.values().size()), names_(names) {}
 
   void run() {
     for (size_t i = 0; i < defined_.size(); ++i) check_value(static_cast<ValueId>(i));
@@ -42,6 +46,10 @@ class Verifier {
 
   void check_leaf(const GraphValue& leaf) {
     require(leaves_.insert(leaf.name).second, "two leaves are named {}", quoted(leaf.name));
+    const GraphValue& known = *names_.emplace(leaf.name, &leaf).first->second;
+    require(known.origin == leaf.origin && known.value.type == leaf.value.type &&
+                (!known.bytes || !leaf.bytes || *known.bytes == *leaf.bytes),
+            "{} is another leaf in a body", quoted(leaf.name));
     const ValueType& type = leaf.value.type;
     require(type.is_static(), "leaf {} is {}, which is not static", quoted(leaf.name), type.text());
     if (!leaf.bytes) return;
@@ -65,7 +73,7 @@ class Verifier {
 
   void check_node(const Node& node, size_t index) {
     const OpInfo& info = node.op.info();
-    const std::string where = fmt::format("{} {}", info.name, quoted(node.name));
+    const std::string where = describe(node);
     const auto inputs = static_cast<int>(node.inputs.size());
     const auto outputs = static_cast<int>(node.outputs.size());
     require(inputs >= info.min_inputs && (info.max_inputs < 0 || inputs <= info.max_inputs),
@@ -74,7 +82,10 @@ class Verifier {
     for (const ValueId id : node.inputs) {
       require(id == absent || (there(id) && defined_[static_cast<size_t>(id)]),
               "{}: value {} is used before it is defined", where, id);
+      require(id == absent || info.any_kind || graph_.type(id).is_tensor(),
+              "{}: value {} is no tensor", where, id);
     }
+    for (const Body& body : node.op.bodies()) Verifier(*body, names_).run();
     check_types(node, where);
     for (size_t i = 0; i < node.outputs.size(); ++i) {
       const GraphValue& value = graph_.value(node.outputs[i]);
@@ -97,7 +108,8 @@ class Verifier {
     for (size_t i = 0; i < values.size(); ++i) {
       require(there(node.outputs[i]), "{}: there is no value {}", where, node.outputs[i]);
       const ValueType& type = graph_.type(node.outputs[i]);
-      require(type.dtype == values[i].type.dtype && type.dims == values[i].type.dims,
+      require(type.dtype == values[i].type.dtype && type.dims == values[i].type.dims &&
+                  type.kind == values[i].type.kind,
               "{}: output {} is {}, infer() says {}", where, i, type.text(), values[i].type.text());
     }
   }
@@ -147,10 +159,14 @@ class Verifier {
   const Graph& graph_;
   std::vector<bool> defined_;
   std::set<std::string_view> leaves_;
+  Names& names_;
 };
 
 }  // namespace
 
-void verify(const Graph& graph) { Verifier(graph).run(); }
+void verify(const Graph& graph) {
+  Verifier::Names names;
+  Verifier(graph, names).run();
+}
 
 }  // namespace tenon::ir

@@ -18,16 +18,31 @@ const char* refusal(const Kernel& kernel, const Call& call) {
 
 bool is_reference(const Kernel& kernel) { return kernel.name.ends_with(".reference"); }
 
-const Kernel& first_kernel(const Backend& backend, const Call& call,
-                           std::vector<Refusal>* refusals) {
-  std::string reasons;
-  for (const Kernel& kernel : backend.kernels(call.op)) {
-    const char* reason = refusal(kernel, call);
-    if (!reason) return kernel;
-    if (refusals) refusals->push_back({std::string(kernel.name), reason});
-    reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", kernel.name, reason);
+const char* refusal(const Kernel& kernel, std::span<const Call> calls) {
+  for (const Call& call : calls) {
+    if (const char* reason = refusal(kernel, call)) return reason;
   }
-  base::fail(ErrorCode::build, "{}: no kernel of the {} backend takes it ({})", call.op.info().name,
+  return nullptr;
+}
+
+const Kernel& first_kernel(const Backend& backend, const std::string& node,
+                           std::span<const Call> calls) {
+  std::vector<Refusal> refusals;
+  for (const Kernel& kernel : backend.kernels(calls[0].op)) {
+    const char* reason = refusal(kernel, calls);
+    if (!reason) return kernel;
+    refusals.push_back({std::string(kernel.name), reason});
+  }
+  fail_refused(backend, node, refusals);
+}
+
+void fail_refused(const Backend& backend, const std::string& node,
+                  std::span<const Refusal> refusals) {
+  std::string reasons;
+  for (const Refusal& each : refusals) {
+    reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", each.kernel, each.reason);
+  }
+  base::fail(ErrorCode::build, "{}: no kernel of the {} backend takes it ({})", node,
              backend.name(), reasons.empty() ? "it has none" : reasons);
 }
 

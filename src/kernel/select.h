@@ -18,9 +18,14 @@ struct Refusal {
 const char* refusal(const Kernel& kernel, const Call& call);
 /// Whether it is the definition of its op, at the end of the op's list: "cpu.conv.reference".
 bool is_reference(const Kernel& kernel);
-/// The first kernel that accepts; throws build naming the op and all refusals when there is none.
-const Kernel& first_kernel(const Backend& backend, const Call& call,
-                           std::vector<Refusal>* refusals = nullptr);
+/// The reason why the kernel does not take all of the calls, or nullptr.
+const char* refusal(const Kernel& kernel, std::span<const Call> calls);
+/// The first kernel that takes all of the calls; of a node that none does, fails as below.
+const Kernel& first_kernel(const Backend& backend, const std::string& node,
+                           std::span<const Call> calls);
+/// Throws build: `conv "c": no kernel of the cpu backend takes it (…)`, with the refusals.
+[[noreturn]] void fail_refused(const Backend& backend, const std::string& node,
+                               std::span<const Refusal> refusals);
 /// The kernel of that name and version for the op, or nullptr.
 const Kernel* find_kernel(const Backend& backend, const ir::Op& op, std::string_view name,
                           int version);

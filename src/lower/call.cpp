@@ -60,11 +60,6 @@ kernel::Operand operand_at(const ir::ValueType& type, const Bindings& bindings, 
   return {type.dtype, extents(type, bindings), type.layout, true, weight};
 }
 
-std::string describe(const ir::Node& node) {
-  if (node.name.empty()) return std::string(node.op.info().name);
-  return fmt::format("{} {}", node.op.info().name, base::quoted(node.name));
-}
-
 std::string describe(const ir::Graph& graph, ir::ValueId id, const Bindings& bindings) {
   const std::string type = operand_at(graph.type(id), bindings).text();
   const ir::GraphValue& value = graph.value(id);
@@ -114,6 +109,7 @@ void add_plain_inputs(const Executable& executable, const Step& step, const Bind
 void check_sizes(const ir::Graph& graph, const Bindings& bindings) {
   for (size_t i = 0; i < graph.values().size(); ++i) {
     const auto id = static_cast<ir::ValueId>(i);
+    if (!graph.type(id).is_tensor() || !graph.type(id).dims) continue;
     if (operand_at(graph.type(id), bindings).bytes_if_possible()) continue;
     base::fail(ErrorCode::unavailable, "{} has more bytes than any memory; give smaller extents",
                describe(graph, id, bindings));

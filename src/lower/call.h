@@ -10,8 +10,6 @@ namespace tenon::lower {
 kernel::Operand operand_at(const ir::ValueType& type, const Bindings& bindings,
                            bool weight = false);
 
-/// `conv "conv1"`, for an error.
-std::string describe(const ir::Node& node);
 /// What a value is under bindings, for an error: `f32[4, 5] of conv "c"`, `f32[3] of input "x"`.
 std::string describe(const ir::Graph& graph, ir::ValueId id, const Bindings& bindings);
 

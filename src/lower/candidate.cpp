@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "base/text.h"
 #include "ir/ops/bind.h"
 #include "ir/ops/reshape.h"
 #include "lower/call.h"
@@ -13,22 +12,19 @@ namespace tenon::lower {
 namespace {
 
 /// The reason why a kernel does not serve all probes with this tactic, or nullptr.
-const char* refusal_at_all(const kernel::Kernel& kernel, const std::vector<kernel::Call>& calls,
-                           const std::string& tactic) {
-  for (kernel::Call call : calls) {
-    call.tactic = tactic;
-    if (const char* reason = kernel::refusal(kernel, call)) return reason;
-  }
-  return nullptr;
+const char* refusal_with(const kernel::Kernel& kernel, std::vector<kernel::Call> calls,
+                         const std::string& tactic) {
+  for (kernel::Call& call : calls) call.tactic = tactic;
+  return kernel::refusal(kernel, calls);
 }
 
 void ask_kernel(const kernel::Kernel& kernel, Question& question, kernel::Backend& backend) {
-  if (const char* reason = refusal_at_all(kernel, question.calls, "")) {
+  if (const char* reason = refusal_with(kernel, question.calls, "")) {
     question.refusals.push_back({std::string(kernel.name), reason});
     return;
   }
   for (kernel::Tactic& tactic : kernel::tactics_of(kernel, question.calls[0], backend)) {
-    if (!refusal_at_all(kernel, question.calls, tactic.name)) {
+    if (!refusal_with(kernel, question.calls, tactic.name)) {
       question.candidates.push_back({&kernel, std::move(tactic)});
     }
   }
@@ -83,22 +79,22 @@ bool Form::plain(const kernel::Call& call) const {
 
 bool renames(const ir::Op& op) { return op.as<ir::Reshape>() || op.as<ir::Bind>(); }
 
+bool is_executors(const ir::Op& op) {
+  const ir::OpInfo& info = op.info();
+  return info.binds || !info.has_kernels;
+}
+
 Question ask(const ir::Graph& graph, const ir::Node& node, const Probes& probes,
              kernel::Backend& backend) {
   Question question;
+  if (renames(node.op) || is_executors(node.op)) return question;
   for (const Bindings& point : probes.points) {
     question.calls.push_back(call_at(graph, node, point, backend.target()));
   }
-  if (renames(node.op)) return question;
   for (const kernel::Kernel& kernel : backend.kernels(node.op))
     ask_kernel(kernel, question, backend);
   if (!question.candidates.empty()) return question;
-  std::string reasons;
-  for (const kernel::Refusal& refusal : question.refusals) {
-    reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", refusal.kernel, refusal.reason);
-  }
-  base::fail(ErrorCode::build, "{}: no kernel of the {} backend takes it ({})", describe(node),
-             backend.name(), reasons.empty() ? "it has none" : reasons);
+  kernel::fail_refused(backend, describe(node), question.refusals);
 }
 
 Form form_of(const Candidate& candidate, const kernel::Call& plain) {

@@ -40,9 +40,12 @@ struct Form {
 
 /// Whether an op's result is its operand's memory: no kernel runs it.
 bool renames(const ir::Op& op);
+/// Whether the executor runs it: what finds symbols, has bodies, or is of other values than
+/// tensors.
+bool is_executors(const ir::Op& op);
 
-/// Asks the backend's kernels. Throws build when none takes the node at all probes. What only
-/// renames bytes has no candidates.
+/// Asks the backend's kernels. Throws build when none takes the node at all probes. What no
+/// kernel runs has no candidates.
 Question ask(const ir::Graph& graph, const ir::Node& node, const Probes& probes,
              kernel::Backend& backend);
 

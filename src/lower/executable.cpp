@@ -49,7 +49,7 @@ class Maker {
   }
 
  private:
-  size_t kernel_steps_end() const { return region_.last - (region_.binds ? 1 : 0); }
+  size_t kernel_steps_end() const { return region_.last - (region_.ends_in_executor ? 1 : 0); }
 
   kernel::Operand operand(ir::ValueId id, bool weight) const {
     const ir::ValueType& type = it_.graph.type(id);

@@ -12,18 +12,21 @@
 
 namespace tenon::lower {
 
+struct Executable;
+
 /// Runs one node of the graph.
 struct Step {
   int node = 0;
-  const kernel::Kernel* kernel = nullptr;  ///< null: the executor does it (a binding step)
+  const kernel::Kernel* kernel = nullptr;  ///< null: the executor runs it
   std::string tactic;
+  std::vector<std::shared_ptr<const Executable>> bodies = {};  ///< as Op::bodies()
 };
 
-/// Steps that run one after another with extents that are all known when the first begins. The next
-/// region begins when its binding step has run.
+/// Steps that run one after another with extents that are all known when the first begins. A step
+/// of the executor's, which may find symbols, is the last of its region.
 struct Region {
-  size_t first = 0, last = 0;  ///< its steps, [first, last); a binding step is the last of them
-  bool binds = false;          ///< the last step is one that finds symbols
+  size_t first = 0, last = 0;     ///< its steps, [first, last)
+  bool ends_in_executor = false;  ///< the last step has no kernel
   std::vector<int> symbols;  ///< numbers of those that its extents depend on: what keys a signature
   std::vector<int> dims;     ///< entries of the table that it needs
   std::vector<ir::ValueId> arena;         ///< roots that live within the region
@@ -67,7 +70,16 @@ struct Executable {
   }
 };
 
-/// Numbers the symbols and cuts the steps; the last thing in making an executable.
+/// Calls f for an executable and all bodies of its steps, in preorder.
+template <class F>
+void each_executable(const Executable& executable, const F& f) {
+  f(executable);
+  for (const Step& step : executable.steps) {
+    for (const auto& body : step.bodies) each_executable(*body, f);
+  }
+}
+
+/// Cuts the steps; the last thing in making an executable. `symbols` are the outermost graph's.
 void cut_regions(Executable& executable, std::shared_ptr<const Symbols> symbols);
 
 /// A region at concrete extents: calls, memory, prepared objects. Immutable; shared by contexts.
@@ -109,7 +121,7 @@ kernel::Operand operand_of(const Executable& executable, ir::ValueId id,
 std::string largest_in_arena(const Executable& executable, const Region& region,
                              const Signature& signature);
 
-/// Runs the region's steps, but for a binding step: `buffers` has one pointer for each value, in
+/// Runs the region's kernels: `buffers` has one pointer for each value, in
 /// the backend's memory; those of the arena, and of values that lie in others' memory, are filled
 /// in here. Allocates nothing. Data errors are left in `state`; the caller synchronises.
 void run_steps(const Executable& executable, const Region& region, const Signature& signature,

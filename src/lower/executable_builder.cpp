@@ -9,16 +9,6 @@
 namespace tenon::lower {
 namespace {
 
-const kernel::Kernel& first_at_all(const kernel::Backend& backend,
-                                   const std::vector<kernel::Call>& calls) {
-  for (const kernel::Kernel& kernel : backend.kernels(calls[0].op)) {
-    bool accepts = true;
-    for (const kernel::Call& call : calls) accepts = accepts && !kernel::refusal(kernel, call);
-    if (accepts) return kernel;
-  }
-  return kernel::first_kernel(backend, calls[0]);  // throws, with the reasons
-}
-
 std::string first_tactic(const kernel::Kernel& kernel, const kernel::Call& call,
                          kernel::Backend& backend) {
   const std::vector<kernel::Tactic> tactics = kernel::tactics_of(kernel, call, backend);
@@ -60,9 +50,20 @@ std::vector<ir::ValueId> ExecutableBuilder::add_first(const ir::Op& op,
   }
   const auto ids = graph_.add_node(op, std::move(inputs), static_cast<int>(outputs));
   for (const ir::ValueId id : ids) call.outputs.push_back(operand_at(graph_.type(id), {}));
-  const kernel::Kernel& kernel = kernel::first_kernel(backend_, call);
+  const kernel::Kernel& kernel =
+      kernel::first_kernel(backend_, std::string(op.info().name), {&call, 1});
   add_step(&kernel, first_tactic(kernel, call, backend_), {});
   return ids;
+}
+
+std::vector<ir::ValueId> ExecutableBuilder::add_executors(
+    const ir::Node& node, std::vector<ir::ValueId> inputs,
+    std::vector<std::shared_ptr<const Executable>> bodies) {
+  const auto outputs =
+      graph_.add_node(node.op, std::move(inputs), static_cast<int>(node.outputs.size()), node.name);
+  add_step(nullptr, "", {});
+  steps_.back().bodies = std::move(bodies);
+  return outputs;
 }
 
 ir::ValueId ExecutableBuilder::add_alias(const ir::Node& node, ir::ValueId input) {
@@ -90,7 +91,7 @@ ir::ValueId ExecutableBuilder::add_reorder(ir::ValueId value, ir::Layout layout,
                      &backend_.target(),
                      {}});
   }
-  const kernel::Kernel& kernel = first_at_all(backend_, calls);
+  const kernel::Kernel& kernel = kernel::first_kernel(backend_, std::string(op.info().name), calls);
   add_step(&kernel, first_tactic(kernel, calls[0], backend_), {});
   return id;
 }
@@ -104,6 +105,11 @@ ir::ValueId ExecutableBuilder::root(ir::ValueId value) const {
 }
 
 void ExecutableBuilder::output(const std::string& name, ir::ValueId value, const Probes& probes) {
+  const ir::ValueType& type = graph_.type(value);
+  if (!type.is_tensor() || !type.dims) {  // the executor hands it on
+    graph_.output(name, value);
+    return;
+  }
   const bool computed = graph_.producer(root(value)) != nullptr;
   if (!computed || claimed_.contains(root(value))) {
     value = add_reorder(value, graph_.type(value).layout, probes);
@@ -121,7 +127,7 @@ Executable ExecutableBuilder::finish() && {
   }
   decide_places(executable, std::move(steps_));
   executable.plain_types = std::move(plain_types_);
-  cut_regions(executable, std::make_shared<const Symbols>(executable.graph));
+  cut_regions(executable, std::move(symbols_));
   return executable;
 }
 

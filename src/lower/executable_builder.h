@@ -13,7 +13,8 @@ namespace tenon::lower {
 /// Appends nodes to a graph, each with the kernel that runs it.
 class ExecutableBuilder {
  public:
-  explicit ExecutableBuilder(kernel::Backend& backend) : backend_(backend) {}
+  ExecutableBuilder(kernel::Backend& backend, std::shared_ptr<const Symbols> symbols)
+      : backend_(backend), symbols_(std::move(symbols)) {}
 
   /// The graph being built, for inputs, slots and types; nodes are added through the functions
   /// below.
@@ -28,6 +29,9 @@ class ExecutableBuilder {
   /// takes no kernel.
   std::vector<ir::ValueId> add_first(const ir::Op& op, std::vector<ir::ValueId> inputs,
                                      size_t outputs);
+  /// A node that the executor runs.
+  std::vector<ir::ValueId> add_executors(const ir::Node& node, std::vector<ir::ValueId> inputs,
+                                         std::vector<std::shared_ptr<const Executable>> bodies);
   /// What renames a plain value: the same bytes.
   ir::ValueId add_alias(const ir::Node& node, ir::ValueId input);
   /// The value in another layout (or copied, in the same one; by value, since the graph moves), by
@@ -44,8 +48,9 @@ class ExecutableBuilder {
                 std::vector<ir::ValueType> plain_types);
 
   kernel::Backend& backend_;
+  std::shared_ptr<const Symbols> symbols_;
   ir::GraphBuilder graph_;
-  std::vector<Step> steps_;  // by node; no kernel: an alias
+  std::vector<Step> steps_;  // by node; no kernel: an alias, or the executor's
   std::vector<std::vector<ir::ValueType>> plain_types_;
   std::set<ir::ValueId> claimed_;  // storage of outputs
 };

@@ -32,9 +32,7 @@ class Lowering {
         probes_(probe_points(program.main, options.ranges)),
         cache_(times() ? cache_folder() : std::filesystem::path()),
         timer_(backend, cache_, options.stop) {
-    for (const ir::Node& node : program.main.nodes()) {
-      questions_.push_back(ask(program.main, node, probes_, backend));
-    }
+    ask_all(program.main);
     seconds_.resize(questions_.size());
   }
 
@@ -49,16 +47,28 @@ class Lowering {
     Lowered lowered;
     lowered.main = std::move(built.main);
     SlotPrograms programs(built.weights, backend_);
-    for (const ir::ValueId id : lowered.main.graph.leaves()) {
-      base::throw_if_stopped(options_.stop);
-      const std::string& name = lowered.main.graph.value(id).name;
-      lowered.slots.push_back(programs.of(name));
-    }
+    std::set<std::string_view> known;  // a body may read a slot that others read too
+    each_executable(lowered.main, [&](const Executable& executable) {
+      for (const ir::ValueId id : executable.graph.leaves()) {
+        base::throw_if_stopped(options_.stop);
+        const std::string& name = executable.graph.value(id).name;
+        if (!known.insert(name).second) continue;
+        lowered.slots.push_back(programs.of(name));
+      }
+    });
     lowered.record = record();
     return lowered;
   }
 
  private:
+  void ask_all(const ir::Graph& graph) {
+    for (const ir::Node& node : graph.nodes()) {
+      nodes_.push_back(&node);
+      questions_.push_back(ask(graph, node, probes_, backend_));
+      for (const ir::Body& body : node.op.bodies()) ask_all(*body);
+    }
+  }
+
   bool times() const { return options_.tactics == Tactics::time || options_.explain; }
 
   Built build(const Assignment& assignment) {
@@ -153,12 +163,15 @@ class Lowering {
 
   void add_steps(const Assignment& assignment, int times, Steps& steps) {
     const Built built = build(assignment);
-    for (const Step& step : built.main.steps) {
-      Trial trial{step.kernel,
-                  call_of_step(built.main, step, probes_.points[0], backend_.target())};
-      const uint64_t key = timing_key(trial);
-      steps.try_emplace(key, std::move(trial), 0).first->second.second += times;
-    }
+    each_executable(built.main, [&](const Executable& executable) {
+      for (const Step& step : executable.steps) {
+        if (!step.kernel) continue;
+        Trial trial{step.kernel,
+                    call_of_step(executable, step, probes_.points[0], backend_.target())};
+        const uint64_t key = timing_key(trial);
+        steps.try_emplace(key, std::move(trial), 0).first->second.second += times;
+      }
+    });
   }
 
   /// Compares the steps in which they differ; false where one of these cannot be timed.
@@ -199,7 +212,7 @@ class Lowering {
   void explain() const {
     options_.explain->clear();
     for (size_t i = 0; i < questions_.size(); ++i) {
-      Explanation explanation{describe(program_.main.nodes()[i]), {}, assignment_[i]};
+      Explanation explanation{describe(*nodes_[i]), {}, assignment_[i]};
       const Question& question = questions_[i];
       for (size_t c = 0; c < question.candidates.size(); ++c) {
         const Candidate& candidate = question.candidates[c];
@@ -221,6 +234,8 @@ class Lowering {
   Probes probes_;
   TacticCache cache_;
   Timer timer_;
+  // In preorder, bodies after their node.
+  std::vector<const ir::Node*> nodes_;
   std::vector<Question> questions_;
   // By node and candidate; empty where nothing was timed.
   std::vector<std::vector<double>> seconds_;
@@ -233,15 +248,17 @@ std::vector<std::vector<std::string>> Lowered::kernels_of_slots() const {
   std::map<std::string_view, size_t> index;
   for (size_t i = 0; i < slots.size(); ++i) index[slots[i].name] = i;
   std::vector<std::vector<std::string>> kernels(slots.size());
-  for (const Step& step : main.steps) {
-    if (!step.kernel) continue;
-    std::set<size_t> read;  // one operand may stand twice
-    for (const ir::ValueId id : main.graph.nodes()[static_cast<size_t>(step.node)].inputs) {
-      if (id == ir::absent || main.graph.value(id).origin != ir::Origin::slot) continue;
-      read.insert(index.at(main.graph.value(id).name));
+  each_executable(main, [&](const Executable& executable) {
+    for (const Step& step : executable.steps) {
+      if (!step.kernel) continue;
+      std::set<size_t> read;  // one operand may stand twice
+      for (const ir::ValueId id : executable.node_of(step).inputs) {
+        if (id == ir::absent || executable.graph.value(id).origin != ir::Origin::slot) continue;
+        read.insert(index.at(executable.graph.value(id).name));
+      }
+      for (const size_t slot : read) kernels[slot].emplace_back(step.kernel->name);
     }
-    for (const size_t slot : read) kernels[slot].emplace_back(step.kernel->name);
-  }
+  });
   return kernels;
 }
 

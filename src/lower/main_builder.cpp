@@ -11,20 +11,49 @@ namespace {
 /// is the producer's.
 using Versions = std::vector<std::pair<ir::Layout, ir::ValueId>>;
 
+/// What the main graph and its bodies share while they are lowered.
+struct Shared {
+  kernel::Backend& backend;
+  const Probes& probes;
+  const std::vector<Question>& questions;
+  const Assignment& assignment;
+  std::shared_ptr<const Symbols> symbols;
+  SlotTable slots;
+  size_t next = 0;  ///< question, in preorder
+};
+
+/// The main graph, or a body.
 class MainBuilder {
  public:
-  MainBuilder(const ir::Program& program, kernel::Backend& backend, const Probes& probes)
-      : main_(program.main),
-        probes_(probes),
-        slots_(program.weights),
-        builder_(backend),
-        versions_(program.main.values().size()) {
+  MainBuilder(const ir::Graph& graph, Shared& shared)
+      : main_(graph),
+        shared_(shared),
+        probes_(shared.probes),
+        slots_(shared.slots),
+        builder_(shared.backend, shared.symbols),
+        versions_(graph.values().size()) {
     for (const ir::ValueId id : main_.inputs()) {
       const ir::GraphValue& input = main_.value(id);
       at(id) = {{{}, builder_.graph().input(input.name, input.value.type)}};
     }
   }
 
+  Executable run() && {
+    for (const ir::Node& node : main_.nodes()) {
+      const size_t i = shared_.next++;
+      if (shared_.assignment[i] >= 0) {
+        const Question& question = shared_.questions[i];
+        add(node, question, question.candidates[static_cast<size_t>(shared_.assignment[i])]);
+      } else if (renames(node.op)) {
+        publish(node, {}, {builder_.add_alias(node, in_layout(node.inputs[0], {}))});
+      } else {
+        add_executors(node);
+      }
+    }
+    return finish();
+  }
+
+ private:
   void add(const ir::Node& node, const Question& question, const Candidate& candidate) {
     Form form = form_of(candidate, question.calls[0]);
     if (form.follow) follow(node, question, candidate, form);
@@ -40,21 +69,29 @@ class MainBuilder {
             builder_.add(node, std::move(inputs), candidate, form.outputs, std::move(plain_types)));
   }
 
-  void add_alias(const ir::Node& node) {
-    publish(node, {}, {builder_.add_alias(node, in_layout(node.inputs[0], {}))});
+  /// A step of the executor: plain operands, and its bodies lowered.
+  void add_executors(const ir::Node& node) {
+    std::vector<ir::ValueId> inputs;
+    for (const ir::ValueId id : node.inputs) {
+      inputs.push_back(id == ir::absent ? id : in_layout(id, {}));
+    }
+    std::vector<std::shared_ptr<const Executable>> bodies;
+    for (const ir::Body& body : node.op.bodies()) {
+      bodies.push_back(std::make_shared<const Executable>(MainBuilder(*body, shared_).run()));
+    }
+    publish(node, {}, builder_.add_executors(node, std::move(inputs), std::move(bodies)));
   }
 
-  Built finish() && {
+  Executable finish() {
     for (const ir::Output& output : main_.outputs()) {
       builder_.output(output.name, in_layout(output.value, {}), probes_);
     }
     builder_.graph().require(main_.requirements());
     // Nodes were inferred with plain slots; from here on types say what lies in memory.
     for (const auto& [id, type] : slot_types_) builder_.graph().set_type(id, type);
-    return {std::move(builder_).finish(), slots_.finish()};
+    return std::move(builder_).finish();
   }
 
- private:
   Versions& at(ir::ValueId id) { return versions_[static_cast<size_t>(id)]; }
   bool is_slot(ir::ValueId id) const { return main_.value(id).origin == ir::Origin::slot; }
 
@@ -127,8 +164,9 @@ class MainBuilder {
   }
 
   const ir::Graph& main_;
+  Shared& shared_;
   const Probes& probes_;
-  SlotTable slots_;
+  SlotTable& slots_;
   ExecutableBuilder builder_;
   std::vector<Versions> versions_;
   std::map<ir::ValueId, ir::ValueType> slot_types_;
@@ -138,17 +176,14 @@ class MainBuilder {
 
 Built build_main(const ir::Program& program, kernel::Backend& backend, const Probes& probes,
                  const std::vector<Question>& questions, const Assignment& assignment) {
-  MainBuilder builder(program, backend, probes);
-  for (size_t i = 0; i < questions.size(); ++i) {
-    const ir::Node& node = program.main.nodes()[i];
-    if (assignment[i] < 0) {
-      builder.add_alias(node);
-    } else {
-      const auto chosen = static_cast<size_t>(assignment[i]);
-      builder.add(node, questions[i], questions[i].candidates[chosen]);
-    }
-  }
-  return std::move(builder).finish();
+  Shared shared{backend,
+                probes,
+                questions,
+                assignment,
+                std::make_shared<const Symbols>(program.main),
+                SlotTable(program.weights)};
+  Executable main = MainBuilder(program.main, shared).run();
+  return {std::move(main), shared.slots.finish()};
 }
 
 }  // namespace tenon::lower

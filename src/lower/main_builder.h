@@ -10,7 +10,8 @@
 
 namespace tenon::lower {
 
-/// Which candidate of its question each node takes; -1 for Reshape.
+/// Which candidate of its question each node takes, in preorder, bodies after their node; -1 for
+/// what no kernel runs.
 using Assignment = std::vector<int>;
 
 /// The lowered main graph and the weights graph that feeds it.

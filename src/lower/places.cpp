@@ -70,8 +70,8 @@ class Decider {
     find_roots();
     for (const Step& step : steps_) {
       const auto n = static_cast<size_t>(step.node);
-      const bool runs = step.kernel && !is_view_[n];
-      if (runs || nodes()[n].op.info().binds) it_.steps.push_back(step);
+      const bool runs = step.kernel ? !is_view_[n] : is_executors(nodes()[n].op);
+      if (runs) it_.steps.push_back(step);
     }
   }
 
@@ -108,9 +108,9 @@ class Decider {
     });
   }
 
-  bool has_binding_step_between(size_t first, size_t last) const {
+  bool has_executors_between(size_t first, size_t last) const {
     for (size_t n = first; n < last; ++n) {
-      if (nodes()[n].op.info().binds) return true;
+      if (is_executors(nodes()[n].op)) return true;
     }
     return false;
   }
@@ -142,7 +142,7 @@ class Decider {
     const kernel::Kernel* kernel = kernel_of(maker);
     const bool once = std::ranges::count(nodes()[join].inputs, id) == 1;
     if (!kernel || !once || nodes()[maker].outputs.size() != 1) return false;
-    if (has_binding_step_between(maker, join)) return false;
+    if (has_executors_between(maker, join)) return false;
     if (dense) return true;
     return kernel->strided_output && readers_take_strides(id, join);
   }

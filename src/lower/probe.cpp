@@ -14,44 +14,14 @@ namespace {
 
 using Ranges = std::map<std::string, plan::SymbolRange>;
 
-constexpr int64_t kTypicalBatch = 1;
-constexpr int64_t kTypicalExtent = 128;
 constexpr int64_t kGreatestAsked = 4096;
 
-std::set<std::string> symbols_of(const ir::Graph& graph) {
-  std::set<std::string> names;
-  const auto add = [&](const ir::Dim& dim) {
-    std::vector<std::string> symbols;  // its own: it searches them
-    dim.symbols(symbols);
-    names.insert(symbols.begin(), symbols.end());
-  };
-  for (const ir::GraphValue& value : graph.values()) {
-    if (value.value.type.dims) std::ranges::for_each(*value.value.type.dims, add);
-  }
-  for (const ir::Constraint& constraint : graph.constraints()) {
-    add(constraint.left);
-    add(constraint.right);
-  }
-  return names;
-}
-
-std::set<std::string> batch_symbols(const ir::Graph& graph) {
-  std::vector<std::string> names;
-  for (const ir::ValueId id : graph.inputs()) {
-    const ir::ValueType& type = graph.type(id);
-    if (type.rank() > 0) (*type.dims)[0].symbols(names);
-  }
-  return {names.begin(), names.end()};
-}
-
 Ranges complete_ranges(const ir::Graph& graph, const Ranges& given) {
-  const std::set<std::string> batch = batch_symbols(graph);
+  const Ranges defaults = plan::default_ranges(graph);
   Ranges ranges;
-  for (const std::string& symbol : symbols_of(graph)) {
+  for (const std::string& symbol : graph.symbols()) {
     const auto known = given.find(symbol);
-    plan::SymbolRange range = known == given.end() ? plan::SymbolRange{} : known->second;
-    if (known == given.end())
-      range.typical = batch.contains(symbol) ? kTypicalBatch : kTypicalExtent;
+    plan::SymbolRange range = known == given.end() ? defaults.at(symbol) : known->second;
     range.greatest = std::min(range.greatest, std::max(kGreatestAsked, range.typical));
     ranges[symbol] = range;
   }
@@ -64,6 +34,11 @@ std::string misfit(const ir::Graph& graph, const Bindings& bindings) {
   try {
     check_constraints(graph, bindings);
     check_sizes(graph, bindings);
+    for (const ir::Node& node : graph.nodes()) {
+      for (const ir::Body& body : node.op.bodies()) {
+        if (std::string reason = misfit(*body, bindings); !reason.empty()) return reason;
+      }
+    }
     return {};
   } catch (const Error& error) {
     return error.what();

@@ -15,9 +15,8 @@ struct Probes {
   std::vector<Bindings> points;
 };
 
-/// Typical, least and greatest values. A symbol without a range is typically 1 where it is axis 0
-/// of an input, else 128; greatest values are asked about up to 4096. Points that break a
-/// constraint are left out; if no typical one is left, the first of a few uniform ones that fits
+/// Typical, least and greatest values; greatest ones are asked about up to 4096. Points that break
+/// a constraint are left out; if no typical one is left, the first of a few uniform ones that fits
 /// stands in; throws build when none does.
 Probes probe_points(const ir::Graph& main, const std::map<std::string, plan::SymbolRange>& ranges);
 

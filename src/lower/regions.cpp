@@ -21,8 +21,8 @@ bool depends_on_symbols(const ir::Op& op) {
 struct Life {
   int made = -1;  ///< region; -1: it is given from outside
   int last = -1;
-  bool by_binding_step = false;  ///< the executor makes it
-  bool by_body = false;          ///< a body reads it
+  bool by_executor = false;  ///< the executor makes it
+  bool by_body = false;      ///< a body reads it
   size_t first_step = 0, last_step = 0;
 };
 
@@ -48,8 +48,8 @@ class Cutter {
     it_.regions.emplace_back();
     for (size_t step = 0; step < it_.steps.size(); ++step) {
       it_.regions.back().last = step + 1;
-      if (!it_.node_of(it_.steps[step]).op.info().binds) continue;
-      it_.regions.back().binds = true;
+      if (it_.steps[step].kernel) continue;
+      it_.regions.back().ends_in_executor = true;
       it_.regions.push_back({.first = step + 1, .last = step + 1});
     }
   }
@@ -58,14 +58,14 @@ class Cutter {
     const Region& region = it_.regions[static_cast<size_t>(r)];
     for (size_t step = region.first; step < region.last; ++step) {
       const ir::Node& node = it_.node_of(it_.steps[step]);
-      const bool binding = region.binds && step + 1 == region.last;
+      const bool executors = region.ends_in_executor && step + 1 == region.last;
       for (const ir::ValueId id : node.outputs) {
         Life& life = use(id, r, step);
-        life.by_binding_step |= binding && life.first_step == step;
+        life.by_executor |= executors && life.first_step == step;
       }
       for (const ir::ValueId id : node.inputs) {
         if (id == ir::absent) continue;
-        use(id, r, step).by_body |= binding && !node.as<ir::Bind>();
+        use(id, r, step).by_body |= executors && !node.as<ir::Bind>();
       }
     }
   }
@@ -89,11 +89,11 @@ class Cutter {
       return;
     Region& region = it_.regions[static_cast<size_t>(life.made)];
     if (is_output_[index(root)]) {
-      if (!life.by_binding_step) region.outputs.push_back(root);
-    } else if (life.made == life.last && !life.by_body && !life.by_binding_step) {
+      if (!life.by_executor) region.outputs.push_back(root);
+    } else if (life.made == life.last && !life.by_body && !life.by_executor) {
       region.arena.push_back(root);
     } else {
-      if (!life.by_binding_step) region.kept.push_back(root);
+      if (!life.by_executor) region.kept.push_back(root);
       it_.regions[static_cast<size_t>(life.last)].done.push_back(root);
     }
   }
@@ -172,7 +172,8 @@ class Cutter {
     for (Region& region : it_.regions) {
       for (size_t step = region.first; step < region.last; ++step) need_dims_of_step(region, step);
       for (const auto* roots : {&region.arena, &region.kept, &region.outputs}) {
-        for (const ir::ValueId id : *roots) need_dims_of(region, id);  // no step may call it so
+        for (const ir::ValueId id : *roots)
+          need_dims_of_value(region, id);  // no step may call it so
       }
       sort_out(region.dims);
       sort_out(region.aliases);
@@ -182,7 +183,7 @@ class Cutter {
     for (Region& region : it_.regions) sort_out(region.symbols);
   }
 
-  void need_dims_of(Region& region, ir::ValueId id) const {
+  void need_dims_of_value(Region& region, ir::ValueId id) const {
     if (!it_.dims.has_rank(id)) return;
     for (const DimTable::Axis& axis : it_.dims.axes(id)) {
       if (axis.dim >= 0) region.dims.push_back(axis.dim);
@@ -195,10 +196,11 @@ class Cutter {
     const auto need = [&](ir::ValueId id) {
       if (id == ir::absent) return;
       if (it_.storage[index(id)] != id) region.aliases.push_back(id);
-      need_dims_of(region, id);
+      need_dims_of_value(region, id);
     };
     std::ranges::for_each(node.inputs, need);
-    if (!region.binds || step + 1 < region.last) std::ranges::for_each(node.outputs, need);
+    if (!region.ends_in_executor || step + 1 < region.last)
+      std::ranges::for_each(node.outputs, need);
     if (it_.symbolic_op[static_cast<size_t>(it_.steps[step].node)]) {
       for (const auto& [name, field] : node.op.table().fields(node.op.data())) {
         const auto* dims = std::get_if<ir::Dims>(&field);

@@ -49,7 +49,10 @@ bool same_kernels(const Executable& a, const Executable& b) {
 class SlotPrograms::Extraction {
  public:
   Extraction(const SlotPrograms& from, const RowCut* cut = nullptr, int64_t rows = 0)
-      : graph_(from.weights_), builder_(from.backend_), cut_(cut), rows_(rows) {}
+      : graph_(from.weights_),
+        builder_(from.backend_, std::make_shared<const Symbols>()),
+        cut_(cut),
+        rows_(rows) {}
 
   Executable run(ir::ValueId target) {
     for (const int node : needed_nodes(graph_, target))

@@ -2,43 +2,17 @@
 #include "lower/slots.h"
 
 #include "base/error.h"
+#include "ir/copy.h"
 #include "ir/ops/reorder.h"
 #include "ir/rewrite.h"
 #include "ir/text.h"
 
 namespace tenon::lower {
-namespace {
-
-/// Copies leaves and nodes under their own names; splice() would rename unnamed constants, whose
-/// bytes are found by name.
-std::vector<ir::ValueId> copy_nodes(ir::GraphBuilder& out, const ir::Graph& graph) {
-  std::vector<ir::ValueId> map(graph.values().size(), ir::absent);
-  for (const ir::ValueId id : graph.leaves()) {
-    const ir::GraphValue& leaf = graph.value(id);
-    map[static_cast<size_t>(id)] = leaf.origin == ir::Origin::weight
-                                       ? out.weight(leaf.name, leaf.value.type)
-                                       : out.constant(leaf.name, leaf.value.type, leaf.bytes);
-  }
-  for (const ir::Node& node : graph.nodes()) {
-    std::vector<ir::ValueId> inputs;
-    for (const ir::ValueId id : node.inputs) {
-      inputs.push_back(id == ir::absent ? id : map[static_cast<size_t>(id)]);
-    }
-    const auto outputs =
-        out.add_node(node.op, std::move(inputs), static_cast<int>(node.outputs.size()), node.name);
-    for (size_t i = 0; i < outputs.size(); ++i) {
-      map[static_cast<size_t>(node.outputs[i])] = outputs[i];
-    }
-  }
-  return map;
-}
-
-}  // namespace
-
 SlotTable::SlotTable(const ir::Graph& weights) {
-  const std::vector<ir::ValueId> map = copy_nodes(builder_, weights);
+  ir::GraphCopier copier(weights, builder_);
+  copier.copy_nodes();
   for (const ir::Output& output : weights.outputs()) {
-    portable_[output.name] = map[static_cast<size_t>(output.value)];
+    portable_[output.name] = copier(output.value);
   }
 }
 

@@ -63,6 +63,21 @@ Outputs import_non_zero(NodeContext& node);
 Outputs import_compress(NodeContext& node);
 Outputs import_non_max_suppression(NodeContext& node);
 
+// import_control.cpp
+Outputs import_if(NodeContext& node);
+Outputs import_loop(NodeContext& node);
+
+// import_sequence.cpp
+Outputs import_sequence_construct(NodeContext& node);
+Outputs import_sequence_empty(NodeContext& node);
+Outputs import_sequence_at(NodeContext& node);
+Outputs import_sequence_insert(NodeContext& node);
+Outputs import_sequence_length(NodeContext& node);
+Outputs import_concat_from_sequence(NodeContext& node);
+Outputs import_optional(NodeContext& node);
+Outputs import_optional_get_element(NodeContext& node);
+Outputs import_optional_has_element(NodeContext& node);
+
 // import_leaf.cpp
 Outputs import_constant(NodeContext& node);
 Outputs import_identity(NodeContext& node);

@@ -68,7 +68,8 @@ ir::ValueId LeafTable::add_initializer(ir::GraphBuilder& out, const std::string&
 ir::ValueId LeafTable::add_constant(ir::GraphBuilder& out, const std::string& name,
                                     const weights::TensorSource& source) {
   std::string reason = read_while_building(name);
-  if (reason.empty()) reason = "it is the output of a Constant node";
+  const bool weight = is_floating(source.dtype) && source.size() > ir::inline_constant_bytes;
+  if (reason.empty() && !weight) reason = "it is the output of a Constant node";
   return add(out, leaf_of(name.empty() ? free_name() : name, source, std::move(reason)), source);
 }
 

@@ -32,7 +32,8 @@ class LeafTable {
   /// A weight if it is floating and nothing reads its elements while building; else a constant.
   ir::ValueId add_initializer(ir::GraphBuilder& out, const std::string& name,
                               const weights::TensorSource& source);
-  /// The output of a Constant node: frozen. Without a name it gets one that is free.
+  /// The output of a Constant node: a weight if it is floating and larger than 1 KiB, else frozen.
+  /// Without a name it gets one that is free.
   ir::ValueId add_constant(ir::GraphBuilder& out, const std::string& name,
                            const weights::TensorSource& source);
   /// Tells of the constants that `value` is made of that `reader` has read its elements: no build

@@ -50,8 +50,12 @@ inline TestTensor longs(const std::vector<int64_t>& values) {
 }
 
 using TestDim = std::variant<int64_t, std::string>;  ///< "" for an unnamed dim
-using TestValue =
-    std::variant<int64_t, float, std::string, std::vector<int64_t>, std::vector<float>, TestTensor>;
+/// A GraphProto.
+struct TestGraph {
+  std::string bytes;
+};
+using TestValue = std::variant<int64_t, float, std::string, std::vector<int64_t>,
+                               std::vector<float>, TestTensor, TestGraph>;
 
 /// An attribute: `{"axis", int64_t{1}}`.
 struct TestAttribute {
@@ -102,6 +106,7 @@ class TestModel {
   }
 
   std::shared_ptr<const base::ByteSource> bytes() const;
+  TestGraph graph() const { return {graph_}; }  ///< for an attribute of another model's node
   Model load() const { return onnx::load(bytes(), {}); }
 
  private:
@@ -131,7 +136,7 @@ inline std::string TestModel::attribute_bytes(const TestAttribute& attribute) {
   std::string out;
   protozero::pbf_writer writer(out);
   writer.add_string(1, attribute.name);
-  constexpr int types[] = {2, 1, 3, 7, 6, 4};  // AttributeType, in the order of TestValue
+  constexpr int types[] = {2, 1, 3, 7, 6, 4, 5};  // AttributeType, in the order of TestValue
   writer.add_int32(20, types[attribute.value.index()]);
   if (const auto* i = std::get_if<int64_t>(&attribute.value)) writer.add_int64(3, *i);
   if (const auto* f = std::get_if<float>(&attribute.value)) writer.add_float(2, *f);
@@ -142,6 +147,8 @@ inline std::string TestModel::attribute_bytes(const TestAttribute& attribute) {
     for (int64_t i : *ints) writer.add_int64(8, i);
   if (const auto* list = std::get_if<std::vector<float>>(&attribute.value))
     for (float f : *list) writer.add_float(7, f);
+  if (const auto* graph = std::get_if<TestGraph>(&attribute.value))
+    writer.add_message(6, graph->bytes);
   return out;
 }
 

@@ -47,8 +47,10 @@ Definitions definitions_of(const wire::Graph& graph, const std::string& file) {
 }
 
 void check_operand(const wire::Node& node, int index, const std::string& operand,
-                   const Definitions& definitions, const std::string& file) {
+                   const Definitions& definitions, const std::set<std::string>& around,
+                   const std::string& file) {
   const auto definition = definitions.find(operand);
+  if (definition == definitions.end() && around.contains(operand)) return;
   if (definition == definitions.end())
     fail(ErrorCode::bad_file,
          "{}: {} reads {}, which is no graph input, initializer or output of a node", file,
@@ -60,11 +62,11 @@ void check_operand(const wire::Node& node, int index, const std::string& operand
 }
 
 void check_outputs(const wire::Graph& graph, const Definitions& definitions,
-                   const std::string& file) {
+                   const std::set<std::string>& around, const std::string& file) {
   if (graph.outputs.empty()) fail(ErrorCode::bad_file, "{}: the graph has no outputs", file);
   std::set<std::string> seen;
   for (const wire::ValueInfo& output : graph.outputs) {
-    if (!definitions.count(output.name))
+    if (!definitions.count(output.name) && !around.contains(output.name))
       fail(ErrorCode::bad_file, "{}: graph output {} is never computed", file,
            base::quoted(output.name));
     if (!seen.insert(output.name).second)
@@ -73,25 +75,59 @@ void check_outputs(const wire::Graph& graph, const Definitions& definitions,
   }
 }
 
+// Calls `visit` for each graph in an attribute of a node.
+template <class F>
+void for_each_body(const wire::Node& node, F&& visit) {
+  for (const wire::Attribute& attribute : node.attributes)
+    if (attribute.graph) visit(*attribute.graph);
+}
+
+// `around`: names of the graphs around that are computed before it.
+void check_graph(const wire::Graph& graph, const std::set<std::string>& around,
+                 const std::string& file, std::map<std::string, int>& uses) {
+  const Definitions definitions = definitions_of(graph, file);
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    const wire::Node& node = graph.nodes[i];
+    for (const std::string& name : node.inputs) {
+      if (name.empty()) continue;
+      check_operand(node, static_cast<int>(i), name, definitions, around, file);
+      ++uses[name];
+    }
+    for_each_body(node, [&](const wire::Graph& body) {
+      std::set<std::string> seen = around;
+      for (const auto& [name, index] : definitions)
+        if (index < static_cast<int>(i)) seen.insert(name);
+      check_graph(body, seen, file, uses);
+    });
+  }
+  check_outputs(graph, definitions, around, file);
+  for (const wire::ValueInfo& output : graph.outputs) ++uses[output.name];
+}
+
 // Finds the leaves whose elements are read while building. A walk from each operand that an import
 // function reads, backward through what can be computed without a graph input's elements.
 class ReadLeaves {
  public:
-  explicit ReadLeaves(const wire::Graph& graph) : graph_(graph) {
+  ReadLeaves(const wire::Graph& graph, const wire::LiftedNames& lifted,
+             std::map<std::string, std::string>& found, const ReadLeaves* around = nullptr)
+      : graph_(graph), lifted_(lifted), found_(found), around_(around) {
     for (const wire::Tensor& initializer : graph.initializers) leaves_.insert(initializer.name);
     initializers_ = leaves_;
+    for (const wire::ValueInfo& input : graph.inputs)
+      if (around) runs_.insert(input.name);
     for (const wire::Node& node : graph.nodes) study(node);
   }
 
-  std::map<std::string, std::string> find() {
+  void run() const {
     for (const wire::Node& node : graph_.nodes) {
+      for_each_body(
+          node, [&](const wire::Graph& body) { ReadLeaves(body, lifted_, found_, this).run(); });
       const ImportEntry* entry =
           is_default_domain(node.domain) ? find_import(node.op_type) : nullptr;
       if (!entry) continue;
       for (size_t i = 0; i < node.inputs.size() && i < 32; ++i)
         if (entry->value_operands >> i & 1u) walk(node.inputs[i], reason(node, i));
     }
-    return std::move(found_);
   }
 
  private:
@@ -100,7 +136,8 @@ class ReadLeaves {
   }
 
   bool foldable(const std::string& name) const {
-    return name.empty() || leaves_.count(name) || producers_.count(name);
+    if (name.empty() || leaves_.count(name) || producers_.count(name)) return true;
+    return around_ && !runs_.count(name) && around_->foldable(name);
   }
 
   void study(const wire::Node& node) {
@@ -111,6 +148,7 @@ class ReadLeaves {
     if (!computable) {
       computable = true;
       for (const std::string& input : node.inputs) computable = computable && foldable(input);
+      for_each_body(node, [&](const wire::Graph&) { computable = false; });
     }
     for (const std::string& output : node.outputs) {
       if (renames) initializers_.insert(output);
@@ -118,48 +156,74 @@ class ReadLeaves {
         leaves_.insert(output);
       else if (computable)
         producers_[output] = &node;
+      else
+        runs_.insert(output);
     }
   }
 
-  void walk(const std::string& start, const std::string& reason) {
+  void walk(const std::string& start, const std::string& reason) const {
     std::vector<std::string> open{start};
     while (!open.empty()) {
       const std::string name = std::move(open.back());
       open.pop_back();
-      if (name.empty() || !visited_.insert(name).second) continue;
+      if (name.empty() || !visited_.insert(name).second || runs_.count(name)) continue;
       if (leaves_.count(name)) {
-        found_.emplace(name, reason);
-      } else if (const auto producer = producers_.find(name);
-                 producer != producers_.end() && producer->second->op_type != "Shape") {
+        found_.emplace(whole_name(name), reason);
+      } else if (const auto producer = producers_.find(name); producer != producers_.end()) {
+        if (producer->second->op_type == "Shape") continue;
         open.insert(open.end(), producer->second->inputs.begin(), producer->second->inputs.end());
+      } else if (around_) {
+        around_->walk(name, reason);
       }
     }
   }
 
+  const std::string& whole_name(const std::string& name) const {
+    return wire::whole_name(lifted_, graph_, name);
+  }
+
   const wire::Graph& graph_;
-  std::set<std::string> leaves_, initializers_, visited_;
+  const wire::LiftedNames& lifted_;
+  std::map<std::string, std::string>& found_;
+  const ReadLeaves* around_;
+  std::set<std::string> leaves_, initializers_;
+  std::set<std::string> runs_;  // known in a run only
+  mutable std::set<std::string> visited_;
   // Of values that need no graph input's elements.
   std::map<std::string, const wire::Node*> producers_;
-  std::map<std::string, std::string> found_;
 };
+
+void add_free_names(const wire::Graph& graph, std::set<std::string> here,
+                    std::set<std::string>& seen, std::vector<std::string>& names) {
+  const auto read = [&](const std::string& name) {
+    if (!name.empty() && !here.contains(name) && seen.insert(name).second) names.push_back(name);
+  };
+  for (const wire::ValueInfo& input : graph.inputs) here.insert(input.name);
+  for (const wire::Tensor& initializer : graph.initializers) here.insert(initializer.name);
+  for (const std::string& name : graph.sparse_initializers) here.insert(name);
+  for (const wire::Node& node : graph.nodes) {
+    for (const std::string& name : node.inputs) read(name);
+    for_each_body(node, [&](const wire::Graph& body) { add_free_names(body, here, seen, names); });
+    here.insert(node.outputs.begin(), node.outputs.end());
+  }
+  for (const wire::ValueInfo& output : graph.outputs) read(output.name);
+}
 
 }  // namespace
 
-GraphNames study_names(const wire::Graph& graph, const std::string& file) {
-  const Definitions definitions = definitions_of(graph, file);
-  GraphNames names;
-  names.leaves.consumers = wire::consumers_of(graph);
-  for (size_t i = 0; i < graph.nodes.size(); ++i) {
-    const wire::Node& node = graph.nodes[i];
-    for (const std::string& name : node.inputs) {
-      if (name.empty()) continue;
-      check_operand(node, static_cast<int>(i), name, definitions, file);
-      ++names.uses[name];
-    }
-  }
-  check_outputs(graph, definitions, file);
-  for (const wire::ValueInfo& output : graph.outputs) ++names.uses[output.name];
-  names.leaves.read_while_building = ReadLeaves(graph).find();
+std::vector<std::string> free_names(const wire::Graph& graph) {
+  std::set<std::string> seen;
+  std::vector<std::string> names;
+  add_free_names(graph, {}, seen, names);
+  return names;
+}
+
+ModelNames study_names(const wire::Graph& model, const std::string& file) {
+  ModelNames names;
+  check_graph(model, {}, file, names.uses);
+  names.lifted = wire::lifted_names(model);
+  names.leaves.consumers = wire::consumers_of(model, names.lifted);
+  ReadLeaves(model, names.lifted, names.leaves.read_while_building).run();
   return names;
 }
 

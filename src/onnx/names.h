@@ -3,21 +3,26 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "onnx/leaf_table.h"
-#include "weights/onnx_wire.h"
+#include "weights/lifted_names.h"
 
 namespace tenon::onnx {
 
 namespace wire = weights::wire;
 
-/// Facts by the name of a tensor.
-struct GraphNames {
+/// Facts by the name of a tensor, of all graphs of a model.
+struct ModelNames {
   std::map<std::string, int> uses;  ///< by nodes and as graph outputs
+  wire::LiftedNames lifted;
   LeafFacts leaves;
 };
 
 /// Throws bad_file, naming `file`, for a name that is defined twice, never, or after its use.
-GraphNames study_names(const wire::Graph& graph, const std::string& file);
+ModelNames study_names(const wire::Graph& model, const std::string& file);
+
+/// Names that a graph in an attribute reads of those around it, each once, in order of first use.
+std::vector<std::string> free_names(const wire::Graph& graph);
 
 }  // namespace tenon::onnx

@@ -15,7 +15,8 @@
 
 namespace tenon::onnx {
 
-/// Thrown for what Tenon lacks; the importer collects them all before it gives up.
+/// Thrown for what Tenon lacks; the importer collects them all before it gives up. "" where that is
+/// told already.
 struct Unsupported {
   std::string what;
 };

@@ -3,12 +3,10 @@
 
 #include <algorithm>
 #include <optional>
-#include <set>
 
 #include "base/error.h"
 #include "base/text.h"
-#include "onnx/import_node.h"
-#include "onnx/problems.h"
+#include "onnx/graph_importer.h"
 #include "onnx/symbols.h"
 
 namespace tenon::onnx {
@@ -32,90 +30,46 @@ int64_t default_opset(const wire::Model& model, const std::string& file) {
   return *opset;
 }
 
-// The attribute's value by its type, which says what is set.
-AttributeValue value_of(const wire::Attribute& attribute) {
-  switch (attribute.type) {
-    case wire::kFloat: return attribute.f;
-    case wire::kInt: return attribute.i;
-    case wire::kString: return attribute.s;
-    case wire::kTensor:
-      if (!attribute.tensor) return {};
-      return TensorValue{attribute.tensor->source,
-                         wire::data_type_name(attribute.tensor->data_type)};
-    case wire::kFloats: return attribute.floats;
-    case wire::kInts: return attribute.ints;
-    case wire::kStrings: return attribute.strings;
-    default: return {};
+// Ops of all graphs that cannot be imported.
+void add_unsupported(const wire::Graph& graph, Problems& problems) {
+  for (const wire::Node& node : graph.nodes) {
+    if (!is_default_domain(node.domain) || !find_import(node.op_type)) problems.add_op(node);
+    for (const wire::Attribute& attribute : node.attributes)
+      if (attribute.graph) add_unsupported(*attribute.graph, problems);
   }
-}
-
-Node node_of(const wire::Node& node, int64_t opset, const GraphNames& names) {
-  Node result{.op_type = node.op_type,
-              .domain = node.domain,
-              .name = node.name,
-              .version = opset,
-              .inputs = node.inputs,
-              .outputs = node.outputs};
-  for (const std::string& output : node.outputs)
-    result.wanted.push_back(!output.empty() && names.uses.count(output) > 0);
-  for (const wire::Attribute& attribute : node.attributes)
-    result.attributes.push_back({attribute.name, value_of(attribute)});
-  return result;
 }
 
 class Importer {
  public:
   Importer(const wire::Model& model, const std::string& file)
-      : model_(model),
-        graph_(model.graph),
-        file_(file),
-        opset_(default_opset(model, file)),
-        names_(study_names(graph_, file)),
-        symbols_(graph_),
-        draft_{{}, LeafTable(std::move(names_.leaves))} {}
+      : Importer(model, file, study_names(model.graph, file)) {}
 
   Draft run() {
     import_model_features();
-    for (const wire::Tensor& initializer : graph_.initializers) import_initializer(initializer);
-    for (const std::string& name : graph_.sparse_initializers) {
-      problems_.add("sparse initializer " + base::quoted(name));
-      values_[name] = ir::absent;
-    }
+    outermost_.import_leaves();
     for (const wire::ValueInfo& input : graph_.inputs) {
-      if (const auto leaf = values_.find(input.name); leaf == values_.end())
-        values_[input.name] = import_input(input);
-      else if (leaf->second != ir::absent)
-        check_declared(input, draft_.builder.type(leaf->second));
+      if (!outermost_.defines(input.name))
+        outermost_.define(input.name, import_input(input));
+      else if (const ir::ValueId leaf = outermost_.value(input.name); leaf != ir::absent)
+        check_declared(input, builder_.type(leaf));
     }
     import_nodes();
-    if (!problems_.empty()) problems_.report();
+    if (!state_.problems.empty()) state_.problems.report();
     for (const wire::ValueInfo& output : graph_.outputs) import_output(output);
-    return std::move(draft_);
+    if (!state_.problems.empty()) state_.problems.report();
+    return {std::move(builder_), std::move(state_.leaves)};
   }
 
  private:
+  Importer(const wire::Model& model, const std::string& file, ModelNames names)
+      : model_(model),
+        graph_(model.graph),
+        symbols_(graph_),
+        state_{file, default_opset(model, file), LeafTable(std::move(names.leaves)),
+               std::move(names)} {}
+
   void import_model_features() {
-    if (model_.has_functions) problems_.add("functions of the model's own");
-  }
-
-  void import_initializer(const wire::Tensor& initializer) {
-    if (initializer.source) return add_initializer(initializer.name, *initializer.source);
-    problems_.add(fmt::format("initializer {} of type {}", base::quoted(initializer.name),
-                              wire::data_type_name(initializer.data_type)));
-    values_[initializer.name] = ir::absent;
-  }
-
-  void add_initializer(const std::string& name, const weights::TensorSource& source) {
-    values_[name] = draft_.leaves.add_initializer(draft_.builder, name, source);
-    initializers_.insert(name);
-  }
-
-  // Exporters merge initializers that happen to be equal and write an Identity for each lost name:
-  // that name is a leaf of its own again.
-  bool renames_initializer(const Node& node) const {
-    return node.op_type == "Identity" && node.inputs.size() == 1 && node.outputs.size() == 1 &&
-           !node.outputs[0].empty() && node.attributes.empty() &&
-           initializers_.contains(node.inputs[0]);
+    if (model_.has_functions) state_.problems.add("functions of the model's own");
   }
 
   ir::Dim import_dim(const wire::ValueInfo& input, size_t axis) {
@@ -125,7 +79,7 @@ class Importer {
     const auto* extent = std::get_if<int64_t>(&value);
     if (!extent || *extent == -1) return symbols_.fresh(input.name, axis);  // -1: old exporters
     if (*extent < 0)
-      fail(ErrorCode::bad_file, "{}: graph input {} has an extent of {}", file_,
+      fail(ErrorCode::bad_file, "{}: graph input {} has an extent of {}", state_.file,
            base::quoted(input.name), *extent);
     return *extent;
   }
@@ -134,7 +88,7 @@ class Importer {
     const auto dtype = wire::dtype_of(input.elem_type);
     if (!dtype || !input.shape) {
       const std::string name = base::quoted(input.name);
-      problems_.add(
+      state_.problems.add(
           input.elem_type == 0 ? fmt::format("input {}, which is no tensor", name)
           : !dtype ? fmt::format("input {} of type {}", name, wire::data_type_name(input.elem_type))
                    : fmt::format("input {} of unknown rank", name));
@@ -143,7 +97,7 @@ class Importer {
     ir::Dims dims;
     for (size_t axis = 0; axis < input.shape->size(); ++axis)
       dims.push_back(import_dim(input, axis));
-    return draft_.builder.input(input.name, {*dtype, std::move(dims)});
+    return builder_.input(input.name, {*dtype, std::move(dims)});
   }
 
   // Older models list their initializers among the inputs too.
@@ -156,71 +110,40 @@ class Importer {
       fits = !extent || *extent == -1 || (*leaf.dims)[axis] == ir::Dim(*extent);
     }
     if (!fits)
-      fail(ErrorCode::bad_file, "{}: input {} is not declared as its initializer is, {}{}", file_,
-           base::quoted(input.name), to_string(leaf.dtype), ir::text(*leaf.dims));
+      fail(ErrorCode::bad_file, "{}: input {} is not declared as its initializer is, {}{}",
+           state_.file, base::quoted(input.name), to_string(leaf.dtype), ir::text(*leaf.dims));
   }
 
   // What infer() refuses is told only when nothing is unsupported: a model that needs more than we
   // have is that first.
   void import_nodes() {
-    std::vector<Node> nodes;
-    for (const wire::Node& node : graph_.nodes) nodes.push_back(node_of(node, opset_, names_));
-    for (const Node& node : nodes)
-      if (!find_import(node)) problems_.add_op(node);
+    add_unsupported(graph_, state_.problems);
     try {
-      for (const Node& node : nodes) import(node);
+      outermost_.import_nodes();
     } catch (const Error&) {
-      if (!problems_.empty()) problems_.report();
+      if (!state_.problems.empty()) state_.problems.report();
       throw;
     }
   }
 
-  // A node that cannot be imported, or that reads what one would have made, has outputs without a
-  // value; so the nodes after it are still looked at.
-  void import(const Node& node) {
-    for (const std::string& output : node.outputs) values_[output] = ir::absent;
-    const auto inputs = operands(node);
-    if (!inputs || !find_import(node)) return;
-    if (renames_initializer(node))
-      return add_initializer(node.outputs[0], draft_.leaves.sources().at(node.inputs[0]));
-    try {
-      const Outputs outputs = import_node(node, state_, *inputs);
-      for (size_t i = 0; i < std::min(outputs.size(), node.outputs.size()); ++i)
-        if (!node.outputs[i].empty()) values_[node.outputs[i]] = outputs[i];
-    } catch (const Unsupported& unsupported) {
-      problems_.add(unsupported.what);
-    }
-  }
-
-  std::optional<std::vector<ir::ValueId>> operands(const Node& node) const {
-    std::vector<ir::ValueId> ids;
-    for (const std::string& name : node.inputs) {
-      ids.push_back(name.empty() ? ir::absent : values_.at(name));
-      if (!name.empty() && ids.back() == ir::absent) return std::nullopt;
-    }
-    return ids;
-  }
-
   void import_output(const wire::ValueInfo& output) {
-    const ir::ValueId id = values_.at(output.name);
-    const DType dtype = draft_.builder.type(id).dtype;
+    const ir::ValueId id = outermost_.value(output.name);
+    if (!builder_.type(id).is_tensor())
+      state_.problems.add(fmt::format("output {}, which is no tensor", base::quoted(output.name)));
+    const DType dtype = builder_.type(id).dtype;
     if (output.elem_type != 0 && wire::dtype_of(output.elem_type) != dtype)
-      fail(ErrorCode::bad_file, "{}: graph output {} is declared {} and computed as {}", file_,
-           base::quoted(output.name), wire::data_type_name(output.elem_type), to_string(dtype));
-    draft_.builder.output(output.name, id);
+      fail(ErrorCode::bad_file, "{}: graph output {} is declared {} and computed as {}",
+           state_.file, base::quoted(output.name), wire::data_type_name(output.elem_type),
+           to_string(dtype));
+    builder_.output(output.name, id);
   }
 
   const wire::Model& model_;
   const wire::Graph& graph_;
-  const std::string file_;
-  const int64_t opset_;
-  GraphNames names_;
   Symbols symbols_;
-  Draft draft_;
-  ImportState state_{draft_.builder, draft_.leaves};
-  Problems problems_;
-  std::set<std::string> initializers_;
-  std::map<std::string, ir::ValueId> values_;  // `absent` for what could not be imported
+  ir::GraphBuilder builder_;
+  ModelState state_;
+  GraphImporter outermost_{graph_, builder_, state_};
 };
 
 }  // namespace

@@ -179,8 +179,8 @@ TEST(onnx_refusals, all_unsupported_things_come_in_one_error) {
   TestModel model(17);
   model.input("x", f32, {2}).input("s", string, {2});
   model.node({.op_type = "Unique", .inputs = {"x"}, .outputs = {"n"}, .name = "u1"});
-  model.node({.op_type = "Loop", .inputs = {"n"}, .outputs = {"l"}, .name = "a"});
-  model.node({.op_type = "Loop", .inputs = {"l"}, .outputs = {"m"}, .name = "b"});
+  model.node({.op_type = "Scan", .inputs = {"n"}, .outputs = {"l"}, .name = "a"});
+  model.node({.op_type = "Scan", .inputs = {"l"}, .outputs = {"m"}, .name = "b"});
   model.node({.op_type = "Gelu", .inputs = {"x"}, .outputs = {"g"}, .domain = "com.microsoft"});
   model.node({.op_type = "Relu",
               .inputs = {"x"},
@@ -189,7 +189,7 @@ TEST(onnx_refusals, all_unsupported_things_come_in_one_error) {
               .name = "r"});
   model.output("y");
   EXPECT_EQ(refusal(model),
-            "unsupported: 3 unsupported ops: Unique (node \"u1\"), Loop (nodes \"a\", \"b\"), "
+            "unsupported: 3 unsupported ops: Unique (node \"u1\"), Scan (nodes \"a\", \"b\"), "
             "com.microsoft.Gelu (node \"g\"); 2 unsupported features: input \"s\" of type STRING, "
             "Relu \"r\": attribute \"odd\" is unknown (version 17 takes none)");
 }

@@ -25,12 +25,11 @@ std::string heading(size_t count, std::string_view what) {
 
 }  // namespace
 
-void Problems::add_op(const Node& node) {
-  const std::string type = full_op_type(node);
+void Problems::add_op(const std::string& type, std::string name) {
   auto found =
       std::find_if(ops_.begin(), ops_.end(), [&](const auto& op) { return op.first == type; });
   if (found == ops_.end()) found = ops_.insert(ops_.end(), {type, {}});
-  found->second.push_back(quoted_name(node));
+  found->second.push_back(std::move(name));
 }
 
 void Problems::report() const {

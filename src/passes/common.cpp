@@ -16,16 +16,20 @@ using ir::ValueId;
 // Finds the first of equal nodes by their hash.
 class CommonNodes {
  public:
-  std::optional<ValueId> operator()(ir::GraphBuilder& out, const Node& node) {
-    if (!node.op.info().pure || node.outputs.size() != 1) return std::nullopt;
+  ir::Replacement operator()(ir::GraphBuilder& out, const Node& node) {
+    if (!node.op.info().pure) return std::nullopt;
     const uint64_t key = hash(node);
     for (auto [at, end] = known_.equal_range(key); at != end; ++at) {
       const Node& other = *out.producer(at->second);
-      if (other.inputs == node.inputs && other.op == node.op) return at->second;
+      if (other.inputs == node.inputs && other.op == node.op &&
+          other.outputs.size() == node.outputs.size()) {
+        return other.outputs;
+      }
     }
-    const ValueId id = out.add(node.op, node.inputs, node.name);
-    known_.emplace(key, id);
-    return id;
+    const auto ids =
+        out.add_node(node.op, node.inputs, static_cast<int>(node.outputs.size()), node.name);
+    known_.emplace(key, ids[0]);
+    return ids;
   }
 
  private:

@@ -3,38 +3,30 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "ir/copy.h"
 #include "passes/pass.h"
-#include "passes/reads.h"
 
 namespace tenon::passes {
 namespace {
 
 using base::quoted;
-using ir::GraphBuilder;
 using ir::Leaf;
 using ir::Origin;
 using ir::ValueId;
 using Kind = RefitPolicy::Kind;
 
-// What an importer says of a leaf whose elements it has read itself begins so, too.
+// What an importer says of a leaf whose elements it has read begins so.
 bool is_read(const Leaf& leaf) { return leaf.reason.starts_with(ir::read_while_building_reason); }
 
-// Leaves that are constants in the graph, or read while building, are frozen to begin with, and say
-// why.
+// Leaves that are constants in the graph are frozen to begin with, and say why.
 void settle_defaults(ir::Network& network) {
   std::map<std::string, Origin> origins;
-  for (const ValueId id : network.graph.leaves()) {
-    origins.emplace(network.graph.value(id).name, network.graph.value(id).origin);
+  for (const ir::GraphValue* leaf : ir::all_leaves(network.graph)) {
+    origins.emplace(leaf->name, leaf->origin);
   }
-  const auto readers = read_while_building(network.graph);
   for (Leaf& leaf : network.leaves) {
     const auto origin = origins.find(leaf.name);
     if (origin != origins.end() && origin->second == Origin::constant) leaf.refittable = false;
-    if (const auto reader = readers.find(leaf.name); reader != readers.end()) {
-      leaf.refittable = false;
-      if (!is_read(leaf))
-        leaf.reason = fmt::format("{} ({})", ir::read_while_building_reason, reader->second);
-    }
     if (leaf.refittable || !leaf.reason.empty()) continue;
     const DType dtype = leaf.type.dtype;
     const std::string_view kind = is_floating(dtype)      ? "a constant of the model"
@@ -79,50 +71,38 @@ void apply(const RefitPolicy& policy, std::vector<Leaf>& leaves) {
   }
 }
 
-// The graph with each leaf a weight or a constant, as its row says; leaves without a row stay what
-// they are.
-class Refreezer {
+// Makes each leaf a weight or a constant, as its row says; leaves without a row stay what they are.
+class Refreezer : public ir::GraphCopier {
  public:
-  explicit Refreezer(const ir::Network& network) : graph_(network.graph) {
-    for (const Leaf& leaf : network.leaves) refittable_.emplace(leaf.name, leaf.refittable);
-  }
+  using Refittable = std::map<std::string, bool>;
 
-  ir::Graph run() {
-    std::vector<ValueId> ids;
-    for (const ir::GraphValue& value : graph_.values()) ids.push_back(copy(value));
-    const auto map = [&](ValueId id) {
-      return id == ir::absent ? id : ids[static_cast<size_t>(id)];
-    };
-    for (const ir::Node& node : graph_.nodes()) {
-      std::vector<ValueId> inputs;
-      std::ranges::transform(node.inputs, std::back_inserter(inputs), map);
-      const auto made = out_.add_node(node.op, std::move(inputs),
-                                      static_cast<int>(node.outputs.size()), node.name);
-      for (size_t i = 0; i < made.size(); ++i) {
-        ids[static_cast<size_t>(node.outputs[i])] = made[i];
-        const std::string& name = graph_.value(node.outputs[i]).name;
-        if (!name.empty()) out_.name_value(made[i], name);
-      }
-    }
-    for (const ir::Output& output : graph_.outputs()) out_.output(output.name, map(output.value));
-    out_.require(graph_.requirements());
-    return out_.finish();
-  }
+  Refreezer(const ir::Graph& source, ir::GraphBuilder& out, const Refittable& refittable)
+      : GraphCopier(source, out), refittable_(refittable) {}
 
  private:
-  ValueId copy(const ir::GraphValue& value) {
-    const ir::ValueType& type = value.value.type;
-    if (value.origin == Origin::node) return ir::absent;
-    if (value.origin == Origin::input) return out_.input(value.name, type);
+  ValueId missing(ValueId id) override {
+    const ir::GraphValue& value = source().value(id);
     const auto row = refittable_.find(value.name);
-    const bool weight = row == refittable_.end() ? value.origin == Origin::weight : row->second;
-    return weight ? out_.weight(value.name, type) : out_.constant(value.name, type, value.bytes);
+    if (value.origin == Origin::input || row == refittable_.end()) return GraphCopier::missing(id);
+    const ir::ValueType& type = value.value.type;
+    return row->second ? out().weight(value.name, type)
+                       : out().constant(value.name, type, value.bytes);
   }
 
-  const ir::Graph& graph_;
-  GraphBuilder out_;
-  std::map<std::string, bool> refittable_;
+  std::unique_ptr<GraphCopier> for_body(const ir::Graph& body, ir::GraphBuilder& out) override {
+    return std::make_unique<Refreezer>(body, out, refittable_);
+  }
+
+  const Refittable& refittable_;
 };
+
+ir::Graph refrozen(const ir::Network& network) {
+  Refreezer::Refittable refittable;
+  for (const Leaf& leaf : network.leaves) refittable.emplace(leaf.name, leaf.refittable);
+  ir::GraphBuilder out;
+  Refreezer(network.graph, out, refittable).run();
+  return out.finish();
+}
 
 }  // namespace
 
@@ -130,7 +110,7 @@ ir::Network freeze(ir::Network network, const RefitPolicy& policy) {
   settle_defaults(network);
   if (policy.kind == Kind::names) check_names(network.leaves, policy.names);
   apply(policy, network.leaves);
-  network.graph = Refreezer(network).run();
+  network.graph = refrozen(network);
   return network;
 }
 

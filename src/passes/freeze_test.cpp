@@ -6,7 +6,6 @@
 #include "ir/text.h"
 #include "ir/verify.h"
 #include "passes/pass.h"
-#include "passes/reads.h"
 #include "tenon/error.h"
 
 namespace tenon::passes {
@@ -113,27 +112,6 @@ TEST(freeze, an_unknown_name_is_refused_with_the_nearest) {
 TEST(freeze, a_name_whose_elements_are_read_is_refused) {
   EXPECT_EQ(refusal({.kind = Kind::names, .names = {"shape", "w"}}),
             "refit: these cannot be refitted, leave them out of the names: \"shape\", " + kRead);
-}
-
-// As if pointwise read its second operand: no op of the list reads one yet.
-uint32_t second_of_pointwise(const ir::Op& op) { return op.info().name == "pointwise" ? 2 : 0; }
-
-TEST(reads, leaves_that_reach_a_read_operand_through_leaves_are_found) {
-  const ir::Graph graph = ir::parse(R"(
-graph (x: f32[4]) {
-  %1 = cast("far": f64[4]) {to = f32}
-  %2 = concat(%1, "side": f32[4])
-  %3 = reshape(%2) {dims = [2, 4]}
-  %4 = pointwise("free": f32[4], %x) {add(a, b)}
-  %5 = pointwise(%4, %3) {add(a, b)} # "reader"
-  %6 = pointwise(%x, "direct": f32[1]) {add(a, b)}
-} -> (y = %5, z = %6)
-)");
-  EXPECT_EQ(read_while_building(graph, second_of_pointwise),
-            (std::map<std::string, std::string>{{"direct", "pointwise"},
-                                                {"far", "pointwise \"reader\""},
-                                                {"side", "pointwise \"reader\""}}));
-  EXPECT_TRUE(read_while_building(graph).empty());
 }
 
 }  // namespace

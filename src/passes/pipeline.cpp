@@ -12,8 +12,9 @@ namespace tenon::passes {
 namespace {
 
 constexpr Pass kPasses[] = {
-    {"shapes", simplify_shapes},  // first, so that the others see the arithmetic only
-    {"common", merge_common},     // equal chains become one before use counts matter
+    {"resolve", resolve_control},  // first: what vanishes needs no other pass
+    {"shapes", simplify_shapes},   // early, so that the others see the arithmetic only
+    {"common", merge_common},      // equal chains become one before use counts matter
     {"transpose_matmul", transpose_into_matmul},  // before bias: a transposed weight is then a leaf
     {"power", expand_powers},                     // before literal: it looks at scalar operands
     {"gelu", recognise_gelu},                     // before literal: it looks for single operations

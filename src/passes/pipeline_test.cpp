@@ -49,9 +49,10 @@ TEST(compile, an_unknown_pass_is_refused_with_those_that_there_are) {
     compile(network(), {.without = {"hoist"}});
     FAIL();
   } catch (const BuildError& error) {
-    EXPECT_EQ(std::string(error.what()),
-              "without: \"hoist\" is no pass; the passes are shapes, common, transpose_matmul, "
-              "power, gelu, literal, bias, batch_norm, activation, pointwise");
+    EXPECT_EQ(
+        std::string(error.what()),
+        "without: \"hoist\" is no pass; the passes are resolve, shapes, common, transpose_matmul, "
+        "power, gelu, literal, bias, batch_norm, activation, pointwise");
   }
 }
 

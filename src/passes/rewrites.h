@@ -5,6 +5,7 @@
 
 namespace tenon::passes {
 
+ir::Graph resolve_control(const ir::Graph& graph, Door& door);
 ir::Graph simplify_shapes(const ir::Graph& graph, Door& door);
 ir::Graph merge_common(const ir::Graph& graph, Door& door);
 ir::Graph transpose_into_matmul(const ir::Graph& graph, Door& door);

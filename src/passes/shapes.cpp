@@ -1,9 +1,8 @@
 // Shape arithmetic vanishes: known results become constants, and nodes that change nothing go.
 #include <algorithm>
-#include <cmath>
 #include <map>
 
-#include "base/dtype.h"
+#include "ir/elements.h"
 #include "ir/ops.h"
 #include "ir/rewrite.h"
 #include "passes/rewrites.h"
@@ -12,7 +11,6 @@ namespace tenon::passes {
 namespace {
 
 using ir::GraphBuilder;
-using ir::Known;
 using ir::Node;
 using ir::ValueId;
 
@@ -43,34 +41,13 @@ bool changes_nothing(const GraphBuilder& out, const Node& node) {
   return cast && cast->to == out.type(node.inputs[0]).dtype;
 }
 
-bool fully_known(const ir::Value& value) {
-  if (!value.known || !value.type.is_static()) return false;
-  const Known& known = *value.known;
-  // A NaN's payload is not a known value.
-  return std::ranges::all_of(known.integers, &ir::Dim::is_constant) &&
-         std::ranges::none_of(known.floats, [](double value) { return std::isnan(value); });
-}
-
-std::vector<std::byte> bytes_of(DType dtype, const Known& known) {
-  base::ByteWriter writer;
-  base::dispatch(dtype, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    for (const ir::Dim& value : known.integers) {
-      writer.write_scalar(static_cast<T>(value.constant()));
-    }
-    for (const double value : known.floats) writer.write_scalar(static_cast<T>(value));
-  });
-  return {writer.bytes().begin(), writer.bytes().end()};
-}
-
 // A node whose result is known becomes that constant.
 std::optional<ValueId> constant_for(GraphBuilder& out, const Node& node) {
   if (node.outputs.size() != 1 || !node.op.info().pure) return std::nullopt;
-  const ValueId id = out.add(node.op, node.inputs, node.name);
-  const ir::Value& value = out.value(id).value;
-  if (!fully_known(value)) return std::nullopt;
-  const ir::ValueType type = value.type;
-  return out.constant(type.dtype, type.shape(), bytes_of(type.dtype, *value.known));
+  const ir::Value value = out.infer(node.op, node.inputs, 1)[0];
+  const auto bytes = ir::known_bytes(value);
+  if (!bytes) return std::nullopt;
+  return out.constant(value.type.dtype, value.type.shape(), *bytes);
 }
 
 std::optional<ValueId> simplify(GraphBuilder& out, const Node& node) {
@@ -80,22 +57,22 @@ std::optional<ValueId> simplify(GraphBuilder& out, const Node& node) {
 }
 
 // Symbols whose numbers are known after all, since an extent of an input was fixed.
-std::map<std::string, ir::Dim> known_symbols(const ir::Graph& graph) {
-  std::map<std::string, ir::Dim> known;
+void add_known_symbols(const ir::Graph& graph, std::map<std::string, ir::Dim>& known) {
   for (const Node& node : graph.nodes()) {
+    for (const ir::Body& body : node.op.bodies()) add_known_symbols(*body, known);
     const auto* bind = node.as<ir::Bind>();
     const ir::Value* numbers = bind ? &graph.value(node.inputs[0]).value : nullptr;
     for (size_t i = 0; numbers && numbers->known && i < bind->symbols.size(); ++i) {
       known.emplace(bind->symbols[i], numbers->known->integers[i]);
     }
   }
-  return known;
 }
 
 }  // namespace
 
 ir::Graph simplify_shapes(const ir::Graph& graph, Door&) {
-  const auto known = known_symbols(graph);
+  std::map<std::string, ir::Dim> known;
+  add_known_symbols(graph, known);
   if (known.empty()) return ir::rewrite(graph, simplify);
   return ir::rewrite(ir::substitute(graph, known), simplify);
 }

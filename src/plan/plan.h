@@ -41,4 +41,7 @@ struct Plan {
   const Record* record_for(const std::string& target) const;
 };
 
+/// Of all symbols of a graph: typically 1 where one is in axis 0 of an input, else 128.
+std::map<std::string, SymbolRange> default_ranges(const ir::Graph& graph);
+
 }  // namespace tenon::plan

@@ -1,6 +1,7 @@
 // A plan's metadata to JSON and back, bounded and strict: unknown members are refused.
 #include "plan/plan_json.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -184,16 +185,8 @@ Json ranges_json(const std::map<std::string, SymbolRange>& ranges) {
   return json;
 }
 
-std::set<std::string> symbols_of(const ir::Graph& graph) {
-  std::vector<std::string> symbols;
-  for (const ir::GraphValue& value : graph.values()) {
-    for (const ir::Dim& dim : value.value.type.dims.value_or(ir::Dims())) dim.symbols(symbols);
-  }
-  return {symbols.begin(), symbols.end()};
-}
-
 std::map<std::string, SymbolRange> read_ranges(const Json& json,
-                                               const std::set<std::string>& symbols) {
+                                               const std::vector<std::string>& symbols) {
   std::map<std::string, SymbolRange> ranges;
   for (const Json& entry : json) {
     Members members(entry, "ranges");
@@ -201,7 +194,8 @@ std::map<std::string, SymbolRange> read_ranges(const Json& json,
     const SymbolRange range = {members.integer("least"), members.integer("typical"),
                                members.integer("greatest")};
     members.done();
-    if (!symbols.contains(symbol)) fail_member(symbol, "has a range, and no extent is named so");
+    if (!std::ranges::binary_search(symbols, symbol))
+      fail_member(symbol, "has a range, and no extent is named so");
     if (range.least > range.typical || range.typical > range.greatest) {
       fail_member(symbol, "has a typical extent outside its range");
     }
@@ -345,8 +339,9 @@ PlanFile from_json(std::string_view text, TensorNames& tensors) {
   file.plan.program.weights = ir::parse(members.text("weights"));
   read_leaves(members.list("leaves"), file, tensors);
   file.plan.program.guards = read_guards(members.list("guards"));
-  file.plan.ranges = read_ranges(members.list("ranges"), symbols_of(file.plan.program.main));
-  file.plan.records = read_records(members.list("records"), file.plan.program.main.nodes().size());
+  file.plan.ranges = read_ranges(members.list("ranges"), file.plan.program.main.symbols());
+  file.plan.records =
+      read_records(members.list("records"), ir::count_nodes(file.plan.program.main));
   file.stripped = members.flag("stripped");
   file.identical = members.flag("identical");
   members.done();

@@ -24,7 +24,9 @@ std::vector<Port> ports(const ir::Graph& graph,
   std::vector<Port> result;
   for (const auto& [name, id] : values) {
     Port port{name, graph.type(id).dtype, {}};
-    for (const ir::Dim& dim : *graph.type(id).dims) port.shape.push_back(dim.text());
+    const auto& dims = graph.type(id).dims;
+    if (!dims) port.shape.emplace_back("...");
+    for (const ir::Dim& dim : dims.value_or(ir::Dims())) port.shape.push_back(dim.text());
     result.push_back(std::move(port));
   }
   return result;

@@ -47,7 +47,8 @@ Frame::Frame(const lower::Executable& of, const std::vector<lower::SlotProgram>&
       output_of_root(outputs_by_root(of)),
       signatures(of.regions.size()),
       buffers(of.graph.values().size()),
-      blocks(of.graph.values().size()) {
+      blocks(of.graph.values().size()),
+      tensors(of.graph.values().size()) {
   std::unordered_map<std::string_view, size_t> numbers;
   for (size_t i = 0; i < programs.size(); ++i) numbers.emplace(programs[i].name, i);
   for (const ir::ValueId id : of.graph.leaves()) {
@@ -96,6 +97,10 @@ const void* Runner::dense_input(size_t i) {
   return dense_[i].data();
 }
 
+void Runner::copy(void* to, const void* from, size_t bytes) {
+  if (bytes > 0) through_->copy(*queue_, to, from, bytes, kernel::CopyKind::within);
+}
+
 void Runner::place_inputs() {
   for (size_t i = 0; i < inputs_.size(); ++i) {
     void*& buffer = frame_.buffers[index(graph().inputs()[i])];
@@ -105,6 +110,7 @@ void Runner::place_inputs() {
       continue;
     }
     const size_t size = inputs_[i]->bytes();
+    device_inputs_[i].reset();  // of the last run, which is done
     device_inputs_[i] = block(size, [&] { return rules_.text(i, *inputs_[i]); });
     buffer = device_inputs_[i].get();
     if (size > 0) through_->copy(*queue_, buffer, bytes, size, kernel::CopyKind::to_device);
@@ -126,6 +132,7 @@ void Runner::place_output(size_t i, const kernel::Operand& type, RunOutputs& out
     return;
   }
   // An output that the caller does not want still needs a place.
+  device_outputs_[i].reset();
   device_outputs_[i] = block(type.bytes(), [&] { return outputs.text(i, type); });
   buffer = device_outputs_[i].get();
   if (host && type.bytes() > 0) host_copies_.push_back({host, buffer, type.bytes()});
@@ -175,12 +182,17 @@ void Runner::run_regions(Frame& frame, RunOutputs* outputs) {
     });
     place_values(frame, number, outputs);
     if (outputs && number == 0) place_inputs();
-    lower::run_steps(frame.executable, region, made, *through_, *queue_, arena, frame.buffers,
+    // A profile is of the outermost graph's steps.
+    kernel::Backend& through = outputs ? *through_ : *engine_->backend;
+    lower::run_steps(frame.executable, region, made, through, *queue_, arena, frame.buffers,
                      state_);
-    if (region.binds) {
-      run_binding_step(frame, frame.executable.steps[region.last - 1], outputs);
+    if (region.ends_in_executor) {
+      run_executors_step(frame, frame.executable.steps[region.last - 1], outputs);
     }
-    for (const ir::ValueId id : region.done) frame.blocks[index(id)].reset();
+    for (const ir::ValueId id : region.done) {
+      frame.blocks[index(id)].reset();
+      frame.tensors[index(id)].reset();
+    }
   }
 }
 
@@ -203,6 +215,7 @@ uint64_t Runner::run(const RunRequest& request, kernel::Backend& through) {
     through.copy(*queue_, copy.to, copy.from, copy.bytes, kernel::CopyKind::from_device);
   }
   wait();
+  scalars_.clear();
   heap_->trim();
   arena_.settle();
   const uint64_t version = set_->version;

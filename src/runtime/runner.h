@@ -4,7 +4,7 @@
 #include <deque>
 #include <map>
 #include <memory>
-#include <stop_token>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +16,18 @@
 
 namespace tenon::runtime {
 
+struct RunValue;
+/// What a sequence or an optional holds. Immutable.
+using Tensors = std::shared_ptr<const std::vector<RunValue>>;
+
+/// A value that passes from one frame to another.
+struct RunValue {
+  kernel::Memory memory;  ///< null where another keeps it
+  void* data = nullptr;
+  kernel::Operand type;
+  Tensors tensors;  ///< of a sequence or an optional, which has nothing else
+};
+
 /// Pointers, signatures and blocks of one executable while it runs; kept for the next run.
 struct Frame {
   Frame(const lower::Executable& executable, const std::vector<lower::SlotProgram>& slots);
@@ -25,14 +37,11 @@ struct Frame {
   std::vector<size_t> output_of_root;  ///< by value: which of the graph's outputs has its memory
   std::vector<std::shared_ptr<const lower::Signature>> signatures;  ///< by region, of the last run
   std::vector<void*> buffers;                                       ///< by value
-  std::vector<kernel::Memory> blocks;  ///< by value: of roots that outlive their region
-};
-
-/// A value that passes from one frame to another.
-struct RunValue {
-  kernel::Memory memory;  ///< null where another keeps it
-  void* data = nullptr;
-  kernel::Operand type;
+  std::vector<kernel::Memory> blocks;            ///< by value: of roots that outlive their region
+  std::vector<Tensors> tensors;                  ///< by value: of sequences and optionals
+  std::map<ir::ValueId, kernel::Operand> types;  ///< of values whose rank only a run knows
+  /// Symbols that the body alone uses, which each of its runs finds anew.
+  std::optional<std::vector<int>> own_symbols;
 };
 
 /// What a run is asked for: fresh outputs, or those of `out`.
@@ -79,19 +88,40 @@ class Runner {
   const lower::Signature& signature(Frame& frame, size_t region);
   void run_regions(Frame& frame, RunOutputs* outputs);
 
-  // binding.cpp: steps that find symbols.
-  void run_binding_step(Frame& frame, const lower::Step& step, RunOutputs* outputs);
+  // binding.cpp: the executor's own steps, and the symbols that they find.
+  void run_executors_step(Frame& frame, const lower::Step& step, RunOutputs* outputs);
   void bind_elements(const ir::Node& node, Frame& frame);
   void bind(const std::string& symbol, int64_t value, const ir::Node& node,
             const lower::Executable& executable);
   /// Waits, and reads integers or bools.
   std::vector<int64_t> read_elements(const void* data, const kernel::Operand& type);
+  int64_t read_scalar(const Frame& frame, const ir::Node& node, size_t operand);
+  RunValue value_of(const Frame& frame, ir::ValueId id) const;
+  void give(Frame& frame, const ir::Node& node, size_t output, RunValue value, RunOutputs* outputs);
+  void check_type(const ir::Node& node, const ir::ValueType& type, const RunValue& value,
+                  std::span<const int> binds);
+  RunValue fresh(kernel::Operand type, const ir::Node& node);
+  RunValue scalar(DType dtype, int64_t value, const ir::Node& node);
+
+  // control.cpp: nodes with bodies.
+  void run_if(Frame& frame, const lower::Step& step, RunOutputs* outputs);
+  void run_loop(Frame& frame, const lower::Step& step, RunOutputs* outputs);
+  std::vector<RunValue> run_body(const lower::Executable& body, std::span<const RunValue> inputs,
+                                 const ir::Node& node);
+  RunValue stacked(const Frame& frame, const ir::Node& node, ir::ValueId id,
+                   std::span<const RunValue> turns);
+
+  // sequences.cpp: sequences and optionals.
+  void run_sequence(Frame& frame, const ir::Node& node, RunOutputs* outputs);
+  size_t position(const Frame& frame, const ir::Node& node, size_t operand, size_t count);
+  RunValue concatenated(const Frame& frame, const ir::Node& node);
 
   std::shared_ptr<Engine::Impl> engine_;
   std::unique_ptr<kernel::Queue> queue_;
   std::shared_ptr<BlockHeap> heap_;
   Arena arena_;
   Frame frame_;
+  std::map<const lower::Executable*, std::unique_ptr<Frame>> bodies_;
   InputRules rules_;
   kernel::RunState state_;
 
@@ -100,6 +130,7 @@ class Runner {
   std::shared_ptr<WeightSet::Data> set_;
   lower::SymbolValues symbols_;
   std::vector<const TensorView*> inputs_;  // in the graph's order
+  std::deque<int64_t> scalars_;            // on their way to the device
 
   std::vector<std::vector<std::byte>> dense_;   // dense copies of strided inputs, by input
   std::vector<kernel::Memory> device_inputs_;   // of backends that are not the host

@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "weights/onnx_wire.h"
+#include "weights/lifted_names.h"
 
 namespace tenon::weights::wire {
 
@@ -96,7 +96,7 @@ void add(WeightFile& file, const std::string& name, const TensorSource& source) 
              base::quoted(name));
 }
 
-void add_constants(const Graph& graph, WeightFile& file) {
+void add_constants(const Graph& graph, const LiftedNames& lifted, WeightFile& file) {
   for (const Node& node : graph.nodes) {
     if (node.op_type != "Constant" || !is_own_domain(node.domain)) continue;
     if (node.attributes.size() != 1 || node.outputs.size() != 1) {
@@ -104,12 +104,32 @@ void add_constants(const Graph& graph, WeightFile& file) {
                  "{}: Constant {} has {} values and {} outputs, not one each; export it again",
                  file.path, base::quoted(node.name), node.attributes.size(), node.outputs.size());
     }
-    const std::string& name = node.outputs[0];
+    const std::string& name = whole_name(lifted, graph, node.outputs[0]);
     if (const auto value = constant_value(node.attributes[0])) {
       add(file, name, *value);
       file.constants.insert(name);
     } else {
       file.unreadable.emplace(name, unread_kind(node.attributes[0]));
+    }
+  }
+}
+
+void add_graph(const Graph& graph, const LiftedNames& lifted, WeightFile& file) {
+  for (const Tensor& tensor : graph.initializers) {
+    const std::string& name = whole_name(lifted, graph, tensor.name);
+    if (tensor.source) {
+      add(file, name, *tensor.source);
+    } else {
+      file.unreadable.emplace(name, data_type_name(tensor.data_type));
+    }
+  }
+  for (const std::string& name : graph.sparse_initializers)
+    file.unreadable.emplace(whole_name(lifted, graph, name), "sparse");
+  add_constants(graph, lifted, file);
+  for (const auto& [name, initializer] : renamed_initializers(graph)) {
+    const auto found = file.tensors.find(whole_name(lifted, graph, initializer));
+    if (found != file.tensors.end()) {
+      add(file, whole_name(lifted, graph, name), TensorSource(found->second));
     }
   }
 }
@@ -140,14 +160,15 @@ Consumers consumers_of(const Graph& graph) {
 }
 
 std::vector<std::pair<std::string, std::string>> renamed_initializers(const Graph& graph) {
-  std::vector<std::string_view> names;
-  for (const Tensor& tensor : graph.initializers) names.push_back(tensor.name);
-  std::sort(names.begin(), names.end());
+  std::map<std::string_view, std::string_view> initializer_of;
+  for (const Tensor& tensor : graph.initializers) initializer_of.emplace(tensor.name, tensor.name);
   std::vector<std::pair<std::string, std::string>> renamed;
   for (const Node& node : graph.nodes) {
-    if (!is_identity(node) || !std::binary_search(names.begin(), names.end(), node.inputs[0]))
-      continue;
-    renamed.emplace_back(node.outputs[0], node.inputs[0]);
+    if (!is_identity(node)) continue;
+    const auto found = initializer_of.find(node.inputs[0]);
+    if (found == initializer_of.end()) continue;
+    renamed.emplace_back(node.outputs[0], found->second);
+    initializer_of.emplace(node.outputs[0], found->second);
   }
   return renamed;
 }
@@ -156,21 +177,10 @@ WeightFile read_onnx_weights(std::shared_ptr<const base::ByteSource> bytes,
                              const std::filesystem::path& folder) {
   WeightFile file{.path = bytes->name()};
   const Model model = read_model(std::move(bytes), folder);
-  for (const Tensor& tensor : model.graph.initializers) {
-    if (tensor.source) {
-      add(file, tensor.name, *tensor.source);
-    } else {
-      file.unreadable.emplace(tensor.name, data_type_name(tensor.data_type));
-    }
-  }
-  for (const std::string& name : model.graph.sparse_initializers)
-    file.unreadable.emplace(name, "sparse");
-  add_constants(model.graph, file);
-  for (const auto& [name, initializer] : renamed_initializers(model.graph)) {
-    const auto found = file.tensors.find(initializer);
-    if (found != file.tensors.end()) add(file, name, TensorSource(found->second));
-  }
-  file.consumers = consumers_of(model.graph);
+  const LiftedNames lifted = lifted_names(model.graph);
+  add_graph(model.graph, lifted, file);
+  for (const auto& [body, names] : lifted) add_graph(*body, lifted, file);
+  file.consumers = consumers_of(model.graph, lifted);
   std::erase_if(file.consumers,
                 [&](const auto& entry) { return !file.tensors.contains(entry.first); });
   file.shares_storage_with = find_shared(file.tensors);

@@ -87,9 +87,9 @@ struct Model {
 Model read_model(std::shared_ptr<const base::ByteSource> bytes,
                  const std::filesystem::path& folder);
 
-/// The initializers of a model's outermost graph under their names (and those of Identity nodes
-/// that rename one) and the values of its Constant nodes under their outputs' names, with their
-/// consumers.
+/// The initializers of a model's graphs under their names in it (and those of Identity nodes that
+/// rename one) and the values of its Constant nodes under their outputs' names, with their
+/// consumers. See lifted_names.h.
 WeightFile read_onnx_weights(std::shared_ptr<const base::ByteSource> bytes,
                              const std::filesystem::path& folder);
 

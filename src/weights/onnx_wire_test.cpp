@@ -121,10 +121,14 @@ TEST(onnx_wire, identity_of_an_initializer_is_a_weight_of_its_own) {
             (std::vector<base::Consumer>{{"my.ops.Custom", 1}, {"Relu", 0}, {"Relu", 0}}));
 }
 
-TEST(onnx_wire, constants_of_the_outermost_graph_are_read_under_their_outputs_names) {
+TEST(onnx_wire,
+     constants_are_read_under_their_outputs_names_and_those_of_bodies_under_longer_ones) {
   const WeightFile file = open_weights(seed("onnx/constants.onnx"));
-  EXPECT_EQ(file.constants, (std::set<std::string>{"tensor", "float", "int", "floats", "ints"}));
-  EXPECT_EQ(file.tensors.size(), 5u);
+  // Both branches have an "inner", an "inner.weight" and a "tensor", so no short name is unique.
+  EXPECT_EQ(file.constants, (std::set<std::string>{"tensor", "float", "int", "floats", "ints",
+                                                   "r/then_branch/inner", "r/else_branch/inner"}));
+  EXPECT_EQ(file.tensors.size(), 11u);
+  EXPECT_TRUE(file.tensors.contains("r/then_branch/inner.weight"));
   expect_seed_values(file.tensors.at("tensor"));
   EXPECT_EQ(elements(file.tensors.at("float")), std::vector<double>{0.5});
   EXPECT_EQ(file.tensors.at("float").shape, Shape{});
@@ -133,9 +137,12 @@ TEST(onnx_wire, constants_of_the_outermost_graph_are_read_under_their_outputs_na
   EXPECT_EQ(elements(file.tensors.at("floats")), (std::vector<double>{1, 2.5}));
   EXPECT_EQ(elements(file.tensors.at("ints")), (std::vector<double>{1, -2}));
   // The branches have a "tensor" of their own; their "float" is the outer one.
-  const base::Consumer branch{"Add", 1};
-  EXPECT_EQ(file.consumers, (std::map<std::string, std::vector<base::Consumer>>{
-                                {"tensor", {{"Mul", 1}}}, {"float", {branch, branch}}}));
+  const base::Consumer left{"Add", 0}, right{"Add", 1};
+  EXPECT_EQ(file.consumers,
+            (std::map<std::string, std::vector<base::Consumer>>{{"tensor", {{"Mul", 1}}},
+                                                                {"float", {right, right}},
+                                                                {"r/then_branch/tensor", {left}},
+                                                                {"r/else_branch/tensor", {left}}}));
 }
 
 TEST(onnx_wire, what_cannot_be_read_is_told_by_name) {

@@ -270,15 +270,16 @@ def run_in_code(case, form, device, **options):
     def operand(index, each):
         if each is None:
             return None
-        if not is_initializer(index, each, form):
+        if not is_initializer(case, index, form):
             return network.input(each.name, dims_of(index, each, form), each.dtype)
         make = network.weight if each.dtype in FLOATS else network.constant
         return make(each.name, each.array)
 
-    attributes, given = dict(case.attributes), case.operands
-    if case.op == "Constant" and given:
-        attributes["value"], given = given[0].array, []
-    operands = [operand(*each) for each in enumerate(given)]
+    attributes = dict(case.attributes) | {
+        "value": each.array for each in case.operands if each and is_attribute(case, each)
+    }
+    given = [each for each in enumerate(case.operands) if not (each[1] and is_attribute(case, each[1]))]
+    operands = [operand(*each) for each in given]
     results = network.add(
         case.op, *operands, version=case.opset, name="node", outputs=case.outputs, **attributes
     )

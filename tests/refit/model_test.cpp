@@ -75,8 +75,8 @@ Tensor parse_elements(const ir::ValueType& type, std::string_view text) {
 
 // The leaf table that an importer would have made.
 void add_leaves(Model& model) {
-  for (const ir::ValueId id : model.network.graph.leaves()) {
-    const ir::GraphValue& leaf = model.network.graph.value(id);
+  for (const ir::GraphValue* each : ir::all_leaves(model.network.graph)) {
+    const ir::GraphValue& leaf = *each;
     const bool weight = leaf.origin == ir::Origin::weight;
     model.network.leaves.push_back({.name = leaf.name,
                                     .type = leaf.value.type,

@@ -1,0 +1,31 @@
+// A tensor, or none.
+#pragma once
+
+#include "ir/op.h"
+
+namespace tenon::ir {
+
+/// An optional that holds the operand.
+struct Optional {
+  static constexpr OpInfo info{.name = "optional", .has_kernels = false};
+  static constexpr auto fields() { return std::tuple{}; }
+  std::vector<Value> infer(Infer& in) const;
+};
+
+/// What an optional holds; a data error where that is nothing.
+struct OptionalGetElement {
+  static constexpr OpInfo info{
+      .name = "optional_get_element", .has_kernels = false, .any_kind = true};
+  static constexpr auto fields() { return std::tuple{}; }
+  std::vector<Value> infer(Infer& in) const;
+};
+
+/// Whether an optional holds anything, bool[].
+struct OptionalHasElement {
+  static constexpr OpInfo info{
+      .name = "optional_has_element", .has_kernels = false, .any_kind = true};
+  static constexpr auto fields() { return std::tuple{}; }
+  std::vector<Value> infer(Infer& in) const;
+};
+
+}  // namespace tenon::ir

@@ -1,0 +1,68 @@
+// Tensors in a sequence.
+#pragma once
+
+#include "ir/op.h"
+
+namespace tenon::ir {
+
+/// A sequence of the operands, all of `dtype`; its extents are theirs where these are equal, else
+/// its rank is not known.
+struct SequenceConstruct {
+  DType dtype = DType::f32;
+
+  static constexpr OpInfo info{
+      .name = "sequence_construct", .min_inputs = 0, .max_inputs = -1, .has_kernels = false};
+  static constexpr auto fields() { return std::tuple{Field{"dtype", &SequenceConstruct::dtype}}; }
+  std::vector<Value> infer(Infer& in) const;
+};
+
+/// (sequence, position: one i64 or i32): the tensor there; negative positions count from the end.
+struct SequenceAt {
+  static constexpr OpInfo info{.name = "sequence_at",
+                               .min_inputs = 2,
+                               .max_inputs = 2,
+                               .has_kernels = false,
+                               .any_kind = true,
+                               .host_operands = 2};
+  static constexpr auto fields() { return std::tuple{}; }
+  std::vector<Value> infer(Infer& in) const;
+};
+
+/// (sequence, tensor, position: one i64 or i32, or absent): the sequence with the tensor before
+/// that position, or at the end.
+struct SequenceInsert {
+  static constexpr OpInfo info{.name = "sequence_insert",
+                               .min_inputs = 2,
+                               .max_inputs = 3,
+                               .has_kernels = false,
+                               .any_kind = true,
+                               .host_operands = 4};
+  static constexpr auto fields() { return std::tuple{}; }
+  std::vector<Value> infer(Infer& in) const;
+};
+
+/// The number of tensors, i64[].
+struct SequenceLength {
+  static constexpr OpInfo info{.name = "sequence_length", .has_kernels = false, .any_kind = true};
+  static constexpr auto fields() { return std::tuple{}; }
+  std::vector<Value> infer(Infer& in) const;
+};
+
+/// The tensors joined along `axis`, which is a new one where `new_axis` says so. `symbols` names
+/// its extent, if the rank is known.
+struct ConcatFromSequence {
+  int64_t axis = 0;
+  bool new_axis = false;
+  std::vector<std::string> symbols;
+
+  static constexpr OpInfo info{
+      .name = "concat_from_sequence", .has_kernels = false, .any_kind = true, .binds = true};
+  static constexpr auto fields() {
+    return std::tuple{Field{"axis", &ConcatFromSequence::axis},
+                      Field{"new_axis", &ConcatFromSequence::new_axis},
+                      Field{"symbols", &ConcatFromSequence::symbols}};
+  }
+  std::vector<Value> infer(Infer& in) const;
+};
+
+}  // namespace tenon::ir

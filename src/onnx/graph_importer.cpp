@@ -1,0 +1,206 @@
+// Imports one graph of a model, node by node; graphs inside see its leaves by name.
+#include "onnx/graph_importer.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "ir/elements.h"
+
+namespace tenon::onnx {
+namespace {
+
+constexpr size_t most_nodes = size_t{1} << 20;
+
+bool is_leaf(const ir::GraphValue& value) {
+  return value.origin == ir::Origin::weight || value.origin == ir::Origin::constant;
+}
+
+bool seen_by_name(const ir::GraphValue& value) {
+  return is_leaf(value) || ir::known_bytes(value.value).has_value();
+}
+
+// A graph in an attribute, as import functions see it.
+class InnerGraph : public Body {
+ public:
+  InnerGraph(const wire::Graph& graph, const GraphImporter& around)
+      : graph_(graph), around_(around) {}
+
+  std::vector<ir::ValueId> captures(size_t formals) const override {
+    if (graph_.inputs.size() != formals)
+      base::fail(ErrorCode::bad_file, "{}: graph {} has {} inputs, its node gives {}",
+                 around_.model().file, base::quoted(graph_.name), graph_.inputs.size(), formals);
+    std::vector<ir::ValueId> ids;
+    for (const auto& [name, id] : around_.captures(graph_)) ids.push_back(id);
+    return ids;
+  }
+
+  std::vector<ir::ValueId> import(ir::GraphBuilder& builder,
+                                  std::span<const ir::ValueId> inputs) const override {
+    GraphImporter inner(graph_, builder, around_.model(), &around_);
+    size_t at = 0;
+    for (const wire::ValueInfo& input : graph_.inputs) inner.define(input.name, inputs[at++]);
+    for (const auto& [name, id] : around_.captures(graph_)) inner.define(name, inputs[at++]);
+    inner.import_leaves();
+    inner.import_nodes();
+    std::vector<ir::ValueId> outputs;
+    for (const wire::ValueInfo& output : graph_.outputs)
+      outputs.push_back(inner.value(output.name));
+    if (std::ranges::count(outputs, ir::absent) > 0) throw Unsupported{};  // told by its nodes
+    return outputs;
+  }
+
+ private:
+  const wire::Graph& graph_;
+  const GraphImporter& around_;
+};
+
+}  // namespace
+
+void GraphImporter::import_leaves() {
+  for (const wire::Tensor& initializer : graph_.initializers) {
+    if (initializer.source) {
+      add_initializer(initializer.name, *initializer.source);
+      continue;
+    }
+    model_.problems.add(fmt::format("initializer {} of type {}",
+                                    base::quoted(whole_name(initializer.name)),
+                                    wire::data_type_name(initializer.data_type)));
+    define(initializer.name, ir::absent);
+  }
+  for (const std::string& name : graph_.sparse_initializers) {
+    model_.problems.add("sparse initializer " + base::quoted(name));
+    define(name, ir::absent);
+  }
+}
+
+const std::string& GraphImporter::whole_name(const std::string& name) const {
+  return wire::whole_name(model_.names.lifted, graph_, name);
+}
+
+void GraphImporter::add_initializer(const std::string& name, const weights::TensorSource& source) {
+  define(name, model_.leaves.add_initializer(state_.builder, whole_name(name), source));
+  initializers_.insert(name);
+}
+
+// Exporters merge initializers that happen to be equal and write an Identity for each lost name:
+// that name is a leaf of its own again.
+bool GraphImporter::renames_initializer(const wire::Node& node) const {
+  return node.op_type == "Identity" && is_default_domain(node.domain) && node.inputs.size() == 1 &&
+         node.outputs.size() == 1 && !node.outputs[0].empty() && node.attributes.empty() &&
+         initializers_.contains(node.inputs[0]);
+}
+
+void GraphImporter::add_second_name(const wire::Node& node) {
+  const weights::TensorSource source = model_.leaves.sources().at(whole_name(node.inputs[0]));
+  add_initializer(node.outputs[0], source);
+}
+
+void GraphImporter::import_nodes() {
+  model_.nodes += graph_.nodes.size();
+  if (model_.nodes > most_nodes)
+    base::fail(ErrorCode::unsupported,
+               "{}: has more than {} nodes, those of loops in loops counted "
+               "again",
+               model_.file, most_nodes);
+  for (const wire::Node& node : graph_.nodes) import(node);
+}
+
+const ir::GraphValue* GraphImporter::find(const std::string& name) const {
+  const auto here = values_.find(name);
+  if (here == values_.end()) return around_ ? around_->find(name) : nullptr;
+  return here->second == ir::absent ? nullptr : &state_.builder.value(here->second);
+}
+
+ir::ValueId GraphImporter::value(const std::string& name) {
+  if (const auto here = values_.find(name); here != values_.end()) return here->second;
+  const ir::GraphValue* value = around_ ? around_->find(name) : nullptr;
+  if (!value) return ir::absent;
+  const ir::ValueType& type = value->value.type;
+  if (value->origin == ir::Origin::weight)
+    return values_[name] = state_.builder.weight(value->name, type);
+  if (value->origin == ir::Origin::constant)
+    return values_[name] = state_.builder.constant(value->name, type, value->bytes);
+  return values_[name] =
+             state_.builder.constant(type.dtype, type.shape(), *ir::known_bytes(value->value));
+}
+
+std::vector<std::pair<std::string, ir::ValueId>> GraphImporter::captures(
+    const wire::Graph& inside) const {
+  std::vector<std::pair<std::string, ir::ValueId>> result;
+  for (const std::string& name : free_names(inside)) {
+    const auto here = values_.find(name);
+    if (here == values_.end() || here->second == ir::absent) continue;
+    if (!seen_by_name(state_.builder.value(here->second))) result.emplace_back(name, here->second);
+  }
+  return result;
+}
+
+// The attribute's value by its type, which says what is set.
+AttributeValue GraphImporter::value_of(const wire::Attribute& attribute) {
+  switch (attribute.type) {
+    case wire::kFloat: return attribute.f;
+    case wire::kInt: return attribute.i;
+    case wire::kString: return attribute.s;
+    case wire::kTensor:
+      if (!attribute.tensor) return {};
+      return TensorValue{attribute.tensor->source,
+                         wire::data_type_name(attribute.tensor->data_type)};
+    case wire::kGraph:
+      if (!attribute.graph) return {};
+      return std::make_shared<const InnerGraph>(*attribute.graph, *this);
+    case wire::kFloats: return attribute.floats;
+    case wire::kInts: return attribute.ints;
+    case wire::kStrings: return attribute.strings;
+    default: return {};
+  }
+}
+
+Node GraphImporter::node_of(const wire::Node& node) {
+  Node result{.op_type = node.op_type,
+              .domain = node.domain,
+              .name = node.name,
+              .version = model_.opset,
+              .inputs = node.inputs,
+              .outputs = node.outputs};
+  for (const std::string& output : node.outputs)
+    result.wanted.push_back(!output.empty() && model_.names.uses.contains(output));
+  for (const wire::Attribute& attribute : node.attributes)
+    result.attributes.push_back({attribute.name, value_of(attribute)});
+  for (std::string& output : result.outputs)
+    output = whole_name(output);
+  return result;
+}
+
+// A node that cannot be imported, or that reads what one would have made, has outputs without a
+// value; so the nodes after it are still looked at.
+void GraphImporter::import(const wire::Node& wire_node) {
+  for (const std::string& output : wire_node.outputs) define(output, ir::absent);
+  const auto inputs = operands(wire_node);
+  const Node node = node_of(wire_node);
+  if (!inputs || !find_import(node)) return;
+  if (renames_initializer(wire_node)) return add_second_name(wire_node);
+  try {
+    const Outputs outputs = import_node(node, state_, *inputs);
+    for (size_t i = 0; i < std::min(outputs.size(), wire_node.outputs.size()); ++i)
+      if (!wire_node.outputs[i].empty()) define(wire_node.outputs[i], outputs[i]);
+  } catch (const Unsupported& unsupported) {
+    if (!unsupported.what.empty()) model_.problems.add(unsupported.what);
+  }
+}
+
+std::optional<std::vector<ir::ValueId>> GraphImporter::operands(const wire::Node& node) {
+  std::vector<ir::ValueId> ids;
+  for (const std::string& name : node.inputs) {
+    ids.push_back(name.empty() ? ir::absent : value(name));
+    if (!name.empty() && ids.back() == ir::absent) return std::nullopt;
+  }
+  for (const wire::Attribute& attribute : node.attributes) {
+    if (!attribute.graph) continue;
+    for (const std::string& name : free_names(*attribute.graph))
+      if (!find(name)) return std::nullopt;
+  }
+  return ids;
+}
+
+}  // namespace tenon::onnx

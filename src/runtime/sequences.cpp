@@ -1,0 +1,107 @@
+// Sequences and optionals: tensors that the executor holds.
+#include <algorithm>
+
+#include "base/error.h"
+#include "ir/ops.h"
+#include "runtime/runner.h"
+
+namespace tenon::runtime {
+namespace {
+
+size_t index(ir::ValueId id) { return static_cast<size_t>(id); }
+
+RunValue holding(std::vector<RunValue> tensors) {
+  return {.tensors = std::make_shared<const std::vector<RunValue>>(std::move(tensors))};
+}
+
+}  // namespace
+
+void Runner::run_sequence(Frame& frame, const ir::Node& node, RunOutputs* outputs) {
+  const auto held = [&]() -> const std::vector<RunValue>& {
+    return *frame.tensors[index(node.inputs[0])];
+  };
+  RunValue result;
+  if (node.as<ir::SequenceConstruct>() || node.as<ir::Optional>()) {
+    std::vector<RunValue> tensors;
+    for (const ir::ValueId id : node.inputs) tensors.push_back(value_of(frame, id));
+    result = holding(std::move(tensors));
+  } else if (node.as<ir::SequenceAt>()) {
+    result = held()[position(frame, node, 1, held().size())];
+  } else if (node.as<ir::SequenceInsert>()) {
+    std::vector<RunValue> tensors = held();
+    const size_t at = node.inputs.size() < 3 || node.inputs[2] == ir::absent
+                          ? tensors.size()
+                          : position(frame, node, 2, tensors.size() + 1);
+    tensors.insert(tensors.begin() + static_cast<std::ptrdiff_t>(at),
+                   value_of(frame, node.inputs[1]));
+    result = holding(std::move(tensors));
+  } else if (node.as<ir::SequenceLength>()) {
+    result = scalar(DType::i64, static_cast<int64_t>(held().size()), node);
+  } else if (node.as<ir::ConcatFromSequence>()) {
+    result = concatenated(frame, node);
+  } else if (node.as<ir::OptionalHasElement>()) {
+    result = scalar(DType::bool_, held().empty() ? 0 : 1, node);
+  } else if (node.as<ir::OptionalGetElement>()) {
+    if (held().empty()) {
+      throw InputError(fmt::format("{}: the optional holds nothing", ir::describe(node)));
+    }
+    result = held()[0];
+  } else {
+    base::fail(ErrorCode::build, "internal: the executor cannot run {}", ir::describe(node));
+  }
+  give(frame, node, 0, std::move(result), outputs);
+}
+
+/// A position among `count`; negative ones count from the end.
+size_t Runner::position(const Frame& frame, const ir::Node& node, size_t operand, size_t count) {
+  const int64_t given = read_scalar(frame, node, operand);
+  const auto all = static_cast<int64_t>(count);
+  if (given >= -all && given < all) return static_cast<size_t>(given < 0 ? given + all : given);
+  throw InputError(
+      fmt::format("{}: position {} is outside a sequence of {}", ir::describe(node), given, count));
+}
+
+RunValue Runner::concatenated(const Frame& frame, const ir::Node& node) {
+  const auto& op = *node.as<ir::ConcatFromSequence>();
+  const std::vector<RunValue>& parts = *frame.tensors[index(node.inputs[0])];
+  if (parts.empty()) {
+    throw InputError(fmt::format("{}: an empty sequence has nothing to join", ir::describe(node)));
+  }
+  kernel::Operand whole = parts[0].type;
+  const auto rank = static_cast<int64_t>(whole.dims.size()) + (op.new_axis ? 1 : 0);
+  if (op.axis < -rank || op.axis >= rank) {
+    throw InputError(
+        fmt::format("{}: axis {} is outside rank {}", ir::describe(node), op.axis, rank));
+  }
+  const auto axis = static_cast<size_t>(op.axis < 0 ? op.axis + rank : op.axis);
+  if (op.new_axis) whole.dims.insert(whole.dims.begin() + static_cast<std::ptrdiff_t>(axis), 1);
+  int64_t extent = 0;
+  for (const RunValue& part : parts) {
+    std::vector<int64_t> dims = part.type.dims;
+    if (op.new_axis && dims.size() + 1 == whole.dims.size()) {
+      dims.insert(dims.begin() + static_cast<std::ptrdiff_t>(axis), 1);
+    }
+    const bool fits = dims.size() == whole.dims.size() && part.type.dtype == whole.dtype;
+    if (fits) extent += std::exchange(dims[axis], whole.dims[axis]);
+    if (!fits || dims != whole.dims) {
+      throw InputError(fmt::format("{}: {} cannot be joined to {} along axis {}",
+                                   ir::describe(node), part.type.text(), parts[0].type.text(),
+                                   axis));
+    }
+  }
+  whole.dims[axis] = extent;
+  int64_t outer = 1;
+  for (size_t a = 0; a < axis; ++a) outer *= whole.dims[a];
+  RunValue result = fresh(std::move(whole), node);
+  auto* to = static_cast<std::byte*>(result.data);
+  for (int64_t row = 0; row < outer; ++row) {
+    for (const RunValue& part : parts) {
+      const size_t bytes = part.type.bytes() / static_cast<size_t>(std::max<int64_t>(outer, 1));
+      copy(to, static_cast<const std::byte*>(part.data) + static_cast<size_t>(row) * bytes, bytes);
+      to += bytes;
+    }
+  }
+  return result;
+}
+
+}  // namespace tenon::runtime

@@ -1,0 +1,201 @@
+"""Control flow, sequences and optionals, against ONNX Runtime."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+import tenon
+
+# What has no line of *.cases: its operands are no tensors, or its attributes are graphs.
+OPS = {
+    "If", "Loop", "SequenceConstruct", "SequenceEmpty", "SequenceAt", "SequenceInsert", "SequenceLength",
+    "ConcatFromSequence", "Optional", "OptionalGetElement", "OptionalHasElement",
+}  # fmt: skip
+
+F, I, B = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
+
+
+def value(name, dtype, shape):
+    return helper.make_tensor_value_info(name, dtype, shape)
+
+
+def node(op, inputs, outputs, **attributes):
+    return helper.make_node(op, inputs, outputs, **attributes)
+
+
+def weight(name, *shape):
+    rng = np.random.default_rng(list(name.encode()))
+    return numpy_helper.from_array(rng.normal(size=shape).astype(np.float32) / 2, name)
+
+
+def graph(nodes, inputs, outputs, weights=()):
+    return helper.make_graph(nodes, "g", inputs, outputs, list(weights))
+
+
+def model_of(main, opset=18):
+    model = helper.make_model(main, opset_imports=[helper.make_opsetid("", opset)], ir_version=9)
+    onnx.checker.check_model(model)
+    return model
+
+
+def check(model, device, inputs, names, empty=()):
+    """As ONNX Runtime has it: extents, dtypes, values. Of what no turn has made, `empty`, ONNX leaves the inner extents
+    open."""
+    want = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"]).run(names, inputs)
+    engine = tenon.build(model.SerializeToString(), device=device, threads=1)
+    got = engine.run(inputs)
+    for name, expected in zip(names, want, strict=True):
+        assert got[name].dtype == expected.dtype
+        if name in empty:
+            assert got[name].shape[0] == expected.shape[0] == 0
+            continue
+        assert got[name].shape == expected.shape
+        np.testing.assert_allclose(got[name], expected, rtol=1e-5, atol=1e-5)
+    return engine
+
+
+def array(*shape):
+    return np.random.default_rng(sum(shape)).normal(size=shape).astype(np.float32)
+
+
+# Branches of different extents, a conv and a matmul with weights of their own, x and y from outside.
+def choice():
+    then = graph(
+        [node("Conv", ["x", "then.w"], ["c"], pads=[1, 1, 1, 1]), node("Add", ["c", "y"], ["r"])],
+        [], [value("r", F, [None] * 4)], [weight("then.w", 3, 3, 3, 3)],
+    )  # fmt: skip
+    other = graph(
+        [node("MatMul", ["x", "else.w"], ["m"]), node("Concat", ["m", "m"], ["r2"], axis=2)],
+        [], [value("r2", F, [None] * 4)], [weight("else.w", 5, 5)],
+    )  # fmt: skip
+    nodes = [
+        node("Relu", ["x0"], ["x"]),
+        node("Neg", ["x0"], ["y"]),
+        node("If", ["c0"], ["z"], then_branch=then, else_branch=other, name="choice"),
+    ]
+    return model_of(graph(nodes, [value("c0", B, []), value("x0", F, ["n", 3, 4, 5])], [value("z", F, [None] * 4)]))
+
+
+@pytest.mark.parametrize("condition", [True, False])
+@pytest.mark.parametrize("n", [1, 2])
+def test_if(device, condition, n):
+    check(choice(), device, {"c0": np.array(condition), "x0": array(n, 3, 4, 5)}, ["z"])
+
+
+def test_weights_of_branches_are_refitted_by_name(device):
+    model = choice()
+    engine = tenon.build(model.SerializeToString(), device=device, threads=1)
+    assert sorted(engine.weights) == ["else.w", "then.w"]
+    new = {"then.w": array(3, 3, 3, 3), "else.w": array(5, 5)}
+    engine.refit(new)
+    for branch in model.graph.node[2].attribute:
+        for initializer in branch.g.initializer:
+            initializer.CopyFrom(numpy_helper.from_array(new[initializer.name], initializer.name))
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    for condition in (True, False):
+        inputs = {"c0": np.array(condition), "x0": array(2, 3, 4, 5)}
+        np.testing.assert_allclose(engine.run(inputs)["z"], session.run(["z"], inputs)[0], rtol=1e-5, atol=1e-5)
+
+
+# A carried value, one that grows, a scanned one, a condition that ends it, weights inside.
+def turns(trip_count=True, opset=18):
+    body = graph(
+        [
+            node("MatMul", ["h", "cell.w"], ["p"]),
+            node("Tanh", ["p"], ["h2"]),
+            node("Concat", ["g", "h2"], ["g2"], axis=0),
+            node("Add", ["h2", "x"], ["s"]),
+            node("ReduceMax", ["h2"], ["top"], keepdims=0),
+            node("Greater", ["top", "limit"], ["go2"]),
+        ],
+        [value("i", I, []), value("go", B, []), value("h", F, ["n", 4]), value("g", F, ["m", 4])],
+        [value("go2", B, []), value("h2", F, ["n", 4]), value("g2", F, ["m2", 4]), value("s", F, ["n", 4])],
+        [weight("cell.w", 4, 4), numpy_helper.from_array(np.float32(0.05), "limit")],
+    )
+    loop = node("Loop", ["trips" if trip_count else "", "yes", "x", "x"], ["h3", "g3", "s3"], body=body, name="turns")
+    inputs = [value("trips", I, [])] * trip_count + [value("yes", B, []), value("x", F, ["n", 4])]
+    outputs = [value("h3", F, [None, 4]), value("g3", F, [None, 4]), value("s3", F, [None, None, 4])]
+    return model_of(graph([loop], inputs, outputs), opset)
+
+
+@pytest.mark.parametrize("trips", [0, 1, 5, 100])
+@pytest.mark.parametrize("opset", [11, 13, 18])
+def test_loop(device, trips, opset):
+    inputs = {"trips": np.array(trips), "yes": np.array(True), "x": array(2, 4)}
+    check(turns(opset=opset), device, inputs, ["h3", "g3", "s3"], ["s3"] * (trips == 0))
+
+
+@pytest.mark.parametrize("condition", [True, False])
+def test_loop_by_condition_alone(device, condition):
+    check(turns(False), device, {"yes": np.array(condition), "x": array(2, 4)}, ["h3", "g3", "s3"], ["s3"] * (not condition))
+
+
+def test_loop_in_if_in_loop(device):
+    inner = graph(
+        [node("Add", ["k", "x"], ["k2"]), node("Identity", ["go"], ["go2"])],
+        [value("j", I, []), value("go", B, []), value("k", F, [2])],
+        [value("go2", B, []), value("k2", F, [2])],
+    )
+    then = graph([node("Loop", ["three", "", "h"], ["r"], body=inner)], [], [value("r", F, [2])])
+    other = graph([node("Neg", ["h"], ["r2"])], [], [value("r2", F, [2])])
+    body = graph(
+        [
+            node("Less", ["i", "two"], ["early"]),
+            node("If", ["early"], ["h2"], then_branch=then, else_branch=other),
+            node("Identity", ["go0"], ["go3"]),
+        ],
+        [value("i", I, []), value("go0", B, []), value("h", F, [2])],
+        [value("go3", B, []), value("h2", F, [2])],
+    )
+    numbers = [numpy_helper.from_array(np.array(n), name) for n, name in ((2, "two"), (3, "three"), (4, "four"))]
+    main = graph([node("Loop", ["four", "", "x"], ["y"], body=body)], [value("x", F, [2])], [value("y", F, [2])], numbers)
+    check(model_of(main), device, {"x": array(2)}, ["y"])
+
+
+def test_sequences(device):
+    nodes = [
+        node("SequenceEmpty", [], ["s0"]),
+        node("SequenceInsert", ["s0", "x"], ["s1"]),
+        node("SequenceInsert", ["s1", "y", "i"], ["s2"]),
+        node("SequenceConstruct", ["x", "x", "y"], ["s3"]),
+        node("SequenceAt", ["s2", "i"], ["at"]),
+        node("SequenceLength", ["s3"], ["length"]),
+        node("ConcatFromSequence", ["s3"], ["joined"], axis=0),
+        node("ConcatFromSequence", ["s2"], ["stacked"], axis=-1, new_axis=1),
+    ]
+    inputs = [value("x", F, ["n", 3]), value("y", F, ["n", 3]), value("i", I, [])]
+    outputs = [value("at", F, [None, 3]), value("length", I, []), value("joined", F, [None, 3]), value("stacked", F, [None, 3, None])]
+    feed = {"x": array(2, 3), "y": -array(2, 3), "i": np.array(0)}
+    check(model_of(graph(nodes, inputs, outputs)), device, feed, ["at", "length", "joined", "stacked"])
+
+
+def test_a_sequence_that_a_loop_fills(device):
+    body = graph(
+        [
+            node("Mul", ["x", "x"], ["q"]),
+            node("SequenceInsert", ["s", "q"], ["s2"]),
+            node("Identity", ["go"], ["go2"]),
+        ],
+        [value("i", I, []), value("go", B, []), helper.make_tensor_sequence_value_info("s", F, None)],
+        [value("go2", B, []), helper.make_tensor_sequence_value_info("s2", F, None)],
+    )
+    nodes = [
+        node("SequenceEmpty", [], ["none"]),
+        node("Loop", ["trips", "", "none"], ["all"], body=body),
+        node("ConcatFromSequence", ["all"], ["y"], axis=0),
+    ]
+    main = graph(nodes, [value("trips", I, []), value("x", F, [2, 3])], [value("y", F, [None, 3])])
+    check(model_of(main), device, {"trips": np.array(3), "x": array(2, 3)}, ["y"])
+
+
+def test_optionals(device):
+    nodes = [
+        node("Relu", ["x"], ["r"]),
+        node("Optional", ["r"], ["o"]),
+        node("OptionalHasElement", ["o"], ["has"]),
+        node("OptionalGetElement", ["o"], ["y"]),
+    ]
+    main = graph(nodes, [value("x", F, [2, 3])], [value("has", B, []), value("y", F, [2, 3])])
+    check(model_of(main), device, {"x": array(2, 3)}, ["has", "y"])
