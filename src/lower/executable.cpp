@@ -28,7 +28,9 @@ class Maker {
         region_(region),
         backend_(backend),
         bindings_(it_.symbols->bindings(region.symbols, symbols)),
-        places_(it_, [this](ir::ValueId id) { return it_.dims.extents(id, extents_); }) {
+        places_(
+            it_, [this](ir::ValueId id) { return it_.dims.extents(id, extents_); },
+            [this](const ir::Node& node) { return node.op.substitute(dims_of_ops_); }) {
     for (const int symbol : region.symbols) made_->symbols.push_back(symbols[index(symbol)]);
     for (const auto& [name, value] : bindings_) dims_of_ops_.emplace(name, value);
   }

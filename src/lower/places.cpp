@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "ir/ops/concat.h"
+#include "ir/ops/repeat.h"
+#include "ir/ops/slice.h"
 #include "ir/ops/transpose.h"
 #include "lower/candidate.h"
 
@@ -41,6 +43,17 @@ size_t axis_of(const ir::Concat& concat, size_t rank) {
                                              : concat.axis);
 }
 
+/// Whether a part of `whole` lies densely there: it is cut along one axis, before which all are 1.
+bool is_dense_part(const ir::Slice& slice, const ir::Dims& whole) {
+  size_t axis = 0;
+  while (axis < whole.size() && is_one(whole[axis])) ++axis;
+  if (axis < whole.size() && slice.step(axis) != 1) return false;
+  for (size_t i = axis + 1; i < whole.size(); ++i) {
+    if (!(slice.dims[i] == whole[i]) || slice.step(i) != 1) return false;
+  }
+  return true;
+}
+
 /// A node of a graph's that reads a value.
 struct Reader {
   size_t node = 0, operand = 0;
@@ -53,6 +66,7 @@ class Decider {
         steps_(steps),
         readers_(it_.graph.values().size()),
         fixed_(it_.graph.values().size()),
+        is_dense_(it_.graph.values().size(), true),
         is_view_(it_.graph.nodes().size()) {
     it_.views.assign(readers_.size(), {});
     for (size_t n = 0; n < nodes().size(); ++n) {
@@ -130,6 +144,7 @@ class Decider {
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       it_.views[index(node.inputs[i])] = {node.outputs[0], static_cast<int>(n),
                                           static_cast<int>(i)};
+      is_dense_[index(node.inputs[i])] = dense;
     }
     is_view_[n] = true;
   }
@@ -153,10 +168,15 @@ class Decider {
       it_.views[index(node.outputs[0])] = {node.inputs[0], static_cast<int>(n), -1};
       return;
     }
-    if (!node.as<ir::Transpose>() || fixed_[index(node.outputs[0])]) return;
+    const auto* slice = node.as<ir::Slice>();
+    const bool is_view = slice || node.as<ir::Transpose>() || node.as<ir::Expand>();
+    if (!is_view || fixed_[index(node.outputs[0])]) return;
     if (it_.views[index(node.outputs[0])].of != ir::absent) return;
     if (!is_plain(node.inputs[0]) || !is_plain(node.outputs[0])) return;
-    if (!readers_take_strides(node.outputs[0])) return;
+    const bool dense = slice && is_dense_[index(node.inputs[0])] &&
+                       is_dense_part(*slice, *it_.graph.type(node.inputs[0]).dims);
+    if (!dense && !readers_take_strides(node.outputs[0])) return;
+    is_dense_[index(node.outputs[0])] = dense;
     it_.views[index(node.outputs[0])] = {node.inputs[0], static_cast<int>(n), -1};
     is_view_[n] = true;
   }
@@ -180,8 +200,9 @@ class Decider {
   Executable& it_;
   const std::vector<Step>& steps_;  // by node
   std::vector<std::vector<Reader>> readers_;
-  std::vector<bool> fixed_;    // by value: an output's memory, dense
-  std::vector<bool> is_view_;  // by node
+  std::vector<bool> fixed_;     // by value: an output's memory, dense
+  std::vector<bool> is_dense_;  // by value: whatever the extents are
+  std::vector<bool> is_view_;   // by node
 };
 
 }  // namespace
@@ -199,8 +220,21 @@ Place Places::within(const ir::Node& view, ir::ValueId id) const {
   if (renames(view.op)) return {place.offset, {}};
   const std::vector<int64_t> strides = strides_of(id, place);
   place.strides.clear();
-  for (const int64_t axis : view.as<ir::Transpose>()->permutation) {
-    place.strides.push_back(strides[static_cast<size_t>(axis)]);
+  if (const auto* transpose = view.as<ir::Transpose>()) {
+    for (const int64_t axis : transpose->permutation) {
+      place.strides.push_back(strides[static_cast<size_t>(axis)]);
+    }
+  } else if (view.as<ir::Slice>()) {
+    const ir::Op op = op_at_(view);
+    const auto& slice = *op.as<ir::Slice>();
+    for (size_t i = 0; i < strides.size(); ++i) {
+      place.offset += slice.starts[i].constant() * strides[i];
+      place.strides.push_back(slice.step(i) * strides[i]);
+    }
+  } else {  // Expand: what repeats takes no step
+    const std::vector<int64_t> from = extents_(id), to = extents_(view.outputs[0]);
+    place.strides.assign(to.size() - from.size(), 0);
+    for (size_t i = 0; i < from.size(); ++i) place.strides.push_back(from[i] == 1 ? 0 : strides[i]);
   }
   return place;
 }

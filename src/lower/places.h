@@ -22,10 +22,11 @@ struct Place {
 class Places {
  public:
   using Extents = std::function<std::vector<int64_t>(ir::ValueId)>;
+  using OpAt = std::function<ir::Op(const ir::Node&)>;
 
-  /// Refers to the executable.
-  Places(const Executable& executable, Extents extents)
-      : it_(executable), extents_(std::move(extents)) {}
+  /// Refers to the executable. `op_at` gives a node's op with numbers for symbols.
+  Places(const Executable& executable, Extents extents, OpAt op_at)
+      : it_(executable), extents_(std::move(extents)), op_at_(std::move(op_at)) {}
 
   Place of(ir::ValueId id) const;
 
@@ -36,6 +37,7 @@ class Places {
 
   const Executable& it_;
   Extents extents_;
+  OpAt op_at_;
 };
 
 }  // namespace tenon::lower

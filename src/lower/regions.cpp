@@ -184,7 +184,7 @@ class Cutter {
   }
 
   void need_dims_of_value(Region& region, ir::ValueId id) const {
-    if (!it_.dims.has_rank(id)) return;
+    if (id == ir::absent || !it_.dims.has_rank(id)) return;
     for (const DimTable::Axis& axis : it_.dims.axes(id)) {
       if (axis.dim >= 0) region.dims.push_back(axis.dim);
     }
@@ -196,17 +196,33 @@ class Cutter {
     const auto need = [&](ir::ValueId id) {
       if (id == ir::absent) return;
       if (it_.storage[index(id)] != id) region.aliases.push_back(id);
+      need_place_of(region, id);
       need_dims_of_value(region, id);
     };
     std::ranges::for_each(node.inputs, need);
     if (!region.ends_in_executor || step + 1 < region.last)
       std::ranges::for_each(node.outputs, need);
-    if (it_.symbolic_op[static_cast<size_t>(it_.steps[step].node)]) {
-      for (const auto& [name, field] : node.op.table().fields(node.op.data())) {
-        const auto* dims = std::get_if<ir::Dims>(&field);
-        if (!dims) continue;
-        for (const ir::Dim& dim : *dims) add(region.symbols, numbers_in(dim));
-      }
+    need_symbols_of(region, it_.steps[step].node);
+  }
+
+  void need_symbols_of(Region& region, int node) const {
+    if (!it_.symbolic_op[static_cast<size_t>(node)]) return;
+    const ir::Op& op = it_.graph.nodes()[static_cast<size_t>(node)].op;
+    for (const auto& [name, field] : op.table().fields(op.data())) {
+      const auto* dims = std::get_if<ir::Dims>(&field);
+      if (!dims) continue;
+      for (const ir::Dim& dim : *dims) add(region.symbols, numbers_in(dim));
+    }
+  }
+
+  /// What the place of a value depends on: the extents around each view that leads to its root.
+  void need_place_of(Region& region, ir::ValueId id) const {
+    for (; it_.views[index(id)].of != ir::absent; id = it_.views[index(id)].of) {
+      const int view = it_.views[index(id)].node;
+      const ir::Node& node = it_.graph.nodes()[static_cast<size_t>(view)];
+      for (const ir::ValueId around : node.inputs) need_dims_of_value(region, around);
+      for (const ir::ValueId around : node.outputs) need_dims_of_value(region, around);
+      need_symbols_of(region, view);
     }
   }
 

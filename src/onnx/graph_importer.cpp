@@ -167,8 +167,7 @@ Node GraphImporter::node_of(const wire::Node& node) {
     result.wanted.push_back(!output.empty() && model_.names.uses.contains(output));
   for (const wire::Attribute& attribute : node.attributes)
     result.attributes.push_back({attribute.name, value_of(attribute)});
-  for (std::string& output : result.outputs)
-    output = whole_name(output);
+  for (std::string& output : result.outputs) output = whole_name(output);
   return result;
 }
 

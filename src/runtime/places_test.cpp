@@ -2,6 +2,7 @@
 // values are right.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <numeric>
 
 #include "runtime/engine_for_test.h"
@@ -136,6 +137,66 @@ TEST(Places, a_transpose_is_a_copy_for_others_and_as_an_output) {
     EXPECT_EQ(values_of(Context(engine).run({{"x", x}})["y"]),
               (std::vector<float>{0, 3, 1, 4, 2, 5}));
   }
+}
+
+// The first part is dense wherever n is known to be 1, the second has gaps, the last is read by a
+// softmax, which takes none.
+TEST(Places, slices_are_views_where_their_readers_take_them) {
+  const Engine engine = engine_of_text(
+      R"(graph (x: f32[4, n]) {
+           %1 = slice(%x) {starts = [1, 0], dims = [2, n]}
+           %2 = softmax(%1) {axis = 0}
+           %3 = slice(%x) {starts = [0, n - 2], dims = [4, 2], steps = [1, 1]}
+           %4 = pointwise(%3) {neg(a)}
+           %5 = slice(%x) {starts = [3, 1], dims = [2, 1], steps = [-2, 1]}
+           %6 = softmax(%5) {axis = 0}
+         } -> (s = %2, y = %4, t = %6))");
+  EXPECT_EQ(steps_of(engine), "softmax pointwise slice softmax ");
+  Context context(engine);
+  for (const int64_t n : {3, 2, 3}) {
+    const Tensor x = counted({4, n});
+    const Outputs outputs = context.run({{"x", x}});
+    EXPECT_EQ(outputs["s"].shape(), (Shape{2, n}));
+    EXPECT_FLOAT_EQ(outputs["s"].as<float>()[0], 1 / (1 + std::exp(static_cast<float>(n))));
+    std::vector<float> expected;
+    for (int64_t i = 0; i < 4; ++i) {
+      for (int64_t j = n - 2; j < n; ++j) expected.push_back(static_cast<float>(-(i * n + j)));
+    }
+    EXPECT_EQ(values_of(outputs["y"]), expected);
+    EXPECT_FLOAT_EQ(outputs["t"].as<float>()[1], 1 / (1 + std::exp(2 * static_cast<float>(n))));
+  }
+}
+
+TEST(Places, what_is_expanded_is_not_copied_for_who_takes_strides) {
+  const Engine engine = engine_of_text(
+      R"(graph (x: f32[2, 1], y: f32[3, 2, n]) {
+           %1 = pointwise(%x) {neg(a)}
+           %2 = expand(%1) {dims = [3, 2, n]}
+           %3 = pointwise(%2, %y) {add(a, b)}
+         } -> (y = %3))");
+  EXPECT_EQ(steps_of(engine), "pointwise pointwise ");
+  const Tensor x = counted({2, 1}), y = counted({3, 2, 2});
+  EXPECT_EQ(values_of(Context(engine).run({{"x", x}, {"y", y}})["y"]),
+            (std::vector<float>{0, 1, 1, 2, 4, 5, 5, 6, 8, 9, 9, 10}));
+}
+
+// A part of a join is read in a later region, where its place depends on the parts before it.
+TEST(Places, parts_of_a_join_are_found_in_later_regions) {
+  const Engine engine = engine_of_text(
+      R"(graph (x: f32[n, 2], y: f32[n, m], s: i64[1]) {
+           %1 = pointwise(%y) {neg(a)}
+           %2 = pointwise(%x) {add(a, 10)}
+           %3 = concat(%1, %2) {axis = 1}
+           %4 = bind(%s) {symbols = [k]}
+           %5 = pointwise(%2) {mul(a, 2)}
+           %6 = reshape(%5) {dims = [k, floor_div(2*n, k)]}
+         } -> (y = %6, z = %3))");
+  const Tensor x = counted({2, 2}), y = counted({2, 3});
+  Tensor s(DType::i64, {1});
+  s.as<int64_t>()[0] = 4;
+  const Outputs outputs = Context(engine).run({{"x", x}, {"y", y}, {"s", s}});
+  EXPECT_EQ(values_of(outputs["y"]), (std::vector<float>{20, 22, 24, 26}));
+  EXPECT_EQ(values_of(outputs["z"]), (std::vector<float>{0, -1, -2, 10, 11, -3, -4, -5, 12, 13}));
 }
 
 TEST(Places, a_chain_lies_in_one_block) {
