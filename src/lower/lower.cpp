@@ -46,7 +46,8 @@ class Lowering {
     if (options_.explain) explain();
     Lowered lowered;
     lowered.main = std::move(built.main);
-    SlotPrograms programs(built.weights, backend_);
+    lowered.weights = std::move(built.weights);
+    SlotPrograms programs(lowered.weights, backend_);
     std::set<std::string_view> known;  // a body may read a slot that others read too
     each_executable(lowered.main, [&](const Executable& executable) {
       for (const ir::ValueId id : executable.graph.leaves()) {

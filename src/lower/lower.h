@@ -15,6 +15,7 @@ namespace tenon::lower {
 /// A program lowered for one backend. Never saved.
 struct Lowered {
   Executable main;
+  ir::Graph weights;               ///< leaves -> slots: what makes `slots`, and may be extended
   std::vector<SlotProgram> slots;  ///< in order of main's slot values
   plan::Record record;             ///< the choices made: the same record makes the same Lowered
 

@@ -49,22 +49,24 @@ bool same_kernels(const Executable& a, const Executable& b) {
 class SlotPrograms::Extraction {
  public:
   Extraction(const SlotPrograms& from, const RowCut* cut = nullptr, int64_t rows = 0)
-      : graph_(from.weights_),
+      : from_(from),
+        graph_(from.weights_),
         builder_(from.backend_, std::make_shared<const Symbols>()),
         cut_(cut),
         rows_(rows) {}
 
-  Executable run(ir::ValueId target) {
+  Executable run(ir::ValueId target, bool computed = true) {
     for (const int node : needed_nodes(graph_, target))
       copy_node(graph_.nodes()[static_cast<size_t>(node)]);
-    if (graph_.value(target).origin == ir::Origin::node) {
+    if (computed) {
       builder_.output("slot", at(target));
     } else {
       builder_.graph().output("slot", at(target));  // the leaf's own bytes
     }
     return std::move(builder_).finish();
   }
-  const std::vector<ir::ValueId>& leaves() const { return leaves_; }
+  /// Names and, of those of the graph, values.
+  const std::vector<std::pair<std::string, ir::ValueId>>& leaves() const { return leaves_; }
 
  private:
   ir::ValueId at(ir::ValueId id) {
@@ -73,10 +75,21 @@ class SlotPrograms::Extraction {
     if (fresh) {
       ir::ValueType type = graph_.type(id);
       if (is_cut(id)) (*type.dims)[0] = rows_;
-      copy->second = builder_.graph().input(std::to_string(leaves_.size()), std::move(type));
-      leaves_.push_back(id);
+      const std::string& name = graph_.value(id).name;
+      copy->second = leaf(name, std::move(type), id);
+      if (from_.is_sum(id)) {
+        copy->second = add_terms(builder_, copy->second, from_.terms_.at(name),
+                                 [this](const std::string& further, ir::ValueType of) {
+                                   return leaf(further, std::move(of), ir::absent);
+                                 });
+      }
     }
     return copy->second;
+  }
+
+  ir::ValueId leaf(const std::string& name, ir::ValueType type, ir::ValueId id) {
+    leaves_.emplace_back(name, id);
+    return builder_.graph().input(std::to_string(leaves_.size() - 1), std::move(type));
   }
 
   void copy_node(const ir::Node& node) {
@@ -94,32 +107,44 @@ class SlotPrograms::Extraction {
 
   bool is_cut(ir::ValueId id) const { return cut_ && cut_->cut.at(id); }
 
+  const SlotPrograms& from_;
   const ir::Graph& graph_;
   ExecutableBuilder builder_;
   const RowCut* cut_;
   int64_t rows_;
   std::map<ir::ValueId, ir::ValueId> map_;
-  std::vector<ir::ValueId> leaves_;
+  std::vector<std::pair<std::string, ir::ValueId>> leaves_;
 };
 
-SlotPrograms::SlotPrograms(const ir::Graph& weights, kernel::Backend& backend)
-    : weights_(weights), backend_(backend) {
+SlotPrograms::SlotPrograms(const ir::Graph& weights, kernel::Backend& backend, LowRanks terms)
+    : weights_(weights), backend_(backend), terms_(std::move(terms)) {
   for (const ir::Output& output : weights.outputs()) outputs_[output.name] = output.value;
+}
+
+bool SlotPrograms::is_sum(ir::ValueId leaf) const {
+  return !terms_.empty() && terms_.contains(weights_.value(leaf).name);
 }
 
 SlotProgram SlotPrograms::of(const std::string& slot) {
   const auto found = outputs_.find(slot);
-  if (found == outputs_.end()) {
-    base::fail(ErrorCode::build, "internal: no output of the weights graph is slot \"{}\"", slot);
+  if (found != outputs_.end()) return program(slot, found->second);
+  base::fail(ErrorCode::build, "internal: no output of the weights graph is slot \"{}\"", slot);
+}
+
+SlotProgram SlotPrograms::sum(const std::string& weight) {
+  for (const ir::ValueId leaf : weights_.leaves()) {
+    if (weights_.value(leaf).name == weight) return program(weight, leaf);
   }
-  const ir::ValueId value = found->second;
+  base::fail(ErrorCode::build, "internal: no leaf of the weights graph is \"{}\"", weight);
+}
+
+SlotProgram SlotPrograms::program(const std::string& name, ir::ValueId value) {
   const ir::ValueId source = behind_reshapes(weights_, value);
-  const bool computed = weights_.value(source).origin == ir::Origin::node;
-  SlotProgram program{.name = slot, .type = weights_.type(value)};
+  const bool computed = weights_.value(source).origin == ir::Origin::node || is_sum(source);
+  SlotProgram program{.name = name, .type = weights_.type(value)};
   Extraction extraction(*this);
-  program.code = code(extraction.run(computed ? value : source));
-  for (const ir::ValueId leaf : extraction.leaves())
-    program.leaves.push_back(weights_.value(leaf).name);
+  program.code = code(extraction.run(computed ? value : source, computed));
+  for (const auto& [leaf, id] : extraction.leaves()) program.leaves.push_back(leaf);
   if (computed) program.tiles = tiles(value, program);
   return program;
 }
@@ -137,7 +162,8 @@ std::shared_ptr<const SlotCode> SlotPrograms::code(Executable executable) {
 std::optional<RowTiles> SlotPrograms::tiles(ir::ValueId target, const SlotProgram& whole) {
   if (whole.type.bytes() <= RowTiles::bytes) return {};
   const std::optional<RowCut> cut = row_cut(weights_, target);
-  if (!cut) return {};
+  if (!cut || std::ranges::any_of(cut->cut, [&](const auto& each) { return is_sum(each.first); }))
+    return {};
   const auto fitting = static_cast<int64_t>(RowTiles::bytes / std::max<size_t>(cut->row_bytes, 1));
   RowTiles tiles{.rows = cut->rows};
   tiles.tile = std::max<int64_t>(fitting / cut->unit, 1) * cut->unit;
@@ -147,7 +173,7 @@ std::optional<RowTiles> SlotPrograms::tiles(ir::ValueId target, const SlotProgra
     Executable executable = extraction.run(target);
     if (!same_kernels(executable, whole.code->executable)) return nullptr;
     if (tiles.cut.empty()) {
-      for (const ir::ValueId leaf : extraction.leaves()) tiles.cut.push_back(cut->cut.at(leaf));
+      for (const auto& [name, id] : extraction.leaves()) tiles.cut.push_back(cut->cut.at(id));
     }
     return code(std::move(executable));
   };

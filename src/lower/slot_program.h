@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "lower/executable.h"
+#include "lower/low_rank.h"
 
 namespace tenon::lower {
 
@@ -46,20 +46,25 @@ struct SlotProgram {
 std::string describe(const SlotProgram& slot);
 
 /// Cuts slots out of a weights graph: each node run by the first kernel that accepts. Refers to the
-/// graph and the backend.
+/// graph and the backend. With terms, weights are read as sums.
 class SlotPrograms {
  public:
-  SlotPrograms(const ir::Graph& weights, kernel::Backend& backend);
+  SlotPrograms(const ir::Graph& weights, kernel::Backend& backend, LowRanks terms = {});
   /// The output of that name.
   SlotProgram of(const std::string& slot);
+  /// A weight with its terms, plain, under its own name.
+  SlotProgram sum(const std::string& weight);
 
  private:
   class Extraction;
+  SlotProgram program(const std::string& name, ir::ValueId value);
+  bool is_sum(ir::ValueId leaf) const;
   std::shared_ptr<const SlotCode> code(Executable executable);
   std::optional<RowTiles> tiles(ir::ValueId target, const SlotProgram& whole);
 
   const ir::Graph& weights_;
   kernel::Backend& backend_;
+  LowRanks terms_;
   std::map<std::string, ir::ValueId> outputs_;
   std::map<std::string, std::shared_ptr<const SlotCode>> codes_;  // by text
 };

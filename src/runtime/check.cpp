@@ -64,9 +64,10 @@ bool shares_storage(const Given& a, const Given& b) {
 // One refit's check: collects sentences for one given weight after another.
 class Check {
  public:
-  Check(const Impl& engine, const GivenWeights& given, bool strict)
+  Check(const Impl& engine, const GivenWeights& given, bool strict, const ExtensionPtr& extension)
       : engine_(engine), given_(given), strict_(strict) {
     accepted_.by_leaf.resize(engine.leaves.size());
+    accepted_.extension = extension;
   }
 
   Accepted run() {
@@ -272,8 +273,9 @@ namespace tenon {
 
 using namespace runtime;
 
-Accepted Engine::Impl::check(const GivenWeights& given, bool strict) const {
-  return Check(*this, given, strict).run();
+Accepted Engine::Impl::check(const GivenWeights& given, bool strict,
+                             const ExtensionPtr& extension) const {
+  return Check(*this, given, strict, extension).run();
 }
 
 std::vector<std::string> Engine::Impl::missing(const GivenWeights& given) const {

@@ -15,6 +15,7 @@
 #include "base/file_writer.h"
 #include "lower/lower.h"
 #include "plan/plan_file.h"
+#include "runtime/extension.h"
 #include "runtime/run_gate.h"
 #include "runtime/scratch.h"
 #include "runtime/signature_cache.h"
@@ -69,6 +70,7 @@ struct Accepted {
   std::vector<const Given*> by_leaf;  ///< null: keeps its source
   std::vector<std::string> changed;
   std::map<std::string, std::string> ignored;  ///< name to reason
+  ExtensionPtr extension;                      ///< of the new set
 };
 
 /// Progress of an evaluation that the report wants.
@@ -119,10 +121,21 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   /// First evaluation after build or load, from `original`.
   void refit_all(const base::Watch& watch);
 
+  /// What adds these terms, instead of any that the current set has; null for none. Throws
+  /// RefitError with every problem.
+  runtime::ExtensionPtr extended(const runtime::LowRankTerms& terms) const;
+  /// The current set's.
+  runtime::ExtensionPtr extension() const;
+  /// How a slot is made under an extension.
+  const lower::SlotProgram& program(size_t slot, const runtime::ExtensionPtr& extension) const;
+  /// Slots that another extension makes otherwise than the current one.
+  std::set<size_t> slots_changed_by(const runtime::ExtensionPtr& next) const;
+
   // All of these hold `writer`.
 
   /// Throws RefitError with every problem.
-  runtime::Accepted check(const runtime::GivenWeights& given, bool strict) const;
+  runtime::Accepted check(const runtime::GivenWeights& given, bool strict,
+                          const runtime::ExtensionPtr& extension) const;
   std::vector<std::string> missing(const runtime::GivenWeights& given) const;
   /// A complete new set; the current one is untouched. Waits for buffers that runs still read.
   DataPtr prepare(const runtime::Accepted& accepted, runtime::RefitStats& stats,
@@ -134,17 +147,21 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   /// Evaluates the current set's sources over these slots again; if that fails the engine is not
   /// ready.
   void restore(std::span<const size_t> slots) noexcept;
-  /// check, then prepare and publish or write_in_place; fills the report.
-  RefitReport commit(const runtime::GivenWeights& given, bool strict, const base::Watch& watch);
+  /// check, then prepare and publish or write_in_place; fills the report. `extension`: in place of
+  /// the current set's.
+  RefitReport commit(const runtime::GivenWeights& given, bool strict, const base::Watch& watch,
+                     const std::optional<runtime::ExtensionPtr>& extension = {});
 
   /// Where a leaf's bytes are now, or null.
   runtime::Source source_of(size_t leaf) const;
   size_t leaf_named(
       std::string_view name) const;  ///< throws Error(invalid_input) with the nearest name
 
-  void save(base::FileWriter& writer_of_file, const SaveOptions& save_options);
+  /// `merged`: weights with terms are saved as the sums, not as their bases.
+  void save(base::FileWriter& writer_of_file, const SaveOptions& save_options, bool merged = false);
 
  private:
+  runtime::Source sum_of(const lower::SlotProgram& sum, const runtime::ExtensionPtr& extension);
   /// Constants whose bytes stand in the weights graph; those that passes made have no row in the
   /// leaf table.
   void add_inline_constants();

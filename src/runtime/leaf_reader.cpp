@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -28,11 +29,12 @@ std::string lost_source(const LeafState& state, std::string_view what_changed) {
 
 std::vector<size_t> touched_slots(const Engine::Impl& engine, const Accepted& accepted, bool all) {
   std::vector<size_t> slots;
+  const std::set<size_t> otherwise = engine.slots_changed_by(accepted.extension);
   for (size_t slot = 0; slot < engine.slot_leaves.size(); ++slot) {
     const auto& feeds = engine.slot_leaves[slot];
     const bool touched = std::any_of(
         feeds.begin(), feeds.end(), [&](size_t leaf) { return accepted.by_leaf[leaf] != nullptr; });
-    if (all || touched) slots.push_back(slot);
+    if (all || touched || otherwise.contains(slot)) slots.push_back(slot);
   }
   return slots;
 }
@@ -55,10 +57,17 @@ LeafBytes LeafReader::leaf(size_t index) const {
   return bytes;
 }
 
-std::vector<LeafBytes> LeafReader::leaves_of(size_t slot) const {
+LeafBytes LeafReader::leaf(const std::string& name) const {
+  if (const auto found = engine_.leaf_index.find(name); found != engine_.leaf_index.end())
+    return leaf(found->second);
+  const auto& [further, given] = *accepted_.extension->leaves.find(name);
+  return {.source = given.source.get(), .name = further, .dtype = given.dtype};
+}
+
+std::vector<LeafBytes> LeafReader::leaves_of(const lower::SlotProgram& program) const {
   std::vector<LeafBytes> leaves;
-  for (const size_t index : engine_.slot_leaves[slot]) {
-    leaves.push_back(leaf(index));
+  for (const std::string& name : program.leaves) {
+    leaves.push_back(leaf(name));
     if (!leaves.back().view && !leaves.back().source) {
       throw NotReadyError(
           fmt::format("weight {} has no source any more", base::quoted(leaves.back().name)));
@@ -71,14 +80,18 @@ std::vector<std::string> LeafReader::changed_files(std::span<const size_t> slots
   std::map<const base::ByteSource*, std::string> seen;  // what is wrong with it, or ""
   std::map<std::string_view, std::string> problems;
   for (const size_t slot : slots) {
-    for (const size_t index : engine_.slot_leaves[slot]) {
-      const LeafBytes bytes = leaf(index);
+    for (const std::string& name : engine_.program(slot, accepted_.extension).leaves) {
+      const LeafBytes bytes = leaf(name);
       if (!bytes.source) continue;
       const base::ByteSource* file = bytes.source->bytes.get();
       const auto [entry, fresh] = seen.try_emplace(file);
       if (fresh) entry->second = what_changed(*file);
       if (entry->second.empty()) continue;
-      problems.emplace(bytes.name, lost_source(engine_.leaves[index], entry->second));
+      const auto known = engine_.leaf_index.find(name);
+      problems.emplace(bytes.name, known != engine_.leaf_index.end()
+                                       ? lost_source(engine_.leaves[known->second], entry->second)
+                                       : fmt::format("weights: {} must be supplied again: {}",
+                                                     bytes.name, entry->second));
     }
   }
   std::vector<std::string> sentences;

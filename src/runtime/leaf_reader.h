@@ -28,7 +28,7 @@ class LeafReader {
       : engine_(engine), accepted_(accepted), kept_(kept) {}
 
   /// In the order of the slot's program. Throws NotReadyError where nothing is known of a leaf.
-  std::vector<LeafBytes> leaves_of(size_t slot) const;
+  std::vector<LeafBytes> leaves_of(const lower::SlotProgram& program) const;
   /// A sentence for every leaf of these slots whose file is not what it was.
   std::vector<std::string> changed_files(std::span<const size_t> slots) const;
   /// Throws RefitError with all of changed_files().
@@ -36,6 +36,7 @@ class LeafReader {
 
  private:
   LeafBytes leaf(size_t index) const;
+  LeafBytes leaf(const std::string& name) const;
 
   const Engine::Impl& engine_;
   const Accepted& accepted_;

@@ -42,7 +42,7 @@ Source kept_copy(Impl& engine, size_t index, const TensorView& view, const Data&
   const bool may_share = engine.backend->host_memory() &&
                          engine.options.memory == Memory::double_ && view.dtype == leaf.type.dtype;
   for (const size_t slot : engine.leaves[index].slots) {
-    if (may_share && engine.lowered.slots[slot].is_source())
+    if (may_share && engine.program(slot, next.extension).is_source())
       return source_over(next.slots[slot].memory, leaf);
   }
   const auto what = [&] { return copy_of_weight(leaf.name, view.dtype, view.shape); };
@@ -83,8 +83,8 @@ std::vector<Job> take_room(Impl& engine, const LeafReader& reader, std::span<con
   std::vector<size_t> written, sizes;
   size_t total = 0, largest = 0;
   for (const size_t index : slots) {
-    const lower::SlotProgram& slot = engine.lowered.slots[index];
-    std::vector<LeafBytes> leaves = reader.leaves_of(index);
+    const lower::SlotProgram& slot = engine.program(index, next.extension);
+    std::vector<LeafBytes> leaves = reader.leaves_of(slot);
     next.slots[index].version = engine.versions + 1;
     if (!leaves.empty() && shares_bytes(engine, slot, leaves[0])) {
       const weights::TensorSource& source = *leaves[0].source;
@@ -116,8 +116,8 @@ std::vector<Job> jobs_over(const Impl& engine, const LeafReader& reader,
                            std::span<const size_t> slots, const Data& set) {
   std::vector<Job> jobs;
   for (const size_t index : slots) {
-    jobs.push_back(
-        {&engine.lowered.slots[index], reader.leaves_of(index), set.slots[index].memory.get()});
+    const lower::SlotProgram& slot = engine.program(index, set.extension);
+    jobs.push_back({&slot, reader.leaves_of(slot), set.slots[index].memory.get()});
   }
   return jobs;
 }
@@ -140,6 +140,7 @@ Engine::Impl::DataPtr Engine::Impl::prepare(const Accepted& accepted, RefitStats
 
   auto next = std::make_shared<Data>();
   next->slots = old ? old->slots : std::vector<Slot>(lowered.slots.size());
+  next->extension = accepted.extension;
   const std::vector<Job> jobs = take_room(*this, reader, slots, *next, stats);
   evaluate(*backend, scratch, jobs, stats, watch);
   next->sources = next_sources(*this, accepted, kept, *next);
@@ -171,6 +172,7 @@ void Engine::Impl::write_in_place(const Accepted& accepted, RefitStats& stats,
   reader.check_unchanged(slots);
   auto next = std::make_shared<Data>();
   next->slots = old->slots;
+  next->extension = accepted.extension;
   next->sources = next_sources(*this, accepted, kept, *next);
   base::throw_if_stopped(watch.stop);
   // Without the old sources nothing can be restored: what is begun is ended, whoever watches.
@@ -195,6 +197,7 @@ void Engine::Impl::restore(std::span<const size_t> slots) noexcept {
   try {
     Accepted nothing;
     nothing.by_leaf.resize(leaves.size());
+    nothing.extension = old->extension;
     const std::vector<Source> kept = sources_now(*this);
     const LeafReader reader(*this, nothing, kept);
     reader.check_unchanged(slots);
@@ -211,11 +214,12 @@ void Engine::Impl::restore(std::span<const size_t> slots) noexcept {
   }
 }
 
-RefitReport Engine::Impl::commit(const GivenWeights& given, bool strict, const base::Watch& watch) {
+RefitReport Engine::Impl::commit(const GivenWeights& given, bool strict, const base::Watch& watch,
+                                 const std::optional<ExtensionPtr>& extension) {
   const auto start = std::chrono::steady_clock::now();
   const std::lock_guard lock(writer);
   base::throw_if_stopped(watch.stop);
-  const Accepted accepted = check(given, strict);
+  const Accepted accepted = check(given, strict, extension ? *extension : this->extension());
   RefitStats stats;
   if (options.memory == Memory::in_place && current()) {
     write_in_place(accepted, stats, watch);

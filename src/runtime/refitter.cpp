@@ -146,7 +146,7 @@ WeightSet Refitter::prepare() {
   const std::lock_guard lock(engine.writer);
   return refusing([&] {
     RefitStats stats;
-    const Accepted accepted = engine.check(impl_->given, impl_->strict);
+    const Accepted accepted = engine.check(impl_->given, impl_->strict, engine.extension());
     return WeightSet(engine.prepare(accepted, stats, impl_->watch));
   });
 }

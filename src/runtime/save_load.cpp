@@ -1,9 +1,12 @@
 // Plans out of engines, and engines out of plans.
 #include "base/error.h"
 #include "base/text.h"
+#include "runtime/allocated.h"
 #include "runtime/backends.h"
 #include "runtime/engine_impl.h"
+#include "runtime/evaluate.h"
 #include "runtime/leaf_reader.h"
+#include "runtime/queue_guard.h"
 
 namespace tenon {
 
@@ -28,7 +31,30 @@ std::string device_of(const plan::Plan& plan) {
 
 }  // namespace
 
-void Engine::Impl::save(base::FileWriter& writer_of_file, const SaveOptions& save_options) {
+Source Engine::Impl::sum_of(const lower::SlotProgram& sum, const ExtensionPtr& extension) {
+  Accepted nothing;
+  nothing.by_leaf.resize(leaves.size());
+  nothing.extension = extension;
+  const std::vector<Source> kept = sources_now(*this);
+  const LeafReader reader(*this, nothing, kept);
+  const size_t bytes = sum.code->bytes;
+  const auto what = [&] { return copy_of_weight(sum.name, sum.type.dtype, sum.type.shape()); };
+  std::vector<std::byte> host(bytes);
+  const kernel::Memory memory =
+      allocated(what, bytes, more_memory, [&] { return backend->allocate(bytes); });
+  const Job job{&sum, reader.leaves_of(sum), memory.get()};
+  RefitStats unused;
+  evaluate(*backend, scratch, std::span(&job, 1), unused, {});
+  const std::unique_ptr<kernel::Queue> queue = backend->queue();
+  const QueueGuard queued(*backend, *queue);
+  backend->copy(*queue, host.data(), memory.get(), bytes, kernel::CopyKind::from_device);
+  backend->synchronize(*queue);
+  return std::make_shared<weights::TensorSource>(weights::TensorSource{
+      sum.type.dtype, sum.type.shape(), base::memory_source(std::move(host)), 0});
+}
+
+void Engine::Impl::save(base::FileWriter& writer_of_file, const SaveOptions& save_options,
+                        bool merged) {
   std::unique_lock lock(writer);  // one version of all sources; the bytes are read without the lock
   plan::PlanFile out;
   out.plan.program = file.plan.program;
@@ -61,8 +87,11 @@ void Engine::Impl::save(base::FileWriter& writer_of_file, const SaveOptions& sav
       out.digests.emplace(info.name, leaves[leaf].digest);
     }
   }
-  lock.unlock();
   if (!problems.empty()) throw RefitError(std::move(problems));
+  if (const ExtensionPtr now = extension(); now && merged && !save_options.strip) {
+    for (const auto& [weight, sum] : now->sums) out.sources[weight] = *sum_of(*sum, now);
+  }
+  lock.unlock();
   plan::write_plan(writer_of_file, out, {save_options.stop, save_options.progress});
 }
 

@@ -13,6 +13,7 @@
 namespace tenon::runtime {
 
 struct SetLedger;
+struct Extension;
 
 using Source = std::shared_ptr<const weights::TensorSource>;
 
@@ -29,8 +30,10 @@ namespace tenon {
 /// Immutable once published; shared by handles and runs.
 struct WeightSet::Data {
   uint64_t version = 0;
-  std::vector<runtime::Slot> slots;            ///< as in lower::Lowered::slots
-  std::vector<runtime::Source> sources;        ///< by leaf; null where unknown
+  std::vector<runtime::Slot> slots;      ///< as in lower::Lowered::slots
+  std::vector<runtime::Source> sources;  ///< by leaf; null where unknown
+  /// What made slots that the engine's own programs did not; null: none.
+  std::shared_ptr<const runtime::Extension> extension;
   std::shared_ptr<runtime::SetLedger> ledger;  ///< its engine's, and so what tells whose set it is
   int handles = 0;  ///< WeightSet objects outside of the runtime; guarded by the ledger
 
