@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,37 @@ struct Outputs {
   const Tensor& operator[](const std::string& name) const { return tensors.at(name); }
 };
 
+/// How to run.
+struct RunOptions {
+  WeightSet weights;  ///< empty: the current ones
+  /// Gets the seconds of each of Engine::layers(). Each step is then waited for.
+  std::vector<double>* step_times = nullptr;
+  std::stop_token stop;  ///< looked at between steps; the run then throws Error(cancelled)
+};
+
+/// A run that was submitted. What it was given to read and write stays untouched until it is done;
+/// its end waits. It keeps all that it uses, so that its context and engine may go before it.
+class TENON_API Run {
+ public:
+  Run(Run&&) noexcept;
+  Run& operator=(Run&&) noexcept;
+  ~Run();
+
+  /// What it gave: its fresh tensors, if it made any, and the version. Throws its error, as
+  /// Context::run does, as often as it is asked.
+  const Outputs& wait();
+  /// wait() need not wait.
+  bool done() const;
+  /// Of the weights it runs with; 0 where an error kept it from starting.
+  uint64_t version() const;
+
+ private:
+  friend class Context;
+  struct Impl;
+  explicit Run(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
 /// One place to run an engine: working memory and the shapes seen. One thread at a time; make one
 /// for each thread. Keeps the engine alive.
 class TENON_API Context {
@@ -31,20 +63,27 @@ class TENON_API Context {
 
   /// Runs with the current weights (or `weights`), which stay the same to its end. Outputs are
   /// fresh tensors. Throws InputError (names, dtypes, shapes, a data error), NotReadyError.
-  Outputs run(const std::map<std::string, TensorView>& inputs, const WeightSet& weights = {});
+  Outputs run(const std::map<std::string, TensorView>& inputs, const RunOptions& options = {});
   /// Writes the outputs named in `out` where they point to (dense, right dtype and shape), without
   /// allocating once the shapes have been seen; outputs that are not named are not given. Returns
   /// the version.
   uint64_t run(const std::map<std::string, TensorView>& inputs,
-               const std::map<std::string, TensorView>& out, const WeightSet& weights = {});
+               const std::map<std::string, TensorView>& out, const RunOptions& options = {});
+
+  /// As run(), but returns when all is queued: errors come out of Run::wait(). Runs of one context
+  /// follow one another. A device goes on meanwhile; the CPU works here, and the run is done.
+  Run submit(const std::map<std::string, TensorView>& inputs, const RunOptions& options = {});
+  Run submit(const std::map<std::string, TensorView>& inputs,
+             const std::map<std::string, TensorView>& out, const RunOptions& options = {});
 
   /// Median seconds of each of Engine::layers() over `runs` runs (at least 1) after one that is not
   /// counted. Each step is waited for. Throws as run().
   std::vector<double> profile(const std::map<std::string, TensorView>& inputs, int runs);
 
  private:
+  friend class Run;
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;  // its runs share it
 };
 
 /// Contexts of one engine for callers on any thread: each run takes a free one, or makes one. Those
@@ -53,9 +92,9 @@ class TENON_API ContextPool {
  public:
   explicit ContextPool(const Engine& engine);
   /// As Context::run.
-  Outputs run(const std::map<std::string, TensorView>& inputs, const WeightSet& weights = {});
+  Outputs run(const std::map<std::string, TensorView>& inputs, const RunOptions& options = {});
   uint64_t run(const std::map<std::string, TensorView>& inputs,
-               const std::map<std::string, TensorView>& out, const WeightSet& weights = {});
+               const std::map<std::string, TensorView>& out, const RunOptions& options = {});
 
  private:
   using Lease = std::unique_ptr<Context, std::function<void(Context*)>>;

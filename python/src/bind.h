@@ -18,6 +18,7 @@ namespace nb = nanobind;
 struct PyEngine {
   Engine engine;
   std::shared_ptr<ContextPool> contexts;
+  nb::object thread;  // an executor of one thread, for submit()
 
   explicit PyEngine(Engine made)
       : engine(std::move(made)), contexts(std::make_shared<ContextPool>(engine)) {}

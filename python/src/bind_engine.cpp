@@ -51,7 +51,7 @@ nb::object run(PyEngine& self, nb::handle inputs, nb::handle out, const WeightSe
     Outputs made;
     {
       const nb::gil_scoped_release release;
-      made = self.contexts->run(given.views, set);
+      made = self.contexts->run(given.views, RunOptions{.weights = set});
     }
     return outputs_of(made);
   }
@@ -59,12 +59,21 @@ nb::object run(PyEngine& self, nb::handle inputs, nb::handle out, const WeightSe
   uint64_t version = 0;
   {
     const nb::gil_scoped_release release;
-    version = self.contexts->run(given.views, targets.views, set);
+    version = self.contexts->run(given.views, targets.views, {.weights = set});
   }
   nb::object result = nb::module_::import_("tenon._outputs").attr("Outputs")();
   result.attr("update")(out);
   result.attr("version") = version;
   return result;
+}
+
+// Python's executor does the rest: order, waiting, the end of the interpreter.
+nb::object submit(nb::handle self, nb::handle inputs, nb::handle out, nb::handle weights) {
+  auto& engine = nb::cast<PyEngine&>(self);
+  if (!engine.thread.is_valid()) {
+    engine.thread = nb::module_::import_("concurrent.futures").attr("ThreadPoolExecutor")(1);
+  }
+  return engine.thread.attr("submit")(self.attr("run"), inputs, out, weights);
 }
 
 nb::object call(PyEngine& self, const nb::args& positional, const nb::kwargs& named) {
@@ -231,6 +240,14 @@ void bind_engine(nb::module_& module) {
            "With `out`, a mapping "
            "of writable arrays, only those are written and returned. With `weights`, runs with "
            "that set.")
+      .def("submit", submit, nb::arg("inputs"), nb::arg("out") = nb::none(),
+           nb::arg("weights") = nb::none(),
+           nb::sig("def submit(self, inputs: collections.abc.Mapping[str, typing.Any], out: "
+                   "collections.abc.Mapping[str, typing.Any] | None = None, weights: WeightSet | "
+                   "None = None) -> concurrent.futures.Future[tenon._outputs.Outputs]"),
+           "As run(), on a thread of the engine, in the order of the calls: returns a future "
+           "(`asyncio.wrap_future` takes it) of the outputs or the error. The arrays stay "
+           "untouched until it is done.")
       .def_prop_ro("inputs", [](const PyEngine& self) { return self.engine.inputs(); })
       .def_prop_ro("outputs", [](const PyEngine& self) { return self.engine.outputs(); })
       .def_prop_ro("device", [](const PyEngine& self) { return self.engine.device(); })

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -79,6 +80,7 @@ class RunState {
   explicit RunState(int threads = 1) : threads(threads) {}
 
   int threads;
+  std::stop_token stop;  ///< whoever queues the launches looks at it between them
 
   /// The first call wins. `sentence` has static lifetime.
   void fail(const ir::Node* node, const char* sentence) noexcept {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/cancel.h"
 #include "base/error.h"
 #include "kernel/select.h"
 #include "lower/call.h"
@@ -223,6 +224,7 @@ void run_steps(const Executable& executable, const Region& region, const Signatu
   fill_buffers(executable, region, signature, arena, buffers);
   void* const scratch = static_cast<std::byte*>(arena) + signature.scratch_offset;
   for (size_t i = 0; i < signature.calls.size(); ++i) {
+    base::throw_if_stopped(state.stop);
     const Step& step = executable.steps[region.first + i];
     const ir::Node& node = executable.node_of(step);
     kernel::Launch launch;

@@ -2,10 +2,11 @@
 #include "tenon/context.h"
 
 #include <algorithm>
+#include <exception>
+#include <utility>
 
 #include "base/error.h"
 #include "runtime/runner.h"
-#include "runtime/timed_backend.h"
 
 namespace tenon {
 
@@ -15,34 +16,92 @@ struct Context::Impl : Runner {
   using Runner::Runner;
 };
 
-Context::Context(const Engine& engine) : impl_(std::make_unique<Impl>(engine.impl())) {}
+struct Run::Impl {
+  std::shared_ptr<Context::Impl> context;  // what is queued uses its memory
+  Submitted submitted;
+  Outputs outputs;
+  std::exception_ptr error;
+
+  /// On the host the run is over: what remains to be told is told to `error`.
+  void start(const RunRequest& request) noexcept {
+    try {
+      submitted = context->submit(request);
+      outputs.version = submitted.version;
+      if (context->engine().backend->host_memory()) std::exchange(submitted, {}).wait();
+    } catch (...) {
+      error = std::current_exception();
+    }
+  }
+  void finish() noexcept {
+    try {
+      if (submitted.done) std::exchange(submitted, {}).wait();
+    } catch (...) {
+      error = std::current_exception();
+    }
+  }
+};
+
+Run::Run(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Run::Run(Run&&) noexcept = default;
+Run::~Run() {
+  if (impl_) impl_->finish();
+}
+
+Run& Run::operator=(Run&& other) noexcept {
+  if (impl_) impl_->finish();
+  impl_ = std::move(other.impl_);
+  return *this;
+}
+
+const Outputs& Run::wait() {
+  impl_->finish();
+  if (impl_->error) std::rethrow_exception(impl_->error);
+  return impl_->outputs;
+}
+
+bool Run::done() const { return !impl_->submitted.done || impl_->submitted.done->done(); }
+
+uint64_t Run::version() const { return impl_->outputs.version; }
+
+Context::Context(const Engine& engine) : impl_(std::make_shared<Impl>(engine.impl())) {}
 Context::~Context() = default;
 Context::Context(Context&&) noexcept = default;
 Context& Context::operator=(Context&&) noexcept = default;
 
-Outputs Context::run(const std::map<std::string, TensorView>& inputs, const WeightSet& weights) {
+Outputs Context::run(const std::map<std::string, TensorView>& inputs, const RunOptions& options) {
   Outputs outputs;
-  outputs.version = impl_->run({.inputs = inputs, .weights = weights, .fresh = &outputs},
-                               *impl_->engine().backend);
+  outputs.version = impl_->run({.inputs = inputs, .options = options, .fresh = &outputs});
   return outputs;
 }
 
 uint64_t Context::run(const std::map<std::string, TensorView>& inputs,
-                      const std::map<std::string, TensorView>& out, const WeightSet& weights) {
-  return impl_->run({.inputs = inputs, .weights = weights, .out = &out}, *impl_->engine().backend);
+                      const std::map<std::string, TensorView>& out, const RunOptions& options) {
+  return impl_->run({.inputs = inputs, .options = options, .out = &out});
+}
+
+Run Context::submit(const std::map<std::string, TensorView>& inputs, const RunOptions& options) {
+  auto run = std::make_unique<Run::Impl>(impl_);
+  run->start({.inputs = inputs, .options = options, .fresh = &run->outputs});
+  return Run(std::move(run));
+}
+
+Run Context::submit(const std::map<std::string, TensorView>& inputs,
+                    const std::map<std::string, TensorView>& out, const RunOptions& options) {
+  auto run = std::make_unique<Run::Impl>(impl_);
+  run->start({.inputs = inputs, .options = options, .out = &out});
+  return Run(std::move(run));
 }
 
 std::vector<double> Context::profile(const std::map<std::string, TensorView>& inputs, int runs) {
   if (runs < 1) base::fail(ErrorCode::invalid_input, "profile: {} runs; give 1 or more", runs);
-  TimedBackend timed(*impl_->engine().backend);
   const auto& steps = impl_->engine().lowered.main.steps;
   const auto has_kernel = [](const lower::Step& step) { return step.kernel != nullptr; };
   std::vector<std::vector<double>> by_layer(
       static_cast<size_t>(std::ranges::count_if(steps, has_kernel)));
   const std::map<std::string, TensorView> no_outputs;
   for (int run = 0; run <= runs; ++run) {
-    impl_->run({.inputs = inputs, .weights = {}, .out = &no_outputs}, timed);
-    const std::vector<double> seconds = timed.take_seconds();
+    std::vector<double> seconds;
+    this->run(inputs, no_outputs, {.step_times = &seconds});
     for (size_t i = 0; run > 0 && i < seconds.size(); ++i) by_layer[i].push_back(seconds[i]);
   }
   std::vector<double> medians;

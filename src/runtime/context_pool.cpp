@@ -9,15 +9,15 @@ namespace tenon {
 ContextPool::ContextPool(const Engine& engine) : engine_(engine) {}
 
 Outputs ContextPool::run(const std::map<std::string, TensorView>& inputs,
-                         const WeightSet& weights) {
+                         const RunOptions& options) {
   const Lease context = take();
-  return context->run(inputs, weights);
+  return context->run(inputs, options);
 }
 
 uint64_t ContextPool::run(const std::map<std::string, TensorView>& inputs,
-                          const std::map<std::string, TensorView>& out, const WeightSet& weights) {
+                          const std::map<std::string, TensorView>& out, const RunOptions& options) {
   const Lease context = take();
-  return context->run(inputs, out, weights);
+  return context->run(inputs, out, options);
 }
 
 ContextPool::Lease ContextPool::take() {

@@ -48,7 +48,10 @@ Source source_of_bytes(const ir::Leaf& leaf, const std::vector<std::byte>& bytes
 
 Engine::Impl::Impl(plan::PlanFile plan_file, std::shared_ptr<kernel::Backend> on,
                    const lower::Options& lowering, const EngineOptions& engine_options)
-    : backend(std::move(on)), options(engine_options), file(std::move(plan_file)) {
+    : backend(std::move(on)),
+      options(engine_options),
+      file(std::move(plan_file)),
+      signatures(options.signature_bytes) {
   check_options(options);
   const ir::Program& program = file.plan.program;
   lowered = lower::lower(program, *backend, lowering);

@@ -126,7 +126,7 @@ inline float product_of(const Tensor& y) {
 
 inline float run_product(const Engine& engine, int64_t n, const WeightSet& weights = {}) {
   const Tensor x = full({1, n}, 1);
-  const Outputs outputs = Context(engine).run({{"x", x}}, weights);
+  const Outputs outputs = Context(engine).run({{"x", x}}, RunOptions{.weights = weights});
   EXPECT_EQ(outputs.version, weights ? weights.version() : engine.version());
   return product_of(outputs["y"]);
 }

@@ -32,6 +32,7 @@ struct EngineOptions {
   Memory memory = Memory::double_;
   int sets = 2;
   Sources sources = Sources::keep;
+  size_t signature_bytes = SignatureCache::default_limit;
 };
 
 /// One row of the leaf table with what a refit needs of it.

@@ -40,10 +40,17 @@ void BlockHeap::give_back(size_t bytes, kernel::Memory memory) {
   free_.emplace(bytes, Free{std::move(memory)});
 }
 
-void BlockHeap::trim() {
+std::vector<kernel::Memory> BlockHeap::trim() {
+  std::vector<kernel::Memory> unused;
   for (auto at = free_.begin(); at != free_.end();) {
-    at = std::exchange(at->second.used, false) ? std::next(at) : free_.erase(at);
+    if (std::exchange(at->second.used, false)) {
+      ++at;
+      continue;
+    }
+    unused.push_back(std::move(at->second.memory));
+    at = free_.erase(at);
   }
+  return unused;
 }
 
 }  // namespace tenon::runtime

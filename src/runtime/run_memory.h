@@ -1,6 +1,8 @@
 // Working memory of one context: an arena that grows, and blocks that outlive a region.
 #pragma once
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <vector>
@@ -17,8 +19,8 @@ class BlockHeap : public std::enable_shared_from_this<BlockHeap> {
   explicit BlockHeap(std::shared_ptr<kernel::Backend> backend) : backend_(std::move(backend)) {}
   /// At least `bytes`, 64-byte aligned. Throws std::bad_alloc.
   kernel::Memory allocate(size_t bytes);
-  /// Frees blocks that no allocation since the last trim() has taken.
-  void trim();
+  /// Gives out, to be freed, the blocks that no allocation since the last trim() has taken.
+  std::vector<kernel::Memory> trim();
 
  private:
   struct Free {
@@ -44,8 +46,11 @@ class Arena {
     }
     return memory_.get();
   }
-  /// Nothing is queued any more that uses what it has outgrown.
-  void settle() { outgrown_.clear(); }
+  /// Gives out what it has outgrown, to be freed when nothing that is queued uses it.
+  void settle(std::vector<kernel::Memory>& unused) {
+    std::ranges::move(outgrown_, std::back_inserter(unused));
+    outgrown_.clear();
+  }
 
  private:
   kernel::Memory memory_;

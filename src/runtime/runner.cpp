@@ -2,34 +2,19 @@
 #include "runtime/runner.h"
 
 #include <unordered_map>
+#include <utility>
 
 #include "base/convert.h"
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "lower/call.h"
 #include "runtime/queue_guard.h"
+#include "runtime/timed_backend.h"
 
 namespace tenon::runtime {
 namespace {
 
 size_t index(ir::ValueId id) { return static_cast<size_t>(id); }
-
-/// Runs of an in-place engine and its writers exclude each other.
-class Entered {
- public:
-  explicit Entered(Engine::Impl& engine)
-      : gate_(engine.options.memory == Memory::in_place ? &engine.gate : nullptr) {
-    if (gate_) gate_->lock_shared();
-  }
-  Entered(const Entered&) = delete;
-  Entered& operator=(const Entered&) = delete;
-  ~Entered() {
-    if (gate_) gate_->unlock_shared();
-  }
-
- private:
-  RunGate* gate_;
-};
 
 std::vector<size_t> outputs_by_root(const lower::Executable& executable) {
   std::vector<size_t> result(executable.graph.values().size(), SIZE_MAX);
@@ -40,7 +25,21 @@ std::vector<size_t> outputs_by_root(const lower::Executable& executable) {
   return result;
 }
 
+void check(const kernel::RunState& state) {
+  if (state.failure()) throw InputError(lower::failure_text(state));
+}
+
 }  // namespace
+
+void Flight::release() noexcept {
+  set.reset();
+  if (entered.owns_lock()) entered.unlock();
+}
+
+void Submitted::wait() const {
+  done->wait();
+  check(flight->state);
+}
 
 Frame::Frame(const lower::Executable& of, const std::vector<lower::SlotProgram>& programs)
     : executable(of),
@@ -64,9 +63,7 @@ Runner::Runner(std::shared_ptr<Engine::Impl> engine)
       rules_(graph(), *engine_->lowered.main.symbols, engine_->file.plan.ranges),
       dense_(rules_.size()),
       device_inputs_(rules_.size()),
-      device_outputs_(graph().outputs().size()) {
-  state_.threads = engine_->backend->target().threads;
-}
+      device_outputs_(graph().outputs().size()) {}
 
 std::shared_ptr<WeightSet::Data> Runner::choose(const WeightSet& weights) const {
   if (!weights) return engine_->set_for_run();
@@ -80,7 +77,7 @@ std::shared_ptr<WeightSet::Data> Runner::choose(const WeightSet& weights) const 
 
 void Runner::wait() {
   through_->synchronize(*queue_);
-  if (state_.failure()) throw InputError(lower::failure_text(state_));
+  check(flight_->state);
 }
 
 // A dense, aligned view's bytes are read where they lie, unless bools among them are not 0 or 1.
@@ -92,9 +89,13 @@ const void* Runner::dense_input(size_t i) {
       view.dtype != DType::bool_ || !dense || base::are_bools(view.data, view.bytes());
   if (dense && are_bools) return view.data;
   allocated([&] { return "a dense copy of " + rules_.text(i, view); }, view.bytes(), smaller_inputs,
-            [&] { dense_[i].resize(view.bytes()); });
-  base::make_dense(view, dense_[i].data());
-  return dense_[i].data();
+            [&] {
+              if (!dense_[i] || !through_->host_memory())
+                dense_[i] = std::make_shared<std::vector<std::byte>>();
+              dense_[i]->resize(view.bytes());
+            });
+  base::make_dense(view, dense_[i]->data());
+  return dense_[i]->data();
 }
 
 void Runner::copy(void* to, const void* from, size_t bytes) {
@@ -114,6 +115,7 @@ void Runner::place_inputs() {
     device_inputs_[i] = block(size, [&] { return rules_.text(i, *inputs_[i]); });
     buffer = device_inputs_[i].get();
     if (size > 0) through_->copy(*queue_, buffer, bytes, size, kernel::CopyKind::to_device);
+    if (bytes != inputs_[i]->data) retire(dense_[i]);  // behind the copy that reads it
   }
 }
 
@@ -164,6 +166,7 @@ const lower::Signature& Runner::signature(Frame& frame, size_t number) {
   const lower::Region& region = frame.executable.regions[number];
   auto& last = frame.signatures[number];
   if (!last || !lower::fits(region, *last, symbols_)) {
+    retire(std::move(last));
     last = engine_->signatures.find_or_make(frame.executable, region, symbols_, *engine_->backend);
   }
   return *last;
@@ -185,7 +188,7 @@ void Runner::run_regions(Frame& frame, RunOutputs* outputs) {
     // A profile is of the outermost graph's steps.
     kernel::Backend& through = outputs ? *through_ : *engine_->backend;
     lower::run_steps(frame.executable, region, made, through, *queue_, arena, frame.buffers,
-                     state_);
+                     flight_->state);
     if (region.ends_in_executor) {
       run_executors_step(frame, frame.executable.steps[region.last - 1], outputs);
     }
@@ -196,15 +199,28 @@ void Runner::run_regions(Frame& frame, RunOutputs* outputs) {
   }
 }
 
-uint64_t Runner::run(const RunRequest& request, kernel::Backend& through) {
-  rules_.take(request.inputs, inputs_);
-  const Entered entered(*engine_);
-  set_ = choose(request.weights);
-  through_ = &through;
+void Runner::retire(std::shared_ptr<const void> owner) {
+  if (owner && !through_->host_memory()) through_->keep(*queue_, std::move(owner));
+}
+
+void Runner::enter(const RunRequest& request) {
+  // Where a run may be under way when its context goes on, each has its own.
+  if (!through_->host_memory()) flight_.reset();
+  if (!flight_) {
+    flight_ = std::make_shared<Flight>(engine_->backend->target().threads);
+  }
+  flight_->state.clear();
+  flight_->state.stop = request.options.stop;
+  if (engine_->options.memory == Memory::in_place) {
+    flight_->entered = std::shared_lock(engine_->gate);
+  }
+  set_ = flight_->set = choose(request.options.weights);
+}
+
+void Runner::queue_all(const RunRequest& request) {
   rules_.bind(inputs_, symbols_);
   RunOutputs outputs(graph(), request.fresh, request.out, inputs_);
   host_copies_.clear();
-  state_.clear();
   const QueueGuard queued(*engine_->backend, *queue_);
   place_weights(frame_);
   {
@@ -212,15 +228,57 @@ uint64_t Runner::run(const RunRequest& request, kernel::Backend& through) {
     run_regions(frame_, &outputs);
   }
   for (const HostCopy& copy : host_copies_) {
-    through.copy(*queue_, copy.to, copy.from, copy.bytes, kernel::CopyKind::from_device);
+    through_->copy(*queue_, copy.to, copy.from, copy.bytes, kernel::CopyKind::from_device);
   }
-  wait();
-  scalars_.clear();
-  heap_->trim();
-  arena_.settle();
-  const uint64_t version = set_->version;
-  set_.reset();
+  if (!through_->host_memory()) {
+    retire({flight_.get(), [flight = flight_](Flight*) { flight->release(); }});
+  }
+  if (!scalars_.empty()) {
+    retire(std::make_shared<std::deque<int64_t>>(std::exchange(scalars_, {})));
+  }
+  std::vector<kernel::Memory> unused = heap_->trim();
+  arena_.settle(unused);
+  if (!unused.empty()) {
+    retire(std::make_shared<std::vector<kernel::Memory>>(std::move(unused)));
+  }
+}
+
+uint64_t Runner::enqueue(const RunRequest& request, kernel::Backend& through) {
+  through_ = &through;
+  rules_.take(request.inputs, inputs_);
+  try {
+    enter(request);
+    const uint64_t version = set_->version;
+    queue_all(request);
+    set_.reset();
+    if (through.host_memory()) flight_->release();
+    through_ = engine_->backend.get();
+    return version;
+  } catch (...) {  // nothing is queued any more
+    set_.reset();
+    if (flight_) flight_->release();
+    throw;
+  }
+}
+
+uint64_t Runner::enqueue(const RunRequest& request) {
+  if (!request.options.step_times) return enqueue(request, *engine_->backend);
+  TimedBackend timed(*engine_->backend);
+  const uint64_t version = enqueue(request, timed);
+  *request.options.step_times = timed.take_seconds();
   return version;
+}
+
+uint64_t Runner::run(const RunRequest& request) {
+  const uint64_t version = enqueue(request);
+  wait();
+  return version;
+}
+
+Submitted Runner::submit(const RunRequest& request) {
+  const uint64_t version = enqueue(request);
+  const QueueGuard queued(*engine_->backend, *queue_);
+  return {flight_, engine_->backend->record(*queue_), version};
 }
 
 }  // namespace tenon::runtime

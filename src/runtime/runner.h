@@ -5,6 +5,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <shared_mutex>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -47,18 +49,42 @@ struct Frame {
 /// What a run is asked for: fresh outputs, or those of `out`.
 struct RunRequest {
   const std::map<std::string, TensorView>& inputs;
-  const WeightSet& weights;
+  const RunOptions& options;
   Outputs* fresh = nullptr;
   const std::map<std::string, TensorView>* out = nullptr;
 };
 
-/// The working state of a context. One thread at a time.
+/// What a run uses until its last step is done.
+struct Flight {
+  explicit Flight(int threads) : state(threads) {}
+
+  kernel::RunState state;
+  std::shared_ptr<WeightSet::Data> set;
+  std::shared_lock<RunGate> entered;  ///< of an in-place engine
+
+  /// Writers need not wait for it any longer.
+  void release() noexcept;
+};
+
+/// What a run left that was submitted.
+struct Submitted {
+  std::shared_ptr<Flight> flight;
+  kernel::EventPtr done;
+  uint64_t version = 0;
+
+  /// Throws InputError for a data error.
+  void wait() const;
+};
+
+/// The working state of a context. One thread at a time. It must outlive its runs.
 class Runner {
  public:
   explicit Runner(std::shared_ptr<Engine::Impl> engine);
 
-  /// Returns the version of the weights. `through` stands for the engine's backend.
-  uint64_t run(const RunRequest& request, kernel::Backend& through);
+  /// Returns the version of the weights.
+  uint64_t run(const RunRequest& request);
+  /// Returns when all is queued; what `fresh` and `out` hold is written until it is done.
+  Submitted submit(const RunRequest& request);
   const Engine::Impl& engine() const { return *engine_; }
 
  private:
@@ -70,6 +96,13 @@ class Runner {
 
   const ir::Graph& graph() const { return engine_->lowered.main.graph; }
   std::shared_ptr<WeightSet::Data> choose(const WeightSet& weights) const;
+  /// Returns the version. `through` stands for the engine's backend.
+  uint64_t enqueue(const RunRequest& request, kernel::Backend& through);
+  uint64_t enqueue(const RunRequest& request);
+  void enter(const RunRequest& request);
+  void queue_all(const RunRequest& request);
+  /// What is queued may use it still.
+  void retire(std::shared_ptr<const void> owner);
   /// A block of the heap; `what` says what it is for where there is no memory.
   template <class What>
   kernel::Memory block(size_t bytes, What&& what) {
@@ -123,17 +156,17 @@ class Runner {
   Frame frame_;
   std::map<const lower::Executable*, std::unique_ptr<Frame>> bodies_;
   InputRules rules_;
-  kernel::RunState state_;
 
   // Of the run under way.
   kernel::Backend* through_ = nullptr;
+  std::shared_ptr<Flight> flight_;
   std::shared_ptr<WeightSet::Data> set_;
   lower::SymbolValues symbols_;
   std::vector<const TensorView*> inputs_;  // in the graph's order
   std::deque<int64_t> scalars_;            // on their way to the device
 
-  std::vector<std::vector<std::byte>> dense_;   // dense copies of strided inputs, by input
-  std::vector<kernel::Memory> device_inputs_;   // of backends that are not the host
+  std::vector<std::shared_ptr<std::vector<std::byte>>> dense_;  // copies of strided inputs
+  std::vector<kernel::Memory> device_inputs_;                   // of backends that are not the host
   std::vector<kernel::Memory> device_outputs_;  // and of outputs that the caller does not want
   std::vector<HostCopy> host_copies_;
 };

@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <future>
+#include <optional>
+#include <random>
 #include <set>
 #include <thread>
 
@@ -157,6 +159,64 @@ TEST(Stress, several_threads_refit_at_once) {
   const std::set<float> whole = {product(1, 1, 1), product(2, 2, 2), product(3, 3, 3),
                                  product(4, 4, 4)};
   EXPECT_TRUE(whole.contains(y)) << y;
+}
+
+/// y = x a (b' * s) of any number of rows. The cache keeps no signature.
+Engine rows_engine() {
+  auto program = program_of(R"(graph (x: f32[m, 16]) {
+                                 %1 = matmul(%x, @"0": f32[16, 16])
+                                 %2 = matmul(%1, @"1": f32[16, 16])
+                               } -> (y = %2))",
+                            R"(graph () {
+                                 %1 = transpose("b": f32[16, 16]) {permutation = [1, 0]}
+                                 %2 = pointwise(%1, "s": f32[16]) {mul(a, b)}
+                               } -> ("0" = "a": f32[16, 16], "1" = %2))");
+  plan::PlanFile file = plan_file_of(std::move(program), product_weights(kSize, 1, 1, 1));
+  file.plan.ranges["m"] = {1, 1, 8};
+  return engine_of(std::move(file), {.signature_bytes = 1});
+}
+
+// The set of version v has the scale v.
+void expect_whole(Run& run) {
+  const auto version = static_cast<float>(run.version());
+  EXPECT_EQ(product_of(run.wait()["y"]), product(1, 1, version));
+}
+
+/// Submits, waits, and drops contexts at random; at last the engine, before the runs are over.
+void run_at_random(std::optional<Engine> engine, unsigned seed) {
+  std::minstd_rand random(seed);
+  std::vector<Tensor> inputs;
+  for (int64_t rows = 1; rows <= 8; ++rows) inputs.push_back(full({rows, kSize}, 1));
+  std::optional<Context> context(*engine);
+  std::vector<tenon::Run> runs;
+  for (int i = 0; i < kRefits / 50; ++i) {
+    const auto choice = random() % 8;
+    if (choice == 0) {
+      context.emplace(*engine);
+    } else if (choice < 4 && !runs.empty()) {
+      const auto run = runs.begin() + static_cast<std::ptrdiff_t>(random() % runs.size());
+      if (choice > 1) expect_whole(*run);
+      runs.erase(run);
+    } else {
+      runs.push_back(context->submit({{"x", inputs[random() % inputs.size()]}}));
+    }
+  }
+  context.reset();
+  engine.reset();
+  for (tenon::Run& run : runs) expect_whole(run);
+}
+
+TEST(Stress, runs_in_flight_own_what_they_use) {
+  for (unsigned round = 0; round < 5; ++round) {
+    std::vector<std::jthread> threads;
+    Engine engine = rows_engine();
+    for (unsigned t = 1; t <= 4; ++t) {
+      threads.emplace_back([engine, seed = 10 * round + t] { run_at_random(engine, seed); });
+    }
+    for (int version = 2; version < kRefits / 100; ++version) {
+      engine.refit(views_of({{"s", full({kSize}, static_cast<float>(version))}}));
+    }
+  }
 }
 
 TEST(Sets, held_set_keeps_its_weights_whatever_follows) {

@@ -1,5 +1,6 @@
 """Threads beside each other, and Ctrl-C."""
 
+import asyncio
 import concurrent.futures
 import os
 import signal
@@ -207,3 +208,38 @@ def test_a_thread_that_is_not_the_main_one_builds_and_refits(device):
         engine = pool.submit(linear_engine, device).result()
         assert pool.submit(engine.refit, {"b": B + 1}).result().version == 2
     assert np.array_equal(engine(X), X @ W + B + 1)
+
+def test_submitted_runs_are_futures_in_the_order_of_the_calls(device):
+    engine = linear_engine(device)
+    order = []
+    futures = [engine.submit({"x": X * i}) for i in range(20)]
+    for i, future in enumerate(futures):
+        future.add_done_callback(lambda _, i=i: order.append(i))
+    for i, future in enumerate(futures):
+        np.testing.assert_allclose(future.result()["y"], X * i @ W + B, rtol=1e-5)
+        assert future.result().version == 1
+    assert order == sorted(order)
+
+
+def test_asyncio_awaits_a_submitted_run(device):
+    engine = linear_engine(device)
+    out = np.zeros_like(X @ W)
+
+    async def both():
+        return await asyncio.gather(
+            asyncio.wrap_future(engine.submit({"x": X})),
+            asyncio.wrap_future(engine.submit({"x": X}, out={"y": out})),
+        )
+
+    first, second = asyncio.run(both())
+    np.testing.assert_array_equal(first["y"], out)
+    assert second["y"] is out
+
+
+def test_a_submitted_run_gives_its_error_to_the_future_and_outlives_the_engine(device):
+    engine = linear_engine(device)
+    wrong, right = engine.submit({"z": X}), engine.submit({"x": X})
+    del engine
+    with pytest.raises(tenon.InputError, match='"z"'):
+        wrong.result()
+    np.testing.assert_allclose(right.result()["y"], X @ W + B, rtol=1e-5)

@@ -1,6 +1,7 @@
 """Tenon's engine, as the package tenon shows it."""
 
 from collections.abc import Iterable, Mapping, Sequence
+import concurrent.futures
 import os
 from typing import Any
 
@@ -194,6 +195,11 @@ class Engine:
     def run(self, inputs: Mapping[str, Any], out: Mapping[str, Any] | None = None, weights: WeightSet | None = None) -> tenon._outputs.Outputs:
         """
         Runs on a mapping of arrays; returns a dict of outputs with an attribute `version`. With `out`, a mapping of writable arrays, only those are written and returned. With `weights`, runs with that set.
+        """
+
+    def submit(self, inputs: Mapping[str, Any], out: Mapping[str, Any] | None = None, weights: WeightSet | None = None) -> concurrent.futures.Future[tenon._outputs.Outputs]:
+        """
+        As run(), on a thread of the engine, in the order of the calls: returns a future (`asyncio.wrap_future` takes it) of the outputs or the error. The arrays stay untouched until it is done.
         """
 
     @property
