@@ -8,7 +8,10 @@ namespace tenon::kernel {
 int64_t Operand::elements() const { return element_count(dims); }
 
 std::optional<size_t> Operand::bytes_if_possible() const {
-  const std::vector<int64_t> extents = ir::physical_dims(dims, layout);
+  // Signatures ask for every operand of every step: most are plain, and need no list of their own.
+  const std::vector<int64_t> laid_out =
+      layout.plain() ? std::vector<int64_t>() : ir::physical_dims(dims, layout);
+  const std::vector<int64_t>& extents = layout.plain() ? dims : laid_out;
   auto bytes = static_cast<int64_t>(size_of(dtype));
   bool overflows = false;
   // An empty tensor is empty whatever its other extents are, in any order.
