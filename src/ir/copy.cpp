@@ -75,7 +75,9 @@ ValueId GraphCopier::copy_leaf(ValueId id, ValueType type) {
     case Origin::input: return out_.input(value.name, std::move(type));
     case Origin::weight: return out_.weight(value.name, std::move(type));
     case Origin::constant: return out_.constant(value.name, std::move(type), value.bytes);
-    case Origin::slot: return out_.slot(value.name, std::move(type));
+    case Origin::slot:
+      return out_.slot(value.name, std::move(type),
+                       value.plain ? std::optional(value.plain->type) : std::nullopt);
     case Origin::node: break;
   }
   base::fail(ErrorCode::build, "internal: a node's output is copied before its node");

@@ -230,8 +230,11 @@ ValueId GraphBuilder::constant(const std::string& name, ValueType type, Constant
   return add_leaf(Origin::constant, name, std::move(type), std::move(bytes));
 }
 
-ValueId GraphBuilder::slot(const std::string& name, ValueType type) {
-  return add_leaf(Origin::slot, name, std::move(type), nullptr);
+ValueId GraphBuilder::slot(const std::string& name, ValueType type,
+                           std::optional<ValueType> plain) {
+  const ValueId id = add_leaf(Origin::slot, name, std::move(type), nullptr);
+  if (plain) graph_.values_[static_cast<size_t>(id)].plain = Value{*std::move(plain), {}};
+  return id;
 }
 
 ValueId GraphBuilder::constant(DType dtype, const Shape& shape, base::Bytes bytes) {
@@ -278,13 +281,13 @@ std::vector<const Value*> GraphBuilder::operands(const Op& op, std::span<const V
     if (id != absent && !type(id).is_tensor() && !info.any_kind) {
       fail_build(fmt::format("{}: takes tensors, and {} is none", where, type(id).text()));
     }
-    values.push_back(id == absent ? nullptr : &value(id).value);
+    values.push_back(id == absent ? nullptr : &value(id).inferred());
   }
   return values;
 }
 
 std::vector<ValueId> GraphBuilder::add_node(Op op, std::vector<ValueId> inputs, int outputs,
-                                            std::string name) {
+                                            std::string name, std::span<const Layout> layouts) {
   const std::string where = this->where(op, inputs, name);
   if (outputs < 1 || outputs > op.info().max_outputs) {
     fail_build(
@@ -296,6 +299,13 @@ std::vector<ValueId> GraphBuilder::add_node(Op op, std::vector<ValueId> inputs, 
   if (values.size() != static_cast<size_t>(outputs)) {
     fail_build(
         fmt::format("internal: {}: infer() gave {} outputs for {}", where, values.size(), outputs));
+  }
+  for (size_t i = 0; i < layouts.size() && i < values.size(); ++i) {
+    if (!layouts[i].fits(values[i].type.rank())) {
+      fail_build(fmt::format("internal: {}: the layout does not fit output {}, {}", where, i,
+                             values[i].type.text()));
+    }
+    values[i].type.layout = layouts[i];
   }
   const bool leaves = std::all_of(inputs.begin(), inputs.end(),
                                   [&](ValueId id) { return id == absent || only_leaves(id); });

@@ -34,9 +34,13 @@ struct GraphValue {
   Origin origin = Origin::node;
   std::string name;  ///< of an input or leaf; for a node's output the model's name of it, or ""
   Value value;
-  ConstantBytes bytes;  ///< of a constant, if small
-  int node = -1;        ///< producer, for origin node
-  int output = 0;       ///< which of its outputs
+  ConstantBytes bytes;         ///< of a constant, if small
+  std::optional<Value> plain;  ///< of a packed slot: what infer() sees in its place
+  int node = -1;               ///< producer, for origin node
+  int output = 0;              ///< which of its outputs
+
+  /// As infer() sees it.
+  const Value& inferred() const { return plain ? *plain : value; }
 };
 
 struct Node {
@@ -115,13 +119,15 @@ class GraphBuilder {
   ValueId weight(const std::string& name, ValueType type);
   /// `bytes` may be null; where given and small they are kept, and known values are read from them.
   ValueId constant(const std::string& name, ValueType type, ConstantBytes bytes);
-  ValueId slot(const std::string& name, ValueType type);
+  /// `plain`: of a packed slot, the type that nodes which read it are inferred with.
+  ValueId slot(const std::string& name, ValueType type, std::optional<ValueType> plain = {});
   /// A small unnamed constant (named "#0", "#1", …; such names are free).
   ValueId constant(DType dtype, const Shape& shape, base::Bytes bytes);
   /// A node with one output.
   ValueId add(Op op, std::vector<ValueId> inputs, std::string name = {});
+  /// `layouts`: of the outputs, where lowering wants others than infer() gives.
   std::vector<ValueId> add_node(Op op, std::vector<ValueId> inputs, int outputs,
-                                std::string name = {});
+                                std::string name = {}, std::span<const Layout> layouts = {});
   /// What a node would give, without adding it.
   std::vector<Value> infer(const Op& op, std::span<const ValueId> inputs, int outputs) const;
   void output(std::string name, ValueId value);
@@ -132,11 +138,6 @@ class GraphBuilder {
   void require(std::span<const Constraint> constraints);
   /// Gives a node's output the model's name of it.
   void name_value(ValueId id, std::string name);
-  /// Lowering only: another layout for a node's output, or the packed form of a slot, whatever
-  /// infer() says of plain ones.
-  void set_type(ValueId id, ValueType type) {
-    graph_.values_[static_cast<size_t>(id)].value.type = std::move(type);
-  }
 
   const GraphValue& value(ValueId id) const { return graph_.value(id); }
   const ValueType& type(ValueId id) const { return graph_.type(id); }

@@ -175,6 +175,23 @@ TEST(builder, sees_the_symbols_that_come_after_a_rewind) {
   EXPECT_EQ(builder.fresh_symbol("m"), "m_2");
 }
 
+TEST(builder, infers_with_the_plain_form_of_a_packed_slot_and_takes_layouts_of_outputs) {
+  GraphBuilder builder;
+  const ValueId x = builder.input("x", {DType::f32, {2, 3}});
+  const ValueId w = builder.slot("w", {DType::f32, {1, 4, 16}}, ValueType(DType::f32, {3, 4}));
+  const Layout turned = Layout::parse("BA", 2);
+  const ValueId y = builder.add_node(MatMul{}, {x, w}, 1, "m", std::vector{turned})[0];
+  EXPECT_EQ(builder.type(y), ValueType(DType::f32, {2, 4}, turned));
+  EXPECT_NE(error_of([&] {
+              builder.add_node(MatMul{}, {x, w}, 1, "m", std::vector{Layout::parse("NWC", 3)});
+            }).find("the layout does not fit output 0"),
+            std::string::npos);
+  builder.output("y", y);
+  const Graph graph = builder.finish();
+  EXPECT_NO_THROW(verify(graph));
+  EXPECT_EQ(graph.type(graph.nodes()[0].inputs[1]).text(), "f32[1, 4, 16]");
+}
+
 TEST(finish, drops_what_nothing_needs_and_numbers_the_rest_densely) {
   GraphBuilder builder;
   const ValueId dead_weight = builder.weight("dead", {DType::f32, {3}});
@@ -295,6 +312,17 @@ TEST(verify, wants_symbols_bound_before_they_are_used) {
       parse("graph (x: f32[k], s: i64[1]) { %1 = bind(%s) {symbols = [k]} } -> (y = %1)");
   EXPECT_EQ(error_of([&] { verify(twice); }),
             "internal: input \"x\" has symbol k, which a node binds");
+}
+
+TEST(verify, lets_only_slots_be_packed_and_layouts_fit) {
+  const auto said = [](std::string_view sentence, auto&& damage) {
+    Graph graph = parse("graph (x: f32[2, 3]) { %1 = pointwise(%x) {exp(a)} } -> (y = %1)");
+    damage(values_of(graph));
+    EXPECT_NE(error_of([&] { verify(graph); }).find(sentence), std::string::npos) << sentence;
+  };
+  said("is packed and no slot", [](auto& values) { values[1].plain = values[1].value; });
+  said("a layout that does not fit",
+       [](auto& values) { values[1].value.type.layout = Layout::parse("NWC", 3); });
 }
 
 Program legal_program() {

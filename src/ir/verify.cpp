@@ -38,6 +38,10 @@ class Verifier {
  private:
   void check_value(ValueId id) {
     const GraphValue& value = graph_.value(id);
+    const ValueType& type = value.value.type;
+    require(type.layout.plain() || (type.dims && type.layout.fits(type.rank())),
+            "value {} has a layout that does not fit its rank", id);
+    require(!value.plain || value.origin == Origin::slot, "value {} is packed and no slot", id);
     if (value.origin == Origin::node) return;
     require(value.node == -1, "value {} {} is a leaf and has a producer", id, quoted(value.name));
     define(id);
@@ -99,7 +103,7 @@ class Verifier {
   void check_types(const Node& node, const std::string& where) const {
     std::vector<const Value*> operands;
     for (const ValueId id : node.inputs) {
-      operands.push_back(id == absent ? nullptr : &graph_.value(id).value);
+      operands.push_back(id == absent ? nullptr : &graph_.value(id).inferred());
     }
     Infer infer("internal: " + where, std::move(operands), static_cast<int>(node.outputs.size()));
     const std::vector<Value> values = node.op.infer(infer);

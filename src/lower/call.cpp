@@ -1,6 +1,8 @@
 // Dims evaluated, constraints checked.
 #include "lower/call.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/text.h"
 
@@ -96,13 +98,17 @@ kernel::Call call_of_step(const Executable& executable, const Step& step, const 
 
 void add_plain_inputs(const Executable& executable, const Step& step, const Bindings& bindings,
                       kernel::Call& call) {
-  const auto index = static_cast<size_t>(step.node);
-  if (index >= executable.plain_types.size()) return;
-  const std::vector<ir::ValueType>& plain = executable.plain_types[index];
-  for (size_t i = 0; i < plain.size(); ++i) {
+  const ir::Graph& graph = executable.graph;
+  const std::vector<ir::ValueId>& inputs = executable.node_of(step).inputs;
+  const bool packed = std::ranges::any_of(
+      inputs, [&](ir::ValueId id) { return id != ir::absent && graph.value(id).plain; });
+  for (size_t i = 0; packed && i < inputs.size(); ++i) {
     const kernel::Operand& operand = call.inputs[i];
-    call.plain_inputs.push_back(operand.present ? operand_at(plain[i], bindings, operand.weight)
-                                                : operand);
+    call.plain_inputs.push_back(operand);
+    if (!operand.present) continue;
+    ir::ValueType plain = graph.value(inputs[i]).inferred().type;
+    plain.layout = {};
+    call.plain_inputs.back() = operand_at(plain, bindings, operand.weight);
   }
 }
 

@@ -55,9 +55,6 @@ struct Executable {
   /// By value: the value in whose memory it lies, views followed to the end. A graph output's
   /// storage is produced by a step, dense, and belongs to that output alone.
   std::vector<ir::ValueId> storage;
-  /// By node: the operands of each step as plain types before packing (see Call::plain_inputs);
-  /// empty if none is packed.
-  std::vector<std::vector<ir::ValueType>> plain_types;
 
   // Made by cut_regions() from the above.
   std::shared_ptr<const Symbols> symbols;

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "ir/ops/reorder.h"
+#include "ir/verify.h"
 #include "lower/call.h"
 #include "lower/places.h"
 
@@ -17,25 +18,17 @@ std::string first_tactic(const kernel::Kernel& kernel, const kernel::Call& call,
 
 }  // namespace
 
-void ExecutableBuilder::add_step(const kernel::Kernel* kernel, std::string tactic,
-                                 std::vector<ir::ValueType> plain_types) {
+void ExecutableBuilder::add_step(const kernel::Kernel* kernel, std::string tactic) {
   steps_.push_back({static_cast<int>(steps_.size()), kernel, std::move(tactic)});
-  plain_types_.push_back(std::move(plain_types));
 }
 
 std::vector<ir::ValueId> ExecutableBuilder::add(const ir::Node& node,
                                                 std::vector<ir::ValueId> inputs,
                                                 const Candidate& candidate,
-                                                std::span<const ir::Layout> layouts,
-                                                std::vector<ir::ValueType> plain_types) {
-  const auto outputs =
-      graph_.add_node(node.op, std::move(inputs), static_cast<int>(node.outputs.size()), node.name);
-  for (size_t i = 0; i < outputs.size(); ++i) {
-    ir::ValueType type = graph_.type(outputs[i]);
-    type.layout = i < layouts.size() ? layouts[i] : ir::Layout{};
-    graph_.set_type(outputs[i], std::move(type));
-  }
-  add_step(candidate.kernel, candidate.tactic.name, std::move(plain_types));
+                                                std::span<const ir::Layout> layouts) {
+  const auto outputs = graph_.add_node(node.op, std::move(inputs),
+                                       static_cast<int>(node.outputs.size()), node.name, layouts);
+  add_step(candidate.kernel, candidate.tactic.name);
   return outputs;
 }
 
@@ -52,7 +45,7 @@ std::vector<ir::ValueId> ExecutableBuilder::add_first(const ir::Op& op,
   for (const ir::ValueId id : ids) call.outputs.push_back(operand_at(graph_.type(id), {}));
   const kernel::Kernel& kernel =
       kernel::first_kernel(backend_, std::string(op.info().name), {&call, 1});
-  add_step(&kernel, first_tactic(kernel, call, backend_), {});
+  add_step(&kernel, first_tactic(kernel, call, backend_));
   return ids;
 }
 
@@ -61,7 +54,7 @@ std::vector<ir::ValueId> ExecutableBuilder::add_executors(
     std::vector<std::shared_ptr<const Executable>> bodies) {
   const auto outputs =
       graph_.add_node(node.op, std::move(inputs), static_cast<int>(node.outputs.size()), node.name);
-  add_step(nullptr, "", {});
+  add_step(nullptr, "");
   steps_.back().bodies = std::move(bodies);
   return outputs;
 }
@@ -71,7 +64,7 @@ ir::ValueId ExecutableBuilder::add_alias(const ir::Node& node, ir::ValueId input
     base::fail(ErrorCode::build, "internal: {} of a value that is not plain", describe(node));
   }
   const ir::ValueId id = graph_.add(node.op, {input}, node.name);
-  add_step(nullptr, "", {});
+  add_step(nullptr, "");
   return id;
 }
 
@@ -79,20 +72,17 @@ ir::ValueId ExecutableBuilder::add_reorder(ir::ValueId value, ir::Layout layout,
                                            const Probes& probes) {
   const ir::Op op = ir::Reorder{layout};
   const ir::ValueId id = graph_.add(op, {value});
-  ir::ValueType type = graph_.type(id);
-  type.layout = layout;
-  graph_.set_type(id, type);
   std::vector<kernel::Call> calls;
   for (const Bindings& point : probes.points) {
     calls.push_back({op,
                      {operand_at(graph_.type(value), point)},
-                     {operand_at(type, point)},
+                     {operand_at(graph_.type(id), point)},
                      "",
                      &backend_.target(),
                      {}});
   }
   const kernel::Kernel& kernel = kernel::first_kernel(backend_, std::string(op.info().name), calls);
-  add_step(&kernel, first_tactic(kernel, calls[0], backend_), {});
+  add_step(&kernel, first_tactic(kernel, calls[0], backend_));
   return id;
 }
 
@@ -121,12 +111,12 @@ void ExecutableBuilder::output(const std::string& name, ir::ValueId value, const
 Executable ExecutableBuilder::finish() && {
   Executable executable;
   executable.graph = graph_.finish();
+  ir::verify(executable.graph);
   if (executable.graph.nodes().size() != steps_.size()) {
     base::fail(ErrorCode::build, "internal: lowering made {} nodes and {} are needed",
                steps_.size(), executable.graph.nodes().size());
   }
   decide_places(executable, std::move(steps_));
-  executable.plain_types = std::move(plain_types_);
   cut_regions(executable, std::move(symbols_));
   return executable;
 }

@@ -20,11 +20,9 @@ class ExecutableBuilder {
   /// below.
   ir::GraphBuilder& graph() { return graph_; }
 
-  /// A node run by a kernel, its outputs in `layouts` (empty: plain). `plain_types`: see
-  /// Executable.
+  /// A node run by a kernel, its outputs in `layouts` (empty: plain).
   std::vector<ir::ValueId> add(const ir::Node& node, std::vector<ir::ValueId> inputs,
-                               const Candidate& candidate, std::span<const ir::Layout> layouts,
-                               std::vector<ir::ValueType> plain_types);
+                               const Candidate& candidate, std::span<const ir::Layout> layouts);
   /// A node run by the first kernel that accepts its operands; static types only. What renames
   /// takes no kernel.
   std::vector<ir::ValueId> add_first(const ir::Op& op, std::vector<ir::ValueId> inputs,
@@ -44,14 +42,12 @@ class ExecutableBuilder {
 
  private:
   ir::ValueId root(ir::ValueId value) const;
-  void add_step(const kernel::Kernel* kernel, std::string tactic,
-                std::vector<ir::ValueType> plain_types);
+  void add_step(const kernel::Kernel* kernel, std::string tactic);
 
   kernel::Backend& backend_;
   std::shared_ptr<const Symbols> symbols_;
   ir::GraphBuilder graph_;
-  std::vector<Step> steps_;  // by node; no kernel: an alias, or the executor's
-  std::vector<std::vector<ir::ValueType>> plain_types_;
+  std::vector<Step> steps_;        // by node; no kernel: an alias, or the executor's
   std::set<ir::ValueId> claimed_;  // storage of outputs
 };
 

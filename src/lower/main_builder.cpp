@@ -58,15 +58,8 @@ class MainBuilder {
     Form form = form_of(candidate, question.calls[0]);
     if (form.follow) follow(node, question, candidate, form);
     std::vector<ir::ValueId> inputs;
-    std::vector<ir::ValueType> plain_types;
-    for (size_t i = 0; i < node.inputs.size(); ++i) {
-      inputs.push_back(operand(node, i, form));
-      const ir::ValueId id = node.inputs[i];
-      plain_types.push_back(id == ir::absent ? ir::ValueType() : main_.type(id));
-    }
-    if (form.pack.outputs().empty()) plain_types.clear();
-    publish(node, form.outputs,
-            builder_.add(node, std::move(inputs), candidate, form.outputs, std::move(plain_types)));
+    for (size_t i = 0; i < node.inputs.size(); ++i) inputs.push_back(operand(node, i, form));
+    publish(node, form.outputs, builder_.add(node, std::move(inputs), candidate, form.outputs));
   }
 
   /// A step of the executor: plain operands, and its bodies lowered.
@@ -87,22 +80,17 @@ class MainBuilder {
       builder_.output(output.name, in_layout(output.value, {}), probes_);
     }
     builder_.graph().require(main_.requirements());
-    // Nodes were inferred with plain slots; from here on types say what lies in memory.
-    for (const auto& [id, type] : slot_types_) builder_.graph().set_type(id, type);
     return std::move(builder_).finish();
   }
 
   Versions& at(ir::ValueId id) { return versions_[static_cast<size_t>(id)]; }
   bool is_slot(ir::ValueId id) const { return main_.value(id).origin == ir::Origin::slot; }
 
-  ir::ValueId slot(const SlotForm& form) {
-    const ir::ValueId id = builder_.graph().slot(form.name, form.plain);
-    slot_types_[id] = form.type;
-    return id;
-  }
-
   ir::ValueId in_layout(ir::ValueId id, const ir::Layout& layout) {
-    if (is_slot(id)) return slot(slots_.in_layout(main_.value(id).name, layout));
+    if (is_slot(id)) {
+      const SlotForm form = slots_.in_layout(main_.value(id).name, layout);
+      return builder_.graph().slot(form.name, form.type);
+    }
     for (const auto& [known, version] : at(id)) {
       if (known == layout) return version;
     }
@@ -120,7 +108,9 @@ class MainBuilder {
       const size_t packed = std::stoul(form.pack.value(input).name);  // form_of() has checked it
       slots.push_back(main_.value(node.inputs[packed]).name);
     }
-    return slot(slots_.packed(main_.value(id).name, form.pack, slots, std::to_string(i)));
+    const SlotForm packed =
+        slots_.packed(main_.value(id).name, form.pack, slots, std::to_string(i));
+    return builder_.graph().slot(packed.name, packed.type, packed.plain);
   }
 
   /// The layout of the first operand from the main graph with the outputs' rank; slots are made in
@@ -169,7 +159,6 @@ class MainBuilder {
   SlotTable& slots_;
   ExecutableBuilder builder_;
   std::vector<Versions> versions_;
-  std::map<ir::ValueId, ir::ValueType> slot_types_;
 };
 
 }  // namespace
