@@ -43,6 +43,7 @@ class Maker {
       const auto i = static_cast<size_t>(dim);
       extents_[i] = extent_at(it_.dims.dims()[i], bindings_);
     }
+    made_->calls.reserve(kernel_steps_end() - region_.first);
     for (size_t step = region_.first; step < kernel_steps_end(); ++step) add_call(step);
     for (const ir::ValueId id : region_.kept) made_->kept.push_back(operand(id, false));
     for (const ir::ValueId id : region_.outputs) made_->outputs.push_back(operand(id, false));
