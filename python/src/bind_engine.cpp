@@ -218,14 +218,8 @@ void bind_reports(nb::module_& module) {
       });
 }
 
-}  // namespace
-
-void bind_engine(nb::module_& module) {
-  bind_port(module);
-  bind_weight(module);
-  bind_reports(module);
-  nb::class_<PyEngine>(module, "Engine",
-                       "A compiled network with its weights. Use it from any thread.")
+void bind_runs(nb::class_<PyEngine>& engine) {
+  engine
       .def("__call__", call,
            nb::sig("def __call__(self, *arrays: object, **named: object) -> typing.Any"),
            "Runs on arrays (NumPy, torch, anything with DLPack or the buffer protocol), by "
@@ -247,8 +241,19 @@ void bind_engine(nb::module_& module) {
                    "None = None) -> concurrent.futures.Future[tenon._outputs.Outputs]"),
            "As run(), on a thread of the engine, in the order of the calls: returns a future "
            "(`asyncio.wrap_future` takes it) of the outputs or the error. The arrays stay "
-           "untouched until it is done.")
-      .def_prop_ro("inputs", [](const PyEngine& self) { return self.engine.inputs(); })
+           "untouched until it is done.");
+}
+
+}  // namespace
+
+void bind_engine(nb::module_& module) {
+  bind_port(module);
+  bind_weight(module);
+  bind_reports(module);
+  nb::class_<PyEngine> engine(module, "Engine",
+                              "A compiled network with its weights. Use it from any thread.");
+  bind_runs(engine);
+  engine.def_prop_ro("inputs", [](const PyEngine& self) { return self.engine.inputs(); })
       .def_prop_ro("outputs", [](const PyEngine& self) { return self.engine.outputs(); })
       .def_prop_ro("device", [](const PyEngine& self) { return self.engine.device(); })
       .def_prop_ro("weights", weights_of, nb::sig("def weights(self) -> dict[str, Weight]"),
