@@ -1,38 +1,15 @@
 // Extents that a run finds out: regions, what outlives them, and symbols that do not fit.
 #include <gtest/gtest.h>
 
-#include <numeric>
-
 #include "runtime/engine_for_test.h"
 
 namespace tenon::runtime::testing {
 namespace {
 
-constexpr const char* kNoWeights = "graph () {\n} -> ()";
-
-Engine engine_of_text(const std::string& main) {
-  return engine_of(plan_file_of(program_of(main, kNoWeights), {}));
-}
-
 Tensor integers(const std::vector<int64_t>& values) {
   Tensor tensor(DType::i64, {static_cast<int64_t>(values.size())});
   std::ranges::copy(values, tensor.as<int64_t>().begin());
   return tensor;
-}
-
-Tensor counted(const Shape& shape) {
-  Tensor tensor(DType::f32, shape);
-  std::iota(tensor.as<float>().begin(), tensor.as<float>().end(), 0.0F);
-  return tensor;
-}
-
-std::string message_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const InputError& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 // Column sums of x in k columns, and x doubled, which is made before k is known and read after.
@@ -71,7 +48,7 @@ TEST(Binding, outputs_of_a_later_region_go_where_they_are_wanted) {
   context.run({{"x", x}, {"s", s}}, {{"sums", sums}});
   EXPECT_EQ(sums.as<float>()[0], 6.0F);
   const Tensor wrong(DType::f32, {2});
-  EXPECT_EQ(message_of([&] {
+  EXPECT_EQ(input_error_of([&] {
               context.run({{"x", x}, {"s", s}}, {{"sums", wrong}});
             }),
             "out \"sums\": is f32[2], the output is f32[3]");
@@ -85,7 +62,7 @@ TEST(Binding, what_does_not_fit_names_its_node) {
   const Tensor x = counted({6});
   const auto run = [&](int64_t k) {
     const Tensor s = integers({k});
-    return message_of([&] { context.run({{"x", x}, {"s", s}}); });
+    return input_error_of([&] { context.run({{"x", x}, {"s", s}}); });
   };
   EXPECT_EQ(run(-2), "bind \"columns\": element 0 is -2, outside 0 to 2147483647");
   EXPECT_EQ(run(int64_t{1} << 31),
@@ -142,7 +119,7 @@ TEST(Binding, a_symbol_that_is_found_twice_must_agree) {
   Context context(engine);
   const Tensor x = counted({6}), six = integers({6}), five = integers({5});
   EXPECT_EQ(context.run({{"x", x}, {"s", six}, {"t", six}})["y"].as<float>()[5], 10.0F);
-  EXPECT_EQ(message_of([&] {
+  EXPECT_EQ(input_error_of([&] {
               context.run({{"x", x}, {"s", six}, {"t", five}});
             }),
             "reshape \"b\": elements before and after: 6 is not equal to 5");

@@ -1,24 +1,10 @@
 // If, Loop, sequences and optionals as the executor runs them.
 #include <gtest/gtest.h>
 
-#include <numeric>
-
 #include "runtime/engine_for_test.h"
 
 namespace tenon::runtime::testing {
 namespace {
-
-Engine engine_of_text(const std::string& main, const std::string& weights = "graph () {\n} -> ()",
-                      const Arrays& arrays = {}) {
-  return engine_of(plan_file_of(program_of(main, weights), arrays));
-}
-
-/// 0, 1, 2, …
-Tensor counted(const Shape& shape) {
-  Tensor tensor(DType::f32, shape);
-  std::iota(tensor.as<float>().begin(), tensor.as<float>().end(), 0.0F);
-  return tensor;
-}
 
 template <class T>
 Tensor scalar(DType dtype, T value) {
@@ -28,19 +14,6 @@ Tensor scalar(DType dtype, T value) {
 }
 Tensor truth(bool value) { return scalar(DType::bool_, value); }
 Tensor number(int64_t value) { return scalar(DType::i64, value); }
-
-std::vector<float> values_of(const Tensor& tensor) {
-  return {tensor.as<float>().begin(), tensor.as<float>().end()};
-}
-
-std::string message_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const InputError& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 // One branch keeps n rows, the other joins x to itself.
 constexpr const char* kChoice =
@@ -204,7 +177,7 @@ TEST(Loop, that_binds_finds_new_extents_each_turn) {
   const Tensor x = counted({6}), two = number(2), four = number(4);
   EXPECT_EQ(values_of(context.run({{"m", two}, {"x", x}})["y"]),
             (std::vector<float>{12, 13, 14, 18, 19, 20}));
-  EXPECT_EQ(message_of([&] {
+  EXPECT_EQ(input_error_of([&] {
               context.run({{"m", four}, {"x", x}});
             }),
             "reshape \"view\": elements before and after: 6 is not equal to 4");
@@ -231,7 +204,7 @@ TEST(Sequences, hold_tensors_of_any_extents) {
   EXPECT_EQ(outputs["columns"].shape(), (Shape{1, 2, 3}));
   EXPECT_EQ(values_of(outputs["columns"]), (std::vector<float>{0, 0, 0, -1, -1, 1}));
   EXPECT_EQ(values_of(outputs["at"]), (std::vector<float>{0, 1}));
-  EXPECT_EQ(message_of([&] {
+  EXPECT_EQ(input_error_of([&] {
               context.run({{"x", x}, {"y", y}, {"i", three}});
             }),
             "sequence_insert: position 3 is outside a sequence of 3");

@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <map>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -155,6 +157,33 @@ ErrorCode code_of(F&& f) {
   }
   ADD_FAILURE() << "nothing was thrown";
   return {};
+}
+
+/// An engine of a main graph, and what its slots are made of.
+inline Engine engine_of_text(const std::string& main,
+                             const std::string& weights = "graph () {\n} -> ()",
+                             const Arrays& arrays = {}) {
+  return engine_of(plan_file_of(program_of(main, weights), arrays));
+}
+
+/// 0, 1, 2, …
+inline Tensor counted(const Shape& shape) {
+  Tensor tensor(DType::f32, shape);
+  std::iota(tensor.as<float>().begin(), tensor.as<float>().end(), 0.0F);
+  return tensor;
+}
+
+inline std::vector<float> values_of(const Tensor& tensor) {
+  return {tensor.as<float>().begin(), tensor.as<float>().end()};
+}
+
+inline std::string input_error_of(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "no error";
 }
 
 }  // namespace tenon::runtime::testing

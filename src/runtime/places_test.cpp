@@ -3,27 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <numeric>
 
 #include "runtime/engine_for_test.h"
 
 namespace tenon::runtime::testing {
 namespace {
-
-Engine engine_of_text(const std::string& main) {
-  return engine_of(plan_file_of(program_of(main, "graph () {\n} -> ()"), {}));
-}
-
-/// 0, 1, 2, …
-Tensor counted(const Shape& shape) {
-  Tensor tensor(DType::f32, shape);
-  std::iota(tensor.as<float>().begin(), tensor.as<float>().end(), 0.0F);
-  return tensor;
-}
-
-std::vector<float> values_of(const Tensor& tensor) {
-  return {tensor.as<float>().begin(), tensor.as<float>().end()};
-}
 
 std::string steps_of(const Engine& engine) {
   std::string steps;
