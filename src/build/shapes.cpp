@@ -9,12 +9,6 @@
 namespace tenon::compiler {
 namespace {
 
-bool is_symbol(const ir::Dim& dim) {
-  std::vector<std::string> symbols;
-  dim.symbols(symbols);
-  return symbols.size() == 1 && dim == ir::Dim::symbol(symbols[0]);
-}
-
 // What the caller says of one symbol, gathered over all inputs.
 struct Told {
   std::map<std::string, ir::Dim> bindings;
@@ -28,7 +22,7 @@ void tell(Told& told, const std::string& where, const ir::Dim& dim, const Axis& 
     base::fail(ErrorCode::build, "shapes: {} is {} in the model; only named extents can be given",
                where, dim.text());
   }
-  if (!is_symbol(dim)) {
+  if (!dim.as_symbol()) {
     base::fail(ErrorCode::build,
                "shapes: {} is {} in the model; give the symbols in it where they stand alone",
                where, dim.text());

@@ -5,16 +5,6 @@
 
 namespace tenon::cpu {
 
-Strides dense_strides(std::span<const int64_t> dims) {
-  Strides strides(dims.size());
-  int64_t stride = 1;
-  for (size_t i = dims.size(); i-- > 0;) {
-    strides[i] = stride;
-    stride *= dims[i];
-  }
-  return strides;
-}
-
 Strides broadcast_strides(std::span<const int64_t> dims, std::span<const int64_t> target) {
   const Strides dense = dense_strides(dims);
   Strides strides(target.size(), 0);

@@ -6,12 +6,13 @@
 #include <span>
 #include <vector>
 
+#include "kernel/kernel.h"
+
 namespace tenon::cpu {
 
 using Strides = std::vector<int64_t>;
 
-/// Row-major strides, in elements.
-Strides dense_strides(std::span<const int64_t> dims);
+using kernel::dense_strides;
 /// Strides that read a dense tensor of `dims` as if it had `target` dims, as NumPy broadcasts.
 Strides broadcast_strides(std::span<const int64_t> dims, std::span<const int64_t> target);
 

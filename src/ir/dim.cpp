@@ -584,6 +584,11 @@ std::optional<int64_t> Dim::try_constant() const noexcept {
   return constant_;
 }
 
+std::optional<std::string> Dim::as_symbol() const {
+  const Atom* atom = single_atom(*this);
+  return atom && atom->kind == Kind::symbol ? std::optional(atom->text) : std::nullopt;
+}
+
 std::string Dim::text() const {
   if (!expression_) return std::to_string(constant_);
   std::string out;

@@ -31,6 +31,8 @@ class Dim {
   /// The value of a constant; throws build for a symbolic dim.
   int64_t constant() const;
   std::optional<int64_t> try_constant() const noexcept;
+  /// The symbol that this is and nothing else.
+  std::optional<std::string> as_symbol() const;
 
   /// "n", "2*n + 1", "floor_div(h - 1, 2)"; deterministic.
   std::string text() const;

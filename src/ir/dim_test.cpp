@@ -309,5 +309,14 @@ TEST(DimProperty, substitution_commutes_with_evaluation) {
   EXPECT_GT(compared, 1000);
 }
 
+TEST(Dim, is_a_symbol_only_where_it_is_nothing_else) {
+  const Dim n = Dim::symbol("n");
+  EXPECT_EQ(n.as_symbol(), "n");
+  EXPECT_EQ((n + 1 - 1).as_symbol(), "n");
+  for (const Dim& other : {Dim(3), n + 1, n * 2, n * n, floor_div(n, 2), n + Dim::symbol("m")}) {
+    EXPECT_EQ(other.as_symbol(), std::nullopt) << other.text();
+  }
+}
+
 }  // namespace
 }  // namespace tenon::ir

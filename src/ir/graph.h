@@ -16,6 +16,8 @@ namespace tenon::ir {
 
 using ValueId = int32_t;
 inline constexpr ValueId absent = -1;  ///< an optional operand that is not there
+/// Where a value that is there stands in lists by value.
+constexpr size_t index(ValueId id) { return static_cast<size_t>(id); }
 
 /// Where a value comes from.
 enum class Origin : uint8_t {

@@ -32,4 +32,14 @@ std::string Operand::text() const {
   return ir::ValueType(dtype, ir::Dims(dims.begin(), dims.end()), layout).text();
 }
 
+std::vector<int64_t> dense_strides(std::span<const int64_t> dims) {
+  std::vector<int64_t> strides(dims.size());
+  int64_t stride = 1;
+  for (size_t i = dims.size(); i-- > 0;) {
+    strides[i] = stride;
+    stride *= dims[i];
+  }
+  return strides;
+}
+
 }  // namespace tenon::kernel

@@ -36,6 +36,9 @@ struct Operand {
   std::string text() const;                         ///< "f32[2, 3]"
 };
 
+/// Row-major strides, in elements.
+std::vector<int64_t> dense_strides(std::span<const int64_t> dims);
+
 /// One node at one signature of shapes: all that a kernel may know before it runs. Immutable while
 /// launches use it.
 struct Call {

@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t kMostBytes = PTRDIFF_MAX;
 
-size_t index(ir::ValueId id) { return static_cast<size_t>(id); }
+using ir::index;
 
 std::string describe_step(const Executable& executable, const Region& region, size_t step) {
   return describe(executable.node_of(executable.steps[region.first + step]));
@@ -43,8 +43,8 @@ class Maker {
       const auto i = static_cast<size_t>(dim);
       extents_[i] = extent_at(it_.dims.dims()[i], bindings_);
     }
-    made_->calls.reserve(kernel_steps_end() - region_.first);
-    for (size_t step = region_.first; step < kernel_steps_end(); ++step) add_call(step);
+    made_->calls.reserve(region_.kernels_end() - region_.first);
+    for (size_t step = region_.first; step < region_.kernels_end(); ++step) add_call(step);
     for (const ir::ValueId id : region_.kept) made_->kept.push_back(operand(id, false));
     for (const ir::ValueId id : region_.outputs) made_->outputs.push_back(operand(id, false));
     place_values();
@@ -53,8 +53,6 @@ class Maker {
   }
 
  private:
-  size_t kernel_steps_end() const { return region_.last - (region_.ends_in_executor ? 1 : 0); }
-
   kernel::Operand operand(ir::ValueId id, bool weight) const {
     const ir::ValueType& type = it_.graph.type(id);
     if (!type.dims)

@@ -37,6 +37,9 @@ struct Region {
   std::vector<ir::ValueId> done;          ///< kept roots that nobody reads after it
   std::vector<ir::ValueId> aliases;       ///< values it touches that lie in another's memory
   std::vector<int> constraints;           ///< of the graph, that can be told now
+
+  /// Behind the last step that has a kernel.
+  size_t kernels_end() const { return last - (ends_in_executor ? 1 : 0); }
 };
 
 /// How a value lies in another's memory: as the result of a view, or as an operand of a join.

@@ -12,17 +12,7 @@
 namespace tenon::lower {
 namespace {
 
-size_t index(ir::ValueId id) { return static_cast<size_t>(id); }
-
-std::vector<int64_t> dense_strides(std::span<const int64_t> dims) {
-  std::vector<int64_t> strides(dims.size());
-  int64_t stride = 1;
-  for (size_t i = dims.size(); i-- > 0;) {
-    strides[i] = stride;
-    stride *= dims[i];
-  }
-  return strides;
-}
+using ir::index;
 
 /// Whether strides address the elements of `dims` as dense ones do; where there is one index or
 /// none, a stride does not matter.
@@ -212,7 +202,7 @@ void decide_places(Executable& executable, std::vector<Step> steps) {
 }
 
 std::vector<int64_t> Places::strides_of(ir::ValueId id, const Place& place) const {
-  return place.strides.empty() ? dense_strides(extents_(id)) : place.strides;
+  return place.strides.empty() ? kernel::dense_strides(extents_(id)) : place.strides;
 }
 
 Place Places::within(const ir::Node& view, ir::ValueId id) const {

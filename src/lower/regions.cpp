@@ -7,7 +7,7 @@
 namespace tenon::lower {
 namespace {
 
-size_t index(ir::ValueId id) { return static_cast<size_t>(id); }
+using ir::index;
 
 bool depends_on_symbols(const ir::Op& op) {
   for (const auto& [name, field] : op.table().fields(op.data())) {
@@ -28,16 +28,15 @@ struct Life {
 
 class Cutter {
  public:
-  explicit Cutter(Executable& executable) : it_(executable), lives_(it_.graph.values().size()) {}
+  explicit Cutter(Executable& executable)
+      : it_(executable), lives_(it_.graph.values().size()), is_output_(lives_.size()) {}
 
   void run() {
     cut();
     for (size_t r = 0; r < it_.regions.size(); ++r) follow(static_cast<int>(r));
     for (const ir::Output& output : it_.graph.outputs()) {
-      is_output_.resize(lives_.size());
       is_output_[index(it_.storage[index(output.value)])] = true;
     }
-    is_output_.resize(lives_.size());
     for (size_t i = 0; i < lives_.size(); ++i) place(static_cast<ir::ValueId>(i));
     for (Region& region : it_.regions) share_blocks(region);
     find_symbols();
@@ -58,7 +57,7 @@ class Cutter {
     const Region& region = it_.regions[static_cast<size_t>(r)];
     for (size_t step = region.first; step < region.last; ++step) {
       const ir::Node& node = it_.node_of(it_.steps[step]);
-      const bool executors = region.ends_in_executor && step + 1 == region.last;
+      const bool executors = step == region.kernels_end();
       for (const ir::ValueId id : node.outputs) {
         Life& life = use(id, r, step);
         life.by_executor |= executors && life.first_step == step;
@@ -200,8 +199,7 @@ class Cutter {
       need_dims_of_value(region, id);
     };
     std::ranges::for_each(node.inputs, need);
-    if (!region.ends_in_executor || step + 1 < region.last)
-      std::ranges::for_each(node.outputs, need);
+    if (step < region.kernels_end()) std::ranges::for_each(node.outputs, need);
     need_symbols_of(region, it_.steps[step].node);
   }
 
@@ -249,8 +247,8 @@ class Cutter {
   }
 
   Executable& it_;
-  std::vector<Life> lives_;  // by root
-  std::vector<bool> is_output_;
+  std::vector<Life> lives_;      // by root
+  std::vector<bool> is_output_;  // by root
 };
 
 }  // namespace

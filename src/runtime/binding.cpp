@@ -9,19 +9,7 @@
 #include "runtime/runner.h"
 
 namespace tenon::runtime {
-namespace {
-
-size_t index(ir::ValueId id) { return static_cast<size_t>(id); }
-
-/// The number of the symbol that an extent is, or -1 for other dims.
-int bare_symbol(const ir::Dim& dim, const lower::Symbols& symbols) {
-  std::vector<std::string> names;
-  dim.symbols(names);
-  const bool bare = names.size() == 1 && dim == ir::Dim::symbol(names[0]);
-  return bare ? symbols.number(names[0]) : -1;
-}
-
-}  // namespace
+using ir::index;
 
 void Runner::run_executors_step(Frame& frame, const lower::Step& step, RunOutputs* outputs) {
   const ir::Node& node = frame.executable.node_of(step);
@@ -149,7 +137,8 @@ void Runner::check_type(const ir::Node& node, const ir::ValueType& type, const R
   for (size_t axis = 0; axis < type.rank(); ++axis) {
     const ir::Dim& dim = (*type.dims)[axis];
     const int64_t extent = value.type.dims[axis];
-    const int symbol = bare_symbol(dim, symbols);
+    const auto name = dim.as_symbol();
+    const int symbol = name ? symbols.number(*name) : -1;
     if (symbol >= 0 && std::ranges::count(binds, symbol) > 0) {
       symbols_[static_cast<size_t>(symbol)] = extent;
     } else {

@@ -7,11 +7,7 @@
 #include "runtime/runner.h"
 
 namespace tenon::runtime {
-namespace {
-
-size_t index(ir::ValueId id) { return static_cast<size_t>(id); }
-
-}  // namespace
+using ir::index;
 
 std::vector<RunValue> Runner::run_body(const lower::Executable& body,
                                        std::span<const RunValue> inputs, const ir::Node& node) {

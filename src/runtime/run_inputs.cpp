@@ -27,10 +27,8 @@ InputRules::InputRules(const ir::Graph& graph, const lower::Symbols& symbols,
   for (size_t i = 0; i < graph.inputs().size(); ++i) {
     const ir::Dims& dims = *graph.type(graph.inputs()[i]).dims;
     for (size_t axis = 0; axis < dims.size(); ++axis) {
-      std::vector<std::string> names;
-      dims[axis].symbols(names);
-      const bool bare = names.size() == 1 && dims[axis] == ir::Dim::symbol(names[0]);
-      axes_.push_back({i, axis, bare ? symbols.number(names[0]) : -1, dims[axis]});
+      const auto name = dims[axis].as_symbol();
+      axes_.push_back({i, axis, name ? symbols.number(*name) : -1, dims[axis]});
     }
   }
   const auto& known = symbols.names();

@@ -14,7 +14,7 @@
 namespace tenon::runtime {
 namespace {
 
-size_t index(ir::ValueId id) { return static_cast<size_t>(id); }
+using ir::index;
 
 std::vector<size_t> outputs_by_root(const lower::Executable& executable) {
   std::vector<size_t> result(executable.graph.values().size(), SIZE_MAX);
@@ -121,7 +121,7 @@ void Runner::place_inputs() {
 
 void Runner::place_weights(Frame& frame) const {
   for (const auto& [value, slot] : frame.slots) {
-    frame.buffers[index(value)] = set_->slots[slot].memory.get();
+    frame.buffers[index(value)] = flight_->set->slots[slot].memory.get();
   }
 }
 
@@ -214,7 +214,7 @@ void Runner::enter(const RunRequest& request) {
   if (engine_->options.memory == Memory::in_place) {
     flight_->entered = std::shared_lock(engine_->gate);
   }
-  set_ = flight_->set = choose(request.options.weights);
+  flight_->set = choose(request.options.weights);
 }
 
 void Runner::queue_all(const RunRequest& request) {
@@ -248,14 +248,12 @@ uint64_t Runner::enqueue(const RunRequest& request, kernel::Backend& through) {
   rules_.take(request.inputs, inputs_);
   try {
     enter(request);
-    const uint64_t version = set_->version;
+    const uint64_t version = flight_->set->version;
     queue_all(request);
-    set_.reset();
     if (through.host_memory()) flight_->release();
     through_ = engine_->backend.get();
     return version;
   } catch (...) {  // nothing is queued any more
-    set_.reset();
     if (flight_) flight_->release();
     throw;
   }

@@ -6,7 +6,6 @@
 #include <memory>
 #include <optional>
 #include <shared_mutex>
-#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -160,7 +159,6 @@ class Runner {
   // Of the run under way.
   kernel::Backend* through_ = nullptr;
   std::shared_ptr<Flight> flight_;
-  std::shared_ptr<WeightSet::Data> set_;
   lower::SymbolValues symbols_;
   std::vector<const TensorView*> inputs_;  // in the graph's order
   std::deque<int64_t> scalars_;            // on their way to the device

@@ -8,7 +8,7 @@
 namespace tenon::runtime {
 namespace {
 
-size_t index(ir::ValueId id) { return static_cast<size_t>(id); }
+using ir::index;
 
 RunValue holding(std::vector<RunValue> tensors) {
   return {.tensors = std::make_shared<const std::vector<RunValue>>(std::move(tensors))};
