@@ -36,7 +36,7 @@ uint16_t half_of(uint32_t k) {
 // std's distributions differ between libraries, its engines do not.
 void fill(Tensor& tensor, std::mt19937_64& random) {
   const auto count = static_cast<size_t>(element_count(tensor.shape()));
-  const size_t size = size_of(tensor.dtype());
+  const size_t size = byte_count(tensor.dtype(), 1);
   auto* to = static_cast<std::byte*>(tensor.data());
   for (size_t i = 0; i < count; ++i, to += size) {
     const uint64_t bits = random();

@@ -33,8 +33,8 @@ enum class DType : uint8_t {
 
 inline constexpr int kDTypes = 13;
 
-/// Bytes of one element.
-TENON_API size_t size_of(DType dtype) noexcept;
+/// Bytes of `count` elements that lie one behind the other; `count` is not negative.
+TENON_API size_t byte_count(DType dtype, int64_t count) noexcept;
 /// "f32", "bool", …; the names of Tenon's text form.
 TENON_API std::string_view to_string(DType dtype) noexcept;
 TENON_API bool is_floating(DType dtype) noexcept;
@@ -64,7 +64,7 @@ struct TensorView {
   TensorView(std::span<const float> values, Shape shape)
       : data(values.data()), dtype(DType::f32), shape(std::move(shape)) {}
 
-  size_t bytes() const { return static_cast<size_t>(element_count(shape)) * size_of(dtype); }
+  size_t bytes() const { return byte_count(dtype, element_count(shape)); }
 };
 
 /// A dense, row-major tensor in host memory (64-byte aligned). Copies share the bytes.
@@ -82,7 +82,7 @@ class TENON_API Tensor {
   const Shape& shape() const noexcept { return shape_; }
   void* data() noexcept { return data_; }
   const void* data() const noexcept { return data_; }
-  size_t bytes() const { return static_cast<size_t>(element_count(shape_)) * size_of(dtype_); }
+  size_t bytes() const { return byte_count(dtype_, element_count(shape_)); }
   /// The elements as T; the caller answers for T being the dtype's type.
   template <class T>
   std::span<T> as() {

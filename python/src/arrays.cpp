@@ -189,7 +189,7 @@ nb::object to_numpy(const Tensor& tensor) {
   const std::vector<size_t> shape(tensor.shape().begin(), tensor.shape().end());
   const bool bf16 = tensor.dtype() == DType::bf16;
   const DType shown = bf16 ? DType::u16 : tensor.dtype();
-  nb::dlpack::dtype type{0, static_cast<uint8_t>(8 * size_of(shown)), 1};
+  nb::dlpack::dtype type{0, static_cast<uint8_t>(8 * byte_count(shown, 1)), 1};
   using Code = nb::dlpack::dtype_code;
   const Code code = is_floating(shown)           ? Code::Float
                     : shown == DType::bool_      ? Code::Bool

@@ -131,7 +131,7 @@ void check_strides(const TensorView& view) {
 }
 
 void gather(const TensorView& view, void* target) noexcept {
-  const auto element = static_cast<int64_t>(size_of(view.dtype));
+  const auto element = static_cast<int64_t>(byte_count(view.dtype, 1));
   const DenseTail tail = dense_tail(view);
   const size_t run = static_cast<size_t>(tail.elements * element);
   const size_t axes = view.shape.size() - tail.axes;
@@ -157,7 +157,7 @@ bool converts(DType from, DType to) noexcept {
 int64_t convert(DType from, const void* source, DType to, void* target, int64_t count) noexcept {
   if (count <= 0) return 0;
   if (from == to) {
-    std::memcpy(target, source, static_cast<size_t>(count) * size_of(from));
+    std::memcpy(target, source, byte_count(from, count));
     if (to == DType::bool_) make_bools(target, static_cast<size_t>(count));
     return 0;
   }

@@ -34,7 +34,9 @@ const DTypeFacts& facts(DType dtype) noexcept { return kFacts[static_cast<size_t
 
 }  // namespace
 
-size_t size_of(DType dtype) noexcept { return facts(dtype).size; }
+size_t byte_count(DType dtype, int64_t count) noexcept {
+  return static_cast<size_t>(count) * facts(dtype).size;
+}
 std::string_view to_string(DType dtype) noexcept { return facts(dtype).name; }
 bool is_floating(DType dtype) noexcept { return facts(dtype).floating; }
 bool is_integer(DType dtype) noexcept { return facts(dtype).integer; }

@@ -47,8 +47,8 @@ int64_t element_count(std::span<const int64_t> shape) {
 
 Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape)) {
   const auto count = static_cast<size_t>(element_count(shape_));
-  if (count > std::numeric_limits<ptrdiff_t>::max() / size_of(dtype)) throw std::bad_alloc();
-  owner_ = allocate(count * size_of(dtype));
+  if (count > std::numeric_limits<ptrdiff_t>::max() / byte_count(dtype, 1)) throw std::bad_alloc();
+  owner_ = allocate(byte_count(dtype, count));
   data_ = owner_.get();
 }
 

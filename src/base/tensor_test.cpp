@@ -48,7 +48,7 @@ TEST(dtype, names_parse_back_and_sizes_are_those_of_the_types) {
     const auto dtype = static_cast<DType>(i);
     EXPECT_EQ(base::parse_dtype(to_string(dtype)), dtype);
     base::dispatch(dtype, [&]<class T>(base::TypeTag<T>) {
-      EXPECT_EQ(size_of(dtype), sizeof(T));
+      EXPECT_EQ(byte_count(dtype, 1), sizeof(T));
       EXPECT_EQ(is_integer(dtype), std::is_integral_v<T> && dtype != DType::bool_);
       EXPECT_EQ(is_floating(dtype), !std::is_integral_v<T>);
     });

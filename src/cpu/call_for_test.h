@@ -84,7 +84,7 @@ using kernel::Operand;
 /// An operand in the backend's memory.
 struct Placed {
   Operand operand;
-  kernel::Memory memory;
+  kernel::Buffer memory;
 };
 
 inline std::vector<Operand> infer_outputs(const ir::Op& op, const std::vector<Operand>& inputs,
@@ -125,7 +125,7 @@ inline std::vector<Placed> launch(Backend& backend, kernel::Queue& queue,
     launch.buffers[inputs.size() + i] = outputs.back().memory.get();
   }
   const kernel::Prepared prepared = kernel::prepare(kernel, call, backend);
-  const kernel::Memory scratch = backend.allocate(prepared.scratch);
+  const kernel::Buffer scratch = backend.allocate(prepared.scratch);
   launch.scratch = scratch.get();
   launch.prepared = prepared.state.get();
   backend.submit(queue, kernel, {&launch, 1});

@@ -20,7 +20,7 @@ size_t round_up(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * 
 
 // Fresh 4 KiB pages cost more than the work of a refit: whole huge pages, aligned, for all that
 // fills one.
-kernel::Memory allocate_huge(size_t bytes) {
+kernel::Buffer allocate_huge(size_t bytes) {
   if (bytes > SIZE_MAX / 2) throw std::bad_alloc();
   const size_t size = round_up(bytes, huge_page);
   const size_t reserved = size + huge_page;
@@ -53,7 +53,7 @@ class CpuBackend final : public kernel::Backend {
   const kernel::Target& target() const override { return target_; }
   bool host_memory() const override { return true; }
 
-  kernel::Memory allocate(size_t bytes) override {
+  kernel::Buffer allocate(size_t bytes) override {
     if (bytes >= huge_page) return allocate_huge(bytes);
     void* memory = std::aligned_alloc(kLine, round_up(bytes + (bytes == 0), kLine));
     if (!memory) throw std::bad_alloc();

@@ -114,7 +114,7 @@ class FarBackend final : public kernel::Backend {
   std::string_view name() const override { return "far"; }
   const kernel::Target& target() const override { return target_; }
   bool host_memory() const override { return false; }
-  kernel::Memory allocate(size_t bytes) override { return memory_.allocate(bytes); }
+  kernel::Buffer allocate(size_t bytes) override { return memory_.allocate(bytes); }
   std::unique_ptr<kernel::Queue> queue() override { return std::make_unique<FarQueue>(++queues_); }
 
   void copy(kernel::Queue& queue, void* to, const void* from, size_t bytes,

@@ -176,8 +176,7 @@ void Interpreter::run_tile(const Launch& launch, const int64_t* offsets, int64_t
                            int64_t count, std::byte* tiles, const void** values,
                            bool* by_zero) const noexcept {
   const Step& result = steps_.back();
-  std::byte* to = launch.output<std::byte>(0) +
-                  (offsets[0] + first) * static_cast<int64_t>(size_of(result.dtype));
+  std::byte* to = launch.output<std::byte>(0) + byte_count(result.dtype, offsets[0] + first);
   for (size_t i = 0; i < steps_.size(); ++i) {
     const Step& step = steps_[i];
     std::byte* place = step.slot >= 0 ? tiles + step.slot * tile_ * 8 : to;
@@ -189,8 +188,7 @@ void Interpreter::run_tile(const Launch& launch, const int64_t* offsets, int64_t
     } else if (step.input >= 0) {
       const auto tensor = static_cast<size_t>(step.input) + 1;
       const int64_t at = offsets[tensor] + first * walk_.step(tensor);
-      const std::byte* from =
-          launch.input<std::byte>(tensor - 1) + at * static_cast<int64_t>(size_of(step.dtype));
+      const std::byte* from = launch.input<std::byte>(tensor - 1) + byte_count(step.dtype, at);
       if (step.slot >= 0)
         mover(step.dtype).load(from, walk_.step(tensor), place, count);
       else

@@ -27,10 +27,10 @@ void copy_row(Bits* to, const Bits* from, int64_t step, int64_t count) noexcept 
 
 template <class Bits>
 void copy_typed(const Launch& launch) noexcept {
-  const auto& plan = prepared<StridedCopy>(launch);
-  const Walk& walk = plan.walk;
+  const auto& geometry = prepared<StridedCopy>(launch);
+  const Walk& walk = geometry.walk;
   if (walk.rows() == 0) return;
-  const Bits* const input = launch.input<Bits>(0) + plan.first;
+  const Bits* const input = launch.input<Bits>(0) + geometry.first;
   const int64_t length = walk.row_length(), step = walk.step(1);
   const int64_t pieces = std::max<int64_t>(1, (length + kPiece - 1) / kPiece);
   // The rows [begin, end), of each the elements from `first` on.
@@ -56,7 +56,7 @@ kernel::Prepared prepare_strided_copy(std::span<const int64_t> dims, Strides inp
 }
 
 void run_strided_copy(const Launch& launch) noexcept {
-  switch (size_of(launch.call->outputs[0].dtype)) {
+  switch (byte_count(launch.call->outputs[0].dtype, 1)) {
     case 1: return copy_typed<uint8_t>(launch);
     case 2: return copy_typed<uint16_t>(launch);
     case 4: return copy_typed<uint32_t>(launch);

@@ -119,7 +119,7 @@ bool literal_fits(double value, DType dtype) {
   constexpr double exact = 9007199254740992;  // 2^53
   if (std::floor(value) != value || std::abs(value) > exact) return false;
   if (dtype == DType::bool_) return value == 0 || value == 1;
-  const int width = static_cast<int>(size_of(dtype)) * 8;
+  const int width = static_cast<int>(byte_count(dtype, 1)) * 8;
   const bool positive = is_unsigned(dtype);
   const double least = positive ? 0 : -std::ldexp(1, width - 1);
   const double limit = std::ldexp(1, positive ? width : width - 1);

@@ -315,7 +315,7 @@ class Parser {
 
   ConstantBytes elements(const ValueType& type) {
     if (!cursor_.accept("=")) return nullptr;
-    const size_t size = size_of(type.dtype);
+    const size_t size = byte_count(type.dtype, 1);
     auto bytes = std::make_shared<std::vector<std::byte>>();
     parse_list(cursor_, "[", "]", [&] {
       cursor_.peek();

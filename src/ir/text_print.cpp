@@ -128,7 +128,7 @@ class Printer {
     if (!leaf.bytes) return "";
     const DType dtype = leaf.value.type.dtype;
     std::string result = " = [";
-    for (size_t at = 0; at < leaf.bytes->size(); at += size_of(dtype)) {
+    for (size_t at = 0; at < leaf.bytes->size(); at += byte_count(dtype, 1)) {
       if (at > 0) result += ", ";
       result += element_text(dtype, leaf.bytes->data() + at);
     }

@@ -130,7 +130,7 @@ size_t ValueType::bytes() const {
   if (!dims) base::fail(ErrorCode::build, "type {}: its size is not known", text());
   const int64_t count = element_count(physical_dims(shape(), layout));
   size_t bytes = 0;
-  if (__builtin_mul_overflow(static_cast<size_t>(count), size_of(dtype), &bytes)) {
+  if (__builtin_mul_overflow(static_cast<size_t>(count), byte_count(dtype, 1), &bytes)) {
     base::fail(ErrorCode::build, "type {}: its size exceeds 64 bits", text());
   }
   return bytes;

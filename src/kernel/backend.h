@@ -11,7 +11,7 @@ namespace tenon::kernel {
 
 /// Memory of a backend; freed with its last owner. The pointer is the backend's own: only a backend
 /// with host_memory() may be read through it.
-using Memory = std::shared_ptr<void>;
+using Buffer = std::shared_ptr<void>;
 
 /// Host memory of at least so many bytes is advised as pages of that size, and aligned to it.
 inline constexpr size_t huge_page = size_t{2} << 20;
@@ -45,7 +45,7 @@ class Backend {
   virtual bool host_memory() const = 0;
   /// At least 64-byte aligned, contents undefined. Large blocks are advised as huge pages. Throws
   /// std::bad_alloc.
-  virtual Memory allocate(size_t bytes) = 0;
+  virtual Buffer allocate(size_t bytes) = 0;
   virtual std::unique_ptr<Queue> queue() = 0;
   /// In queue order. Both places are read and written when its turn comes: they must stay valid,
   /// the host's too, until then.

@@ -12,7 +12,7 @@ std::optional<size_t> Operand::bytes_if_possible() const {
   const std::vector<int64_t> laid_out =
       layout.plain() ? std::vector<int64_t>() : ir::physical_dims(dims, layout);
   const std::vector<int64_t>& extents = layout.plain() ? dims : laid_out;
-  auto bytes = static_cast<int64_t>(size_of(dtype));
+  auto bytes = static_cast<int64_t>(byte_count(dtype, 1));
   bool overflows = false;
   // An empty tensor is empty whatever its other extents are, in any order.
   for (const int64_t extent : extents) {

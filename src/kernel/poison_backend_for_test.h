@@ -18,8 +18,8 @@ class PoisonBackend final : public Backend {
   std::string_view name() const override { return inner_->name(); }
   const Target& target() const override { return inner_->target(); }
   bool host_memory() const override { return inner_->host_memory(); }
-  Memory allocate(size_t bytes) override {
-    Memory memory = inner_->allocate(bytes);
+  Buffer allocate(size_t bytes) override {
+    Buffer memory = inner_->allocate(bytes);
     const auto queue = inner_->queue();
     const std::vector<std::byte> poison(bytes, std::byte{0xff});
     inner_->copy(*queue, memory.get(), poison.data(), bytes, CopyKind::to_device);

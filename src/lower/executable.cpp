@@ -103,7 +103,7 @@ class Maker {
     made_->arena_bytes = arena.bytes;
     for (const ir::ValueId id : region_.aliases) {
       const int64_t offset = places_.of(id).offset;
-      made_->places.push_back(static_cast<size_t>(offset) * size_of(it_.graph.type(id).dtype));
+      made_->places.push_back(byte_count(it_.graph.type(id).dtype, offset));
     }
   }
 

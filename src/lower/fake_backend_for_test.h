@@ -30,7 +30,7 @@ class FakeBackend final : public kernel::Backend {
   std::string_view name() const override { return "fake"; }
   const kernel::Target& target() const override { return target_; }
   bool host_memory() const override { return true; }
-  kernel::Memory allocate(size_t bytes) override;
+  kernel::Buffer allocate(size_t bytes) override;
   std::unique_ptr<kernel::Queue> queue() override { return std::make_unique<kernel::Queue>(); }
   void copy(kernel::Queue&, void* to, const void* from, size_t bytes, kernel::CopyKind) override;
   void submit(kernel::Queue&, const kernel::Kernel& kernel,

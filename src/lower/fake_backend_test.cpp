@@ -211,7 +211,7 @@ const std::map<std::string_view, std::vector<Kernel>>& all_kernels() {
 
 }  // namespace
 
-kernel::Memory FakeBackend::allocate(size_t bytes) {
+kernel::Buffer FakeBackend::allocate(size_t bytes) {
   const size_t rounded = (bytes + 63) / 64 * 64;
   void* const memory = std::aligned_alloc(64, std::max<size_t>(rounded, 64));
   if (!memory) throw std::bad_alloc();

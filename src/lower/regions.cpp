@@ -133,7 +133,7 @@ class Cutter {
         continue;
       const ir::ValueType& under = it_.graph.type(id);
       const bool alike = under.dims == type.dims && under.layout == type.layout &&
-                         size_of(under.dtype) == size_of(type.dtype);
+                         byte_count(under.dtype, 1) == byte_count(type.dtype, 1);
       const auto is_other_name = [&](ir::ValueId other) {
         return other != ir::absent && other != id && it_.storage[index(other)] == id;
       };

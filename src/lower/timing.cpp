@@ -31,10 +31,10 @@ constexpr size_t kMostBytes = size_t{2} << 30;
 
 /// Elements of ordinary size: floats from 0.5 to 1.5, integers and bools 0 and 1.
 std::vector<std::byte> ordinary_elements(DType dtype, int64_t count) {
-  std::vector<std::byte> bytes(static_cast<size_t>(count) * size_of(dtype));
+  std::vector<std::byte> bytes(byte_count(dtype, count));
   std::minstd_rand random(1);
   if (!is_floating(dtype)) {
-    for (size_t i = 0; i < bytes.size(); i += size_of(dtype)) {
+    for (size_t i = 0; i < bytes.size(); i += byte_count(dtype, 1)) {
       bytes[i] = static_cast<std::byte>(random() & 1);
     }
     return bytes;
@@ -133,7 +133,7 @@ class SharedMemory {
 
   std::map<std::pair<size_t, DType>, Region> inputs_;
   size_t written_ = 0;
-  kernel::Memory block_;
+  kernel::Buffer block_;
 };
 
 /// A trial with its memory, ready to be run again and again.

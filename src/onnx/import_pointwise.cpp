@@ -152,7 +152,7 @@ Outputs import_variadic(NodeContext& node) {
   const std::string_view op_type = node.node().op_type;
   const std::string_view function = variadic_function(op_type);
   const DType dtype = node.dtype(0);
-  const bool small = is_floating(dtype) && size_of(dtype) < 4;
+  const bool small = is_floating(dtype) && byte_count(dtype, 1) < 4;
   const bool widens = small && function == "add" && node.inputs() > most_operands;
   const auto operand = [&](size_t i) {
     const bool same = node.dtype(i) == dtype;  // others are for infer() to refuse

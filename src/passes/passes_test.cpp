@@ -83,8 +83,8 @@ std::vector<std::byte> bytes_of(DType dtype, const std::string& elements) {
   std::vector<std::byte> bytes;
   std::istringstream stream(elements);
   for (std::string element; std::getline(stream, element, ',');) {
-    bytes.resize(bytes.size() + size_of(dtype));
-    std::byte* at = bytes.data() + bytes.size() - size_of(dtype);
+    bytes.resize(bytes.size() + byte_count(dtype, 1));
+    std::byte* at = bytes.data() + bytes.size() - byte_count(dtype, 1);
     if (!ir::parse_element(dtype, trimmed(element), at)) throw std::runtime_error(element);
   }
   return bytes;

@@ -54,7 +54,7 @@ std::optional<double> scalar_value(const ir::GraphBuilder& out, ValueId id, Door
   const ir::GraphValue& leaf = out.value(id);
   const std::vector<std::byte>* bytes = leaf.bytes ? leaf.bytes.get() : door.peek(leaf.name);
   const DType dtype = leaf.value.type.dtype;
-  if (!bytes || bytes->size() != size_of(dtype)) return std::nullopt;
+  if (!bytes || bytes->size() != byte_count(dtype, 1)) return std::nullopt;
   return element(dtype, bytes->data());
 }
 

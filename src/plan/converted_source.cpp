@@ -12,16 +12,14 @@ class ConvertedSource final : public base::ByteSource {
   ConvertedSource(weights::TensorSource source, DType dtype)
       : source_(std::move(source)), dtype_(dtype) {}
 
-  uint64_t size() const override {
-    return static_cast<uint64_t>(element_count(source_.shape)) * size_of(dtype_);
-  }
+  uint64_t size() const override { return byte_count(dtype_, element_count(source_.shape)); }
 
   void read(uint64_t offset, std::span<std::byte> out) const override {
     if (offset > size() || out.size() > size() - offset) {
       base::fail(ErrorCode::bad_file, "{}: a read past the end", name());
     }
     if (out.empty()) return;
-    const uint64_t width = size_of(dtype_);
+    const uint64_t width = byte_count(dtype_, 1);
     const uint64_t first = offset / width;
     const uint64_t end = (offset + out.size() + width - 1) / width;
     const auto count = static_cast<int64_t>(end - first);

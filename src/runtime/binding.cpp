@@ -149,7 +149,7 @@ void Runner::check_type(const ir::Node& node, const ir::ValueType& type, const R
 
 RunValue Runner::fresh(kernel::Operand type, const ir::Node& node) {
   const auto what = [&] { return fmt::format("{} of {}", type.text(), ir::describe(node)); };
-  kernel::Memory memory = block(type.bytes(), what);
+  kernel::Buffer memory = block(type.bytes(), what);
   void* const data = memory.get();
   return {std::move(memory), data, std::move(type), nullptr};
 }

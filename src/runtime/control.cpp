@@ -39,7 +39,7 @@ std::vector<RunValue> Runner::run_body(const lower::Executable& body,
   for (const ir::Output& output : body.graph.outputs()) {
     results.push_back(value_of(frame, output.value));
   }
-  for (kernel::Memory& memory : frame.blocks) memory.reset();
+  for (kernel::Buffer& memory : frame.blocks) memory.reset();
   for (Tensors& tensors : frame.tensors) tensors.reset();
   return results;
 }

@@ -43,9 +43,7 @@ struct Piece {
   Elements elements(size_t i) const {
     return code ? elements_of(job->leaves[i], cuts(i) ? rows : std::nullopt) : leaf;
   }
-  size_t leaf_bytes(size_t i) const {
-    return static_cast<size_t>(elements(i).count) * size_of(job->leaves[i].dtype);
-  }
+  size_t leaf_bytes(size_t i) const { return byte_count(job->leaves[i].dtype, elements(i).count); }
   size_t arena_bytes() const { return code ? code->signature->arena_bytes : 0; }
   /// Of a leaf that all tiles read, only the first one's overflows count.
   bool counts(size_t i) const { return !rows || rows->first == 0 || cuts(i); }
@@ -142,7 +140,7 @@ class Evaluation {
       const LeafBytes& leaf = piece.job->leaves[i];
       void*& buffer = placed.buffers[static_cast<size_t>(executable.graph.inputs()[i])];
       if (const void* bytes = in_place(leaf)) {
-        buffer = offset(bytes, static_cast<size_t>(piece.elements(i).first) * size_of(leaf.dtype));
+        buffer = offset(bytes, byte_count(leaf.dtype, piece.elements(i).first));
       } else {
         buffer = take(lane, piece.leaf_bytes(i));
         read_leaf_of(lane, piece, i, buffer);
@@ -184,7 +182,7 @@ class Evaluation {
  private:
   void add_elements(const Job& job) {
     const LeafBytes& leaf = job.leaves[0];
-    const size_t element = size_of(leaf.dtype);
+    const size_t element = byte_count(leaf.dtype, 1);
     const int64_t count = elements_of(leaf, {}).count;
     const auto most = static_cast<int64_t>(RowTiles::bytes / element);
     for (int64_t first = 0; first < count; first += most) {
@@ -251,7 +249,7 @@ class HostEvaluation final : public Evaluation {
   int64_t read(Lane&, const LeafBytes& leaf, Elements elements, void* target) override {
     const void* there = leaf.in_place();
     if (!there) return read_leaf(leaf, elements, target, stop_);
-    const size_t element = size_of(leaf.dtype);
+    const size_t element = byte_count(leaf.dtype, 1);
     std::memcpy(target, offset(there, static_cast<size_t>(elements.first) * element),
                 static_cast<size_t>(elements.count) * element);
     return 0;
@@ -355,7 +353,7 @@ class DeviceEvaluation final : public Evaluation {
 
   int64_t read(Lane& lane, const LeafBytes& leaf, Elements elements, void* target) override {
     base::throw_if_stopped(stop_);
-    const size_t element = size_of(leaf.dtype);
+    const size_t element = byte_count(leaf.dtype, 1);
     if (const void* there = leaf.in_place()) {
       send(lane, offset(there, static_cast<size_t>(elements.first) * element), target,
            static_cast<size_t>(elements.count) * element);

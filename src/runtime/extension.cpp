@@ -40,7 +40,7 @@ std::string refusal(const Impl& engine, const std::string& weight, const LowRank
 }
 
 Source scalar(DType dtype, double value) {
-  std::vector<std::byte> bytes(size_of(dtype));
+  std::vector<std::byte> bytes(byte_count(dtype, 1));
   base::convert(DType::f64, &value, dtype, bytes.data(), 1);
   return std::make_shared<weights::TensorSource>(
       weights::TensorSource{dtype, {}, base::memory_source(std::move(bytes)), 0});

@@ -85,9 +85,9 @@ class FailingBackend final : public kernel::Backend {
   std::string_view name() const override { return inner_->name(); }
   const kernel::Target& target() const override { return inner_->target(); }
   bool host_memory() const override { return inner_->host_memory(); }
-  kernel::Memory allocate(size_t bytes) override {
+  kernel::Buffer allocate(size_t bytes) override {
     if (allocations.is_due()) throw std::bad_alloc();
-    kernel::Memory memory = inner_->allocate(bytes);
+    kernel::Buffer memory = inner_->allocate(bytes);
     void* const pointer = memory.get();
     ++*allocated_;
     return {pointer, [memory, allocated = allocated_](void*) { --*allocated; }};

@@ -23,13 +23,13 @@ Cut rows_around(const TensorView& view, Elements elements) {
   Cut cut{view, elements.first - first * row};
   cut.view.shape[0] = (elements.first + elements.count + row - 1) / row - first;
   cut.view.data = static_cast<const std::byte*>(view.data) +
-                  first * view.strides[0] * static_cast<int64_t>(size_of(view.dtype));
+                  first * view.strides[0] * static_cast<int64_t>(byte_count(view.dtype, 1));
   return cut;
 }
 
 int64_t read_view(const LeafBytes& leaf, Elements elements, void* out) {
   const TensorView& view = *leaf.view;
-  const auto element = static_cast<int64_t>(size_of(view.dtype));
+  const auto element = static_cast<int64_t>(byte_count(view.dtype, 1));
   if (base::is_dense(view)) {
     const std::byte* from = static_cast<const std::byte*>(view.data) + elements.first * element;
     return base::convert(view.dtype, from, leaf.dtype, out, elements.count);
@@ -57,7 +57,7 @@ const void* LeafBytes::in_place() const {
   } else if (const std::byte* memory = source->bytes->memory(); memory && source->dtype == dtype) {
     bytes = memory + source->offset;
   }
-  const bool aligned = reinterpret_cast<uintptr_t>(bytes) % size_of(dtype) == 0;
+  const bool aligned = reinterpret_cast<uintptr_t>(bytes) % byte_count(dtype, 1) == 0;
   return aligned ? bytes : nullptr;
 }
 
@@ -76,7 +76,7 @@ int64_t read_leaf(const LeafBytes& leaf, Elements elements, void* out,
   if (elements.count == 0) return 0;
   if (leaf.view != nullptr) return read_view(leaf, elements, out);
   weights::ReadStats read;
-  const auto element = static_cast<int64_t>(size_of(leaf.dtype));
+  const auto element = static_cast<int64_t>(byte_count(leaf.dtype, 1));
   for (int64_t done = 0; done < elements.count; done += piece_bytes / element) {
     base::throw_if_stopped(stop);
     const int64_t some = std::min(piece_bytes / element, elements.count - done);

@@ -29,7 +29,7 @@ bool shares_bytes(const Impl& engine, const lower::SlotProgram& slot, const Leaf
          leaf.in_place() != nullptr;
 }
 
-Source source_over(const kernel::Memory& memory, const ir::Leaf& leaf) {
+Source source_over(const kernel::Buffer& memory, const ir::Leaf& leaf) {
   const base::Bytes bytes(static_cast<const std::byte*>(memory.get()), leaf.type.bytes());
   return std::make_shared<weights::TensorSource>(weights::TensorSource{
       leaf.type.dtype, leaf.type.shape(), base::memory_source(bytes, memory), 0});
@@ -89,7 +89,7 @@ std::vector<Job> take_room(Impl& engine, const LeafReader& reader, std::span<con
     if (!leaves.empty() && shares_bytes(engine, slot, leaves[0])) {
       const weights::TensorSource& source = *leaves[0].source;
       void* bytes = const_cast<std::byte*>(source.bytes->memory() + source.offset);
-      next.slots[index].memory = kernel::Memory(source.bytes, bytes);
+      next.slots[index].memory = kernel::Buffer(source.bytes, bytes);
       stats.bytes += slot.code->bytes;
       continue;
     }
@@ -102,7 +102,7 @@ std::vector<Job> take_room(Impl& engine, const LeafReader& reader, std::span<con
   const auto what = [&] {
     return fmt::format("a set of weights (most of it {})", lower::describe(*jobs[largest].slot));
   };
-  const std::vector<kernel::Memory> blocks =
+  const std::vector<kernel::Buffer> blocks =
       allocated(what, total, more_memory, [&] { return engine.pool->allocate(sizes); });
   for (size_t i = 0; i < jobs.size(); ++i) {
     next.slots[written[i]].memory = blocks[i];

@@ -25,7 +25,7 @@ AddressRange addresses_of(const TensorView& view) {
   }
   if (count == 0) return {};
   const auto start = reinterpret_cast<uintptr_t>(view.data);
-  return {start + before * size_of(view.dtype), start + after * size_of(view.dtype)};
+  return {start + byte_count(view.dtype, before), start + byte_count(view.dtype, after)};
 }
 
 // A plan's leaves may share one tensor, so its own table tells which leaf has which.

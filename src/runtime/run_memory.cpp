@@ -17,9 +17,9 @@ size_t rounded(size_t bytes) {
 
 }  // namespace
 
-kernel::Memory BlockHeap::allocate(size_t bytes) {
+kernel::Buffer BlockHeap::allocate(size_t bytes) {
   const size_t size = rounded(bytes);
-  kernel::Memory memory;
+  kernel::Buffer memory;
   size_t actual = size;
   // Up to twice as large as asked: a larger one waits for a larger wish.
   const auto found = free_.lower_bound(size);
@@ -36,12 +36,12 @@ kernel::Memory BlockHeap::allocate(size_t bytes) {
           }};
 }
 
-void BlockHeap::give_back(size_t bytes, kernel::Memory memory) {
+void BlockHeap::give_back(size_t bytes, kernel::Buffer memory) {
   free_.emplace(bytes, Free{std::move(memory)});
 }
 
-std::vector<kernel::Memory> BlockHeap::trim() {
-  std::vector<kernel::Memory> unused;
+std::vector<kernel::Buffer> BlockHeap::trim() {
+  std::vector<kernel::Buffer> unused;
   for (auto at = free_.begin(); at != free_.end();) {
     if (std::exchange(at->second.used, false)) {
       ++at;

@@ -18,16 +18,16 @@ class BlockHeap : public std::enable_shared_from_this<BlockHeap> {
  public:
   explicit BlockHeap(std::shared_ptr<kernel::Backend> backend) : backend_(std::move(backend)) {}
   /// At least `bytes`, 64-byte aligned. Throws std::bad_alloc.
-  kernel::Memory allocate(size_t bytes);
+  kernel::Buffer allocate(size_t bytes);
   /// Gives out, to be freed, the blocks that no allocation since the last trim() has taken.
-  std::vector<kernel::Memory> trim();
+  std::vector<kernel::Buffer> trim();
 
  private:
   struct Free {
-    kernel::Memory memory;
+    kernel::Buffer memory;
     bool used = true;  // since the last trim()
   };
-  void give_back(size_t bytes, kernel::Memory memory);
+  void give_back(size_t bytes, kernel::Buffer memory);
 
   std::shared_ptr<kernel::Backend> backend_;
   std::multimap<size_t, Free> free_;  // by size
@@ -47,15 +47,15 @@ class Arena {
     return memory_.get();
   }
   /// Gives out what it has outgrown, to be freed when nothing that is queued uses it.
-  void settle(std::vector<kernel::Memory>& unused) {
+  void settle(std::vector<kernel::Buffer>& unused) {
     std::ranges::move(outgrown_, std::back_inserter(unused));
     outgrown_.clear();
   }
 
  private:
-  kernel::Memory memory_;
+  kernel::Buffer memory_;
   size_t bytes_ = 0;
-  std::vector<kernel::Memory> outgrown_;
+  std::vector<kernel::Buffer> outgrown_;
 };
 
 }  // namespace tenon::runtime

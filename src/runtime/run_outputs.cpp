@@ -58,7 +58,8 @@ void* RunOutputs::given_memory(const TensorView& view, size_t i,
                                  to_string(view.dtype), to_string(view.shape),
                                  to_string(type.dtype), to_string(type.dims)));
   }
-  if (!base::is_dense(view) || reinterpret_cast<uintptr_t>(view.data) % size_of(type.dtype) != 0) {
+  if (!base::is_dense(view) ||
+      reinterpret_cast<uintptr_t>(view.data) % byte_count(type.dtype, 1) != 0) {
     throw InputError(
         fmt::format("out {}: must be dense and aligned to its element", base::quoted(name(i))));
   }

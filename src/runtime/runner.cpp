@@ -83,7 +83,7 @@ void Runner::wait() {
 // A dense, aligned view's bytes are read where they lie, unless bools among them are not 0 or 1.
 const void* Runner::dense_input(size_t i) {
   const TensorView& view = *inputs_[i];
-  const bool aligned = reinterpret_cast<uintptr_t>(view.data) % size_of(view.dtype) == 0;
+  const bool aligned = reinterpret_cast<uintptr_t>(view.data) % byte_count(view.dtype, 1) == 0;
   const bool dense = aligned && base::is_dense(view);
   const bool are_bools =
       view.dtype != DType::bool_ || !dense || base::are_bools(view.data, view.bytes());
@@ -236,10 +236,10 @@ void Runner::queue_all(const RunRequest& request) {
   if (!scalars_.empty()) {
     retire(std::make_shared<std::deque<int64_t>>(std::exchange(scalars_, {})));
   }
-  std::vector<kernel::Memory> unused = heap_->trim();
+  std::vector<kernel::Buffer> unused = heap_->trim();
   arena_.settle(unused);
   if (!unused.empty()) {
-    retire(std::make_shared<std::vector<kernel::Memory>>(std::move(unused)));
+    retire(std::make_shared<std::vector<kernel::Buffer>>(std::move(unused)));
   }
 }
 

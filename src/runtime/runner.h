@@ -23,7 +23,7 @@ using Tensors = std::shared_ptr<const std::vector<RunValue>>;
 
 /// A value that passes from one frame to another.
 struct RunValue {
-  kernel::Memory memory;  ///< null where another keeps it
+  kernel::Buffer memory;  ///< null where another keeps it
   void* data = nullptr;
   kernel::Operand type;
   Tensors tensors;  ///< of a sequence or an optional, which has nothing else
@@ -38,7 +38,7 @@ struct Frame {
   std::vector<size_t> output_of_root;  ///< by value: which of the graph's outputs has its memory
   std::vector<std::shared_ptr<const lower::Signature>> signatures;  ///< by region, of the last run
   std::vector<void*> buffers;                                       ///< by value
-  std::vector<kernel::Memory> blocks;            ///< by value: of roots that outlive their region
+  std::vector<kernel::Buffer> blocks;            ///< by value: of roots that outlive their region
   std::vector<Tensors> tensors;                  ///< by value: of sequences and optionals
   std::map<ir::ValueId, kernel::Operand> types;  ///< of values whose rank only a run knows
   /// Symbols that the body alone uses, which each of its runs finds anew.
@@ -104,7 +104,7 @@ class Runner {
   void retire(std::shared_ptr<const void> owner);
   /// A block of the heap; `what` says what it is for where there is no memory.
   template <class What>
-  kernel::Memory block(size_t bytes, What&& what) {
+  kernel::Buffer block(size_t bytes, What&& what) {
     return allocated(what, bytes, smaller_inputs, [&] { return heap_->allocate(bytes); });
   }
   void wait();
@@ -164,8 +164,8 @@ class Runner {
   std::deque<int64_t> scalars_;            // on their way to the device
 
   std::vector<std::shared_ptr<std::vector<std::byte>>> dense_;  // copies of strided inputs
-  std::vector<kernel::Memory> device_inputs_;                   // of backends that are not the host
-  std::vector<kernel::Memory> device_outputs_;  // and of outputs that the caller does not want
+  std::vector<kernel::Buffer> device_inputs_;                   // of backends that are not the host
+  std::vector<kernel::Buffer> device_outputs_;  // and of outputs that the caller does not want
   std::vector<HostCopy> host_copies_;
 };
 

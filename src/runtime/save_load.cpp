@@ -40,7 +40,7 @@ Source Engine::Impl::sum_of(const lower::SlotProgram& sum, const ExtensionPtr& e
   const size_t bytes = sum.code->bytes;
   const auto what = [&] { return copy_of_weight(sum.name, sum.type.dtype, sum.type.shape()); };
   std::vector<std::byte> host(bytes);
-  const kernel::Memory memory =
+  const kernel::Buffer memory =
       allocated(what, bytes, more_memory, [&] { return backend->allocate(bytes); });
   const Job job{&sum, reader.leaves_of(sum), memory.get()};
   RefitStats unused;

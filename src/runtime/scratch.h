@@ -17,7 +17,7 @@ struct Scratch {
 
   /// What one thread, or one queue, works in.
   struct Lane {
-    kernel::Memory memory;  ///< of the backend
+    kernel::Buffer memory;  ///< of the backend
     size_t bytes = 0;
     std::unique_ptr<std::byte[]> bounce;  ///< host memory, on its way to a device
   };

@@ -25,7 +25,7 @@ void touch(std::byte* block, size_t bytes, int threads) {
 
 }  // namespace
 
-std::vector<kernel::Memory> SlotPool::allocate(std::span<const size_t> sizes) {
+std::vector<kernel::Buffer> SlotPool::allocate(std::span<const size_t> sizes) {
   struct Block {
     void* at = nullptr;
     size_t bytes = 0;
@@ -46,7 +46,7 @@ std::vector<kernel::Memory> SlotPool::allocate(std::span<const size_t> sizes) {
       }
     }
   }
-  std::vector<kernel::Memory> owned;
+  std::vector<kernel::Buffer> owned;
   for (const Block& block : blocks) {
     if (block.fresh && backend_->host_memory())
       touch(static_cast<std::byte*>(block.at), block.bytes, backend_->target().threads);

@@ -23,7 +23,7 @@ class SlotPool : public std::enable_shared_from_this<SlotPool> {
   explicit SlotPool(std::shared_ptr<kernel::Backend> backend) : backend_(std::move(backend)) {}
   /// Blocks of at least so many bytes each (contents undefined), 64-byte aligned; never null. All
   /// or none: throws std::bad_alloc.
-  std::vector<kernel::Memory> allocate(std::span<const size_t> sizes);
+  std::vector<kernel::Buffer> allocate(std::span<const size_t> sizes);
 
  private:
   static size_t rounded(size_t bytes) { return (std::max<size_t>(bytes, 1) + 63) / 64 * 64; }
@@ -35,7 +35,7 @@ class SlotPool : public std::enable_shared_from_this<SlotPool> {
   std::shared_ptr<kernel::Backend> backend_;
   std::mutex mutex_;
   std::multimap<size_t, void*> free_;
-  std::vector<kernel::Memory> chunks_;
+  std::vector<kernel::Buffer> chunks_;
   std::byte* next_ = nullptr;
   size_t left_ = 0;
 };

@@ -364,7 +364,7 @@ TEST(Sets, buffers_are_back_before_a_writer_is_told_that_a_set_has_gone) {
   data->ledger = ledger;
   size_t retired = 0;
   char byte = 0;
-  data->slots.push_back({kernel::Memory(&byte, [&](void*) { retired = ledger->retired.size(); })});
+  data->slots.push_back({kernel::Buffer(&byte, [&](void*) { retired = ledger->retired.size(); })});
   ledger->retired.push_back(data.get());
   data.reset();
   EXPECT_EQ(retired, 1u);

@@ -20,7 +20,7 @@ class TimedBackend final : public kernel::Backend {
   std::string_view name() const override { return inner_.name(); }
   const kernel::Target& target() const override { return inner_.target(); }
   bool host_memory() const override { return inner_.host_memory(); }
-  kernel::Memory allocate(size_t bytes) override { return inner_.allocate(bytes); }
+  kernel::Buffer allocate(size_t bytes) override { return inner_.allocate(bytes); }
   std::unique_ptr<kernel::Queue> queue() override { return inner_.queue(); }
   void copy(kernel::Queue& queue, void* to, const void* from, size_t bytes,
             kernel::CopyKind kind) override {

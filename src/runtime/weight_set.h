@@ -19,7 +19,7 @@ using Source = std::shared_ptr<const weights::TensorSource>;
 
 /// A packed table in backend memory, and the version that wrote it.
 struct Slot {
-  kernel::Memory memory;
+  kernel::Buffer memory;
   uint64_t version = 0;
 };
 

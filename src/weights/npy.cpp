@@ -174,7 +174,7 @@ std::string npy_header(DType dtype, const Shape& shape, const std::string& who) 
   std::string descr;
   for (const Descr& known : kDescrs) {
     if (known.dtype == dtype)
-      descr = fmt::format("{}{}", size_of(dtype) == 1 ? '|' : '<', known.name);
+      descr = fmt::format("{}{}", byte_count(dtype, 1) == 1 ? '|' : '<', known.name);
   }
   if (descr.empty()) {
     base::fail(ErrorCode::unsupported,

@@ -214,9 +214,9 @@ TensorSource TensorReader::typed(const Proto& proto, DType dtype) {
   // An element takes a byte at least (floats: their size): the count is bounded before anything is
   // allocated.
   const bool fixed = dtype == DType::f32 || dtype == DType::f64;
-  const uint64_t most = fixed ? length / size_of(dtype) : length;
+  const uint64_t most = fixed ? length / byte_count(dtype, 1) : length;
   const uint64_t count = count_of(proto);
-  if (count > most || (fixed && count * size_of(dtype) != length)) {
+  if (count > most || (fixed && byte_count(dtype, count) != length)) {
     refuse(proto, fmt::format("has {} bytes of data, too few or too many for {}{}", length,
                               to_string(dtype), to_string(proto.dims)));
   }
@@ -228,8 +228,8 @@ TensorSource TensorReader::typed(const Proto& proto, DType dtype) {
 }
 
 std::vector<std::byte> TensorReader::decode(const Proto& proto, DType dtype, uint64_t count) {
-  file_.charge(count * size_of(dtype));
-  std::vector<std::byte> out(count * size_of(dtype));
+  file_.charge(byte_count(dtype, count));
+  std::vector<std::byte> out(byte_count(dtype, count));
   if (dtype == DType::f32 || dtype == DType::f64) {
     std::span<std::byte> rest = out;
     for (const Range& piece : proto.pieces) {

@@ -35,7 +35,7 @@ std::vector<const OutTensor*> in_file_order(std::span<const OutTensor> tensors) 
     order.push_back(&tensor);
   }
   std::stable_sort(order.begin(), order.end(), [](const OutTensor* a, const OutTensor* b) {
-    return size_of(a->source.dtype) > size_of(b->source.dtype);
+    return byte_count(a->source.dtype, 1) > byte_count(b->source.dtype, 1);
   });
   return order;
 }

@@ -53,7 +53,7 @@ uint64_t size_in_file(const base::ByteSource& file, const std::string& name, DTy
                       const Shape& shape) {
   uint64_t size = 0;
   const auto count = static_cast<uint64_t>(checked_count(file, name, shape));
-  if (!__builtin_mul_overflow(count, size_of(dtype), &size)) return size;
+  if (!__builtin_mul_overflow(count, byte_count(dtype, 1), &size)) return size;
   base::fail(ErrorCode::bad_file, "{}: tensor {}: {}{} has more than 2^64 bytes", file.name(),
              base::quoted(name), to_string(dtype), to_string(shape));
 }
@@ -82,7 +82,7 @@ TensorSource copy_of(const TensorView& view) {
 void read_elements(const TensorSource& source, int64_t first, int64_t count, DType dtype, void* out,
                    ReadStats* stats) {
   check_elements(source, first, count, dtype);
-  const uint64_t element = size_of(source.dtype);
+  const uint64_t element = byte_count(source.dtype, 1);
   uint64_t offset = source.offset + static_cast<uint64_t>(first) * element;
   auto* target = static_cast<std::byte*>(out);
   if (source.dtype == dtype) {
@@ -100,20 +100,20 @@ void read_elements(const TensorSource& source, int64_t first, int64_t count, DTy
     const int64_t overflowed = base::convert(source.dtype, from, dtype, target, now);
     if (stats) stats->overflowed += overflowed;
     offset += bytes;
-    target += static_cast<size_t>(now) * size_of(dtype);
+    target += byte_count(dtype, now);
   }
 }
 
 std::string digest(const TensorSource& source, DType dtype, const std::stop_token& stop) {
   const int64_t total = element_count(source.shape);
-  const auto step = static_cast<int64_t>(base::Digester::chunk / size_of(dtype));
+  const auto step = static_cast<int64_t>(base::Digester::chunk / byte_count(dtype, 1));
   const auto buffer = std::make_unique_for_overwrite<std::byte[]>(base::Digester::chunk);
   base::Digester digester;
   for (int64_t first = 0; first < total; first += step) {
     base::throw_if_stopped(stop);
     const int64_t count = std::min(step, total - first);
     read_elements(source, first, count, dtype, buffer.get());
-    digester.update({buffer.get(), static_cast<size_t>(count) * size_of(dtype)});
+    digester.update({buffer.get(), byte_count(dtype, count)});
   }
   return digester.finish();
 }

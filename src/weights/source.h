@@ -24,7 +24,7 @@ struct TensorSource {
   std::shared_ptr<const base::ByteSource> bytes;
   uint64_t offset = 0;
 
-  uint64_t size() const { return static_cast<uint64_t>(element_count(shape)) * size_of(dtype); }
+  uint64_t size() const { return byte_count(dtype, element_count(shape)); }
 };
 
 /// Makes a checked source; throws bad_file, naming `name`, when the shape is impossible or the
@@ -44,9 +44,9 @@ struct ReadStats {
   int64_t overflowed = 0;  ///< finite values that became infinite
 };
 
-/// Reads elements [first, first + count) of the tensor as `dtype` into `out` (count *
-/// size_of(dtype) bytes), converting as they are read, in chunks of at most 512 KiB; bools to 0
-/// and 1. Throws io / bad_file. Does not call check_unchanged().
+/// Reads elements [first, first + count) of the tensor as `dtype` into `out` (byte_count(dtype,
+/// count) bytes), converting as they are read, in chunks of at most 512 KiB; bools to 0 and 1.
+/// Throws io / bad_file. Does not call check_unchanged().
 void read_elements(const TensorSource& source, int64_t first, int64_t count, DType dtype, void* out,
                    ReadStats* stats = nullptr);
 

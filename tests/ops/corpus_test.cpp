@@ -71,7 +71,7 @@ Tensor given_elements(DType dtype, const Shape& shape, const std::string& text) 
   for (std::string element : elements) {
     if (dtype == DType::bool_) element = element == "1" ? "true" : "false";
     EXPECT_TRUE(ir::parse_element(dtype, element, at)) << element;
-    at += size_of(dtype);
+    at += byte_count(dtype, 1);
   }
   return tensor;
 }

@@ -66,7 +66,7 @@ Tensor parse_elements(const ir::ValueType& type, std::string_view text) {
   Tensor tensor(type.dtype, type.shape());
   std::istringstream stream{std::string(text)};
   auto* at = static_cast<std::byte*>(tensor.data());
-  for (std::string element; std::getline(stream, element, ','); at += size_of(type.dtype)) {
+  for (std::string element; std::getline(stream, element, ','); at += byte_count(type.dtype, 1)) {
     element.erase(0, element.find_first_not_of(' '));
     EXPECT_TRUE(ir::parse_element(type.dtype, element, at)) << element;
   }

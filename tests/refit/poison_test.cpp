@@ -23,7 +23,7 @@ Engine build_on(const Model& model, const Arrays& weights, const BuildOptions& o
 
 TEST(PoisonBackend, hands_out_memory_full_of_nans) {
   kernel::PoisonBackend backend(runtime::make_backend("cpu", 1));
-  const kernel::Memory memory = backend.allocate(4 * sizeof(float));
+  const kernel::Buffer memory = backend.allocate(4 * sizeof(float));
   for (int i = 0; i < 4; ++i) EXPECT_TRUE(std::isnan(static_cast<const float*>(memory.get())[i]));
 }
 

@@ -7,7 +7,8 @@ namespace {
 
 void bind_reference(const Launch& launch) noexcept {
   const auto& operand = launch.call->outputs[0];
-  const auto bytes = size_of(operand.dtype) * launch.call->as<ir::Bind>().symbols.size();
+  const auto bytes =
+      byte_count(operand.dtype, static_cast<int64_t>(launch.call->as<ir::Bind>().symbols.size()));
   if (bytes > 0) std::memcpy(launch.output<std::byte>(0), launch.input<std::byte>(0), bytes);
 }
 

@@ -44,9 +44,8 @@ void cast_range(const Launch& launch, int64_t begin, int64_t end) noexcept {
   const DType from = launch.call->inputs[0].dtype;
   const DType to = launch.call->outputs[0].dtype;
   if (base::converts(from, to)) {  // rounds once, f64 to f16 too
-    base::convert(from, launch.input<std::byte>(0) + begin * static_cast<int64_t>(size_of(from)),
-                  to, launch.output<std::byte>(0) + begin * static_cast<int64_t>(size_of(to)),
-                  end - begin);
+    base::convert(from, launch.input<std::byte>(0) + byte_count(from, begin), to,
+                  launch.output<std::byte>(0) + byte_count(to, begin), end - begin);
     return;
   }
   base::dispatch(from, [&](auto tag) {

@@ -11,7 +11,7 @@ void concat_reference(const Launch& launch) noexcept {
   // Bytes from one index of the axes before `axis` to the next.
   const auto run_bytes = [&](const kernel::Operand& operand) {
     const AroundAxis parts(operand.dims, axis);
-    return parts.extent * parts.inner * static_cast<int64_t>(size_of(operand.dtype));
+    return static_cast<int64_t>(byte_count(operand.dtype, parts.extent * parts.inner));
   };
   const int64_t outer = AroundAxis(call.outputs[0].dims, axis).outer;
   const int64_t out_run = run_bytes(call.outputs[0]);

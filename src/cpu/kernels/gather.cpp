@@ -9,7 +9,7 @@ template <class Index>
 void gather_typed(const Launch& launch) noexcept {
   const auto& x = launch.call->inputs[0];
   const AroundAxis runs(x.dims, launch.call->as<ir::Gather>().axis);
-  const int64_t bytes = runs.inner * static_cast<int64_t>(size_of(x.dtype));
+  const int64_t bytes = static_cast<int64_t>(byte_count(x.dtype, runs.inner));
   const int64_t count = launch.call->inputs[1].elements();
   // The run of bytes that comes i-th in the output.
   const auto copy = [&](int64_t i) {

@@ -1,7 +1,7 @@
 // Matrix products: the definition, with broadcast batches.
 #include "cpu/activation.h"
 #include "cpu/kernel_parts.h"
-#include "cpu/matmul_plan.h"
+#include "cpu/matmul_geometry.h"
 #include "cpu/vector/vector_kernels.h"
 
 namespace tenon::cpu {
@@ -9,23 +9,23 @@ namespace tenon::cpu {
 namespace {
 
 kernel::Prepared prepare_matmul(const Call& call, kernel::Backend&) {
-  return {std::make_shared<const MatMulPlan>(make_matmul_plan(call))};
+  return {std::make_shared<const MatMulGeometry>(make_matmul_geometry(call))};
 }
 
 // One row of the result, in pieces whose sums stay in the first cache while k runs.
 template <class T>
-void matmul_row(const Launch& launch, const MatMulPlan& plan, const T* a, const T* b,
+void matmul_row(const Launch& launch, const MatMulGeometry& geometry, const T* a, const T* b,
                 T* y) noexcept {
   constexpr int64_t kColumns = 64;
   const Bounds<Compute<T>> bounds(launch.call->as<ir::MatMul>());
   const T* bias = has_input(*launch.call, 2) ? launch.input<T>(2) : nullptr;
-  for (int64_t first = 0; first < plan.n; first += kColumns) {
-    const int64_t columns = std::min(kColumns, plan.n - first);
+  for (int64_t first = 0; first < geometry.n; first += kColumns) {
+    const int64_t columns = std::min(kColumns, geometry.n - first);
     Sum<T> sums[kColumns] = {};
-    for (int64_t k = 0; k < plan.k; ++k) {
-      const Sum<T> factor = widen(a[k * plan.a_column]);
-      const T* row = b + k * plan.b_row + first * plan.b_column;
-      for (int64_t j = 0; j < columns; ++j) sums[j] += factor * widen(row[j * plan.b_column]);
+    for (int64_t k = 0; k < geometry.k; ++k) {
+      const Sum<T> factor = widen(a[k * geometry.a_column]);
+      const T* row = b + k * geometry.b_row + first * geometry.b_column;
+      for (int64_t j = 0; j < columns; ++j) sums[j] += factor * widen(row[j * geometry.b_column]);
     }
     for (int64_t j = 0; j < columns; ++j) {
       if (bias) sums[j] += widen(bias[first + j]);
@@ -36,13 +36,13 @@ void matmul_row(const Launch& launch, const MatMulPlan& plan, const T* a, const 
 
 template <class T>
 void matmul_typed(const Launch& launch) noexcept {
-  const auto& plan = prepared<MatMulPlan>(launch);
-  const int64_t rows = plan.matrices() * plan.m;  // of the result
-  parallel_ranges(launch, rows, grain_of(plan.n * plan.k), [&](int64_t begin, int64_t end) {
+  const auto& geometry = prepared<MatMulGeometry>(launch);
+  const int64_t rows = geometry.matrices() * geometry.m;  // of the result
+  parallel_ranges(launch, rows, grain_of(geometry.n * geometry.k), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
-      const int64_t i = row % plan.m;
-      plan.at<T>(row / plan.m, launch, [&](T* y, const T* a, const T* b) {
-        matmul_row(launch, plan, a + i * plan.a_row, b, y + i * plan.n);
+      const int64_t i = row % geometry.m;
+      geometry.at<T>(row / geometry.m, launch, [&](T* y, const T* a, const T* b) {
+        matmul_row(launch, geometry, a + i * geometry.a_row, b, y + i * geometry.n);
       });
     }
   });

@@ -16,7 +16,7 @@ void pointwise_reference(const Launch& launch) noexcept {
 
 /// A result in blocks of one axis: [outer, rows / block, columns, block], with padding in the last
 /// row of blocks.
-struct BlockedPlan {
+struct BlockedGeometry {
   Interpreter interpreter;
   int64_t outer = 1, rows = 0, columns = 1, block = 1;
   int64_t padding = 0;  ///< lanes of the last row of blocks
@@ -57,36 +57,36 @@ kernel::Layouts follow(const Call&) { return {.follow = true}; }
 
 kernel::Prepared prepare_blocked(const Call& call, kernel::Backend&) {
   const kernel::Operand& result = call.outputs[0];
-  BlockedPlan plan{.interpreter = Interpreter(call)};
+  BlockedGeometry geometry{.interpreter = Interpreter(call)};
   if (!result.layout.plain()) {
     const ir::Layout::Split split = result.layout.splits[0];
     const auto axis = static_cast<size_t>(split.axis);
-    plan.block = split.block;
-    plan.rows = (result.dims[axis] + plan.block - 1) / plan.block;
-    plan.padding = plan.rows * plan.block - result.dims[axis];
-    for (size_t a = 0; a < axis; ++a) plan.outer *= result.dims[a];
-    for (size_t a = axis + 1; a < result.dims.size(); ++a) plan.columns *= result.dims[a];
+    geometry.block = split.block;
+    geometry.rows = (result.dims[axis] + geometry.block - 1) / geometry.block;
+    geometry.padding = geometry.rows * geometry.block - result.dims[axis];
+    for (size_t a = 0; a < axis; ++a) geometry.outer *= result.dims[a];
+    for (size_t a = axis + 1; a < result.dims.size(); ++a) geometry.columns *= result.dims[a];
   }
-  return {std::make_shared<const BlockedPlan>(std::move(plan))};
+  return {std::make_shared<const BlockedGeometry>(std::move(geometry))};
 }
 
 // The expression need not give 0 for 0, and a repeated operand is not 0 there.
-void clear_padding(const Launch& launch, const BlockedPlan& plan) noexcept {
-  const auto size = static_cast<int64_t>(size_of(launch.call->outputs[0].dtype));
-  const auto bytes = static_cast<size_t>(plan.padding * size);
-  const int64_t row = plan.columns * plan.block * size;
-  for (int64_t n = 0; n < plan.outer; ++n) {
-    auto* block = launch.output<std::byte>(0) + ((n + 1) * plan.rows - 1) * row;
-    for (int64_t i = 1; i <= plan.columns; ++i) {
-      std::memset(block + (i * plan.block - plan.padding) * size, 0, bytes);
+void clear_padding(const Launch& launch, const BlockedGeometry& geometry) noexcept {
+  const auto size = static_cast<int64_t>(byte_count(launch.call->outputs[0].dtype, 1));
+  const auto bytes = static_cast<size_t>(geometry.padding * size);
+  const int64_t row = geometry.columns * geometry.block * size;
+  for (int64_t n = 0; n < geometry.outer; ++n) {
+    auto* block = launch.output<std::byte>(0) + ((n + 1) * geometry.rows - 1) * row;
+    for (int64_t i = 1; i <= geometry.columns; ++i) {
+      std::memset(block + (i * geometry.block - geometry.padding) * size, 0, bytes);
     }
   }
 }
 
 void pointwise_blocked(const Launch& launch) noexcept {
-  const auto& plan = prepared<BlockedPlan>(launch);
-  plan.interpreter.run(launch);
-  if (plan.padding > 0) clear_padding(launch, plan);
+  const auto& geometry = prepared<BlockedGeometry>(launch);
+  geometry.interpreter.run(launch);
+  if (geometry.padding > 0) clear_padding(launch, geometry);
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ namespace {
 
 using ir::ReduceKind;
 
-struct ReducePlan {
+struct ReduceGeometry {
   Walk kept;     // result, input
   Walk reduced;  // input, from the first element of a result
   int64_t results = 0;
@@ -33,12 +33,12 @@ kernel::Prepared prepare_reduce(const Call& call, kernel::Backend&) {
     (is_reduced[a] ? reduced_dims : kept_dims).push_back(dims[a]);
     (is_reduced[a] ? reduced_strides : kept_strides).push_back(strides[a]);
   }
-  ReducePlan plan;
-  plan.kept = Walk(kept_dims, {dense_strides(kept_dims), kept_strides});
-  plan.reduced = Walk(reduced_dims, {reduced_strides});
-  plan.results = plan.kept.rows() * plan.kept.row_length();
-  plan.count = plan.reduced.rows() * plan.reduced.row_length();
-  return {std::make_shared<const ReducePlan>(std::move(plan))};
+  ReduceGeometry geometry;
+  geometry.kept = Walk(kept_dims, {dense_strides(kept_dims), kept_strides});
+  geometry.reduced = Walk(reduced_dims, {reduced_strides});
+  geometry.results = geometry.kept.rows() * geometry.kept.row_length();
+  geometry.count = geometry.reduced.rows() * geometry.reduced.row_length();
+  return {std::make_shared<const ReduceGeometry>(std::move(geometry))};
 }
 
 /// The elements that one result is made of.
@@ -165,17 +165,18 @@ T reduce(ReduceKind kind, const Elements<T>& elements) noexcept {
 
 template <class T>
 void reduce_typed(const Launch& launch) noexcept {
-  const auto& plan = prepared<ReducePlan>(launch);
+  const auto& geometry = prepared<ReduceGeometry>(launch);
   const ReduceKind kind = launch.call->as<ir::Reduce>().kind;
-  const int64_t length = plan.kept.row_length();
-  parallel_ranges(launch, plan.results, grain_of(plan.count), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      plan.kept.for_rows(i / length, i / length + 1, [&](const int64_t* offsets) {
-        const T* first = launch.input<T>(0) + offsets[1] + i % length * plan.kept.step(1);
-        launch.output<T>(0)[i] = reduce<T>(kind, {plan.reduced, first, plan.count});
+  const int64_t length = geometry.kept.row_length();
+  parallel_ranges(
+      launch, geometry.results, grain_of(geometry.count), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          geometry.kept.for_rows(i / length, i / length + 1, [&](const int64_t* offsets) {
+            const T* first = launch.input<T>(0) + offsets[1] + i % length * geometry.kept.step(1);
+            launch.output<T>(0)[i] = reduce<T>(kind, {geometry.reduced, first, geometry.count});
+          });
+        }
       });
-    }
-  });
 }
 
 void reduce_reference(const Launch& launch) noexcept {

@@ -5,7 +5,7 @@
 #define HWY_TARGET_INCLUDE "cpu/vector/conv.cpp"
 #include "cpu/activation.h"
 #include "cpu/kernel_parts.h"
-#include "cpu/vector/conv_plan.h"
+#include "cpu/vector/conv_geometry.h"
 #include "cpu/vector/vector_kernels.h"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
@@ -23,7 +23,7 @@ constexpr bool kManyRegisters = HWY_TARGET != HWY_AVX2;
 
 /// Where one tile reads and writes.
 struct Tile {
-  const ConvDirectPlan* plan;
+  const ConvGeometry* geometry;
   const float* x;       // the first pixel's first tap
   const float* weight;  // of the first block of output channels
   float* y;
@@ -51,7 +51,7 @@ HWY_INLINE void accumulate(const float* x, const float* weight, int64_t pixel_st
 template <int kPixels, int kVectors>
 HWY_INLINE void store(const Tile& t, const Vector (&sums)[kPixels][kVectors]) {
   const Tag tag;
-  const int64_t plane = t.plan->out_h * t.plan->out_w * kLanes;
+  const int64_t plane = t.geometry->out_h * t.geometry->out_w * kLanes;
   const Vector least = hn::Set(tag, t.least), greatest = hn::Set(tag, t.greatest);
   HWY_UNROLL(2)
   for (int v = 0; v < kVectors; ++v) {
@@ -70,20 +70,20 @@ HWY_INLINE void store(const Tile& t, const Vector (&sums)[kPixels][kVectors]) {
 template <int kPixels, int kVectors>
 HWY_NOINLINE void conv_tile(const Tile& t) {
   const Tag tag;
-  const ConvDirectPlan& plan = *t.plan;
+  const ConvGeometry& geometry = *t.geometry;
   Vector sums[kPixels][kVectors];
   HWY_UNROLL(16)
   for (int i = 0; i < kPixels; ++i) {
     HWY_UNROLL(2)
     for (int v = 0; v < kVectors; ++v) sums[i][v] = hn::Zero(tag);
   }
-  const int64_t pixel_step = plan.pixel_step, tap = plan.tap, tap_row = plan.tap_row;
-  const int64_t kernel_h = plan.kernel_h, kernel_w = plan.kernel_w;
-  const int64_t weight_step = plan.c * kernel_h * kernel_w * kLanes;
+  const int64_t pixel_step = geometry.pixel_step, tap = geometry.tap, tap_row = geometry.tap_row;
+  const int64_t kernel_h = geometry.kernel_h, kernel_w = geometry.kernel_w;
+  const int64_t weight_step = geometry.c * kernel_h * kernel_w * kLanes;
   const float* weight = t.weight;
   const float* x_block = t.x;
-  for (int64_t first = 0; first < plan.c; first += plan.block) {
-    const int64_t channels = HWY_MIN(plan.block, plan.c - first);
+  for (int64_t first = 0; first < geometry.c; first += geometry.block) {
+    const int64_t channels = HWY_MIN(geometry.block, geometry.c - first);
     for (int64_t c = 0; c < channels; ++c) {
       const float* x_row = x_block + c;
       for (int64_t kh = 0; kh < kernel_h; ++kh) {
@@ -96,7 +96,7 @@ HWY_NOINLINE void conv_tile(const Tile& t) {
         x_row += tap_row;
       }
     }
-    x_block += plan.x_block;
+    x_block += geometry.x_block;
   }
   store<kPixels, kVectors>(t, sums);
 }
@@ -119,65 +119,68 @@ TileFunction tile_of(int64_t pixels) {
 
 // Copies x into the scratch, plane by plane, with zeros around it. What no window reaches is left
 // out: where strides are wide that may be all of x.
-void pad_input(const Launch& launch, const ConvDirectPlan& plan, int threads) {
-  const int64_t row = plan.w * plan.block;
-  const int64_t left = plan.pad_left * plan.block;
-  const int64_t width = HWY_MIN(row, plan.x_row - left);
-  const int64_t rows = width > 0 ? HWY_MIN(plan.h, plan.padded_h - plan.pad_top) : 0;
-  base::parallel_for(threads, plan.n * plan.c_blocks, [&](int64_t plane) {
-    const float* from = launch.input<float>(0) + plane * plan.h * row;
-    float* to = static_cast<float*>(launch.scratch) + plane * plan.x_block;
-    std::memset(to, 0, static_cast<size_t>(plan.x_block) * sizeof(float));
+void pad_input(const Launch& launch, const ConvGeometry& geometry, int threads) {
+  const int64_t row = geometry.w * geometry.block;
+  const int64_t left = geometry.pad_left * geometry.block;
+  const int64_t width = HWY_MIN(row, geometry.x_row - left);
+  const int64_t rows = width > 0 ? HWY_MIN(geometry.h, geometry.padded_h - geometry.pad_top) : 0;
+  base::parallel_for(threads, geometry.n * geometry.c_blocks, [&](int64_t plane) {
+    const float* from = launch.input<float>(0) + plane * geometry.h * row;
+    float* to = static_cast<float*>(launch.scratch) + plane * geometry.x_block;
+    std::memset(to, 0, static_cast<size_t>(geometry.x_block) * sizeof(float));
     for (int64_t y = 0; y < rows; ++y) {
-      std::memcpy(to + (y + plan.pad_top) * plan.x_row + left, from + y * row,
+      std::memcpy(to + (y + geometry.pad_top) * geometry.x_row + left, from + y * row,
                   static_cast<size_t>(width) * sizeof(float));
     }
   });
 }
 
 /// Tiles [first, last) of a plane for one group of blocks of channels.
-void run_tiles(const Launch& launch, const ConvDirectPlan& plan, int64_t image_group, int64_t first,
-               int64_t last) {
-  const int64_t groups = (plan.o_blocks + plan.vectors - 1) / plan.vectors;
+void run_tiles(const Launch& launch, const ConvGeometry& geometry, int64_t image_group,
+               int64_t first, int64_t last) {
+  const int64_t groups = (geometry.o_blocks + geometry.vectors - 1) / geometry.vectors;
   const int64_t n = image_group / groups;
-  const int64_t block = image_group % groups * plan.vectors;
-  const int64_t vectors = HWY_MIN(plan.vectors, plan.o_blocks - block);
-  const TileFunction function = vectors == 2 ? tile_of<2>(plan.tile) : tile_of<1>(plan.tile);
+  const int64_t block = image_group % groups * geometry.vectors;
+  const int64_t vectors = HWY_MIN(geometry.vectors, geometry.o_blocks - block);
+  const TileFunction function =
+      vectors == 2 ? tile_of<2>(geometry.tile) : tile_of<1>(geometry.tile);
   const float* x =
-      (plan.padded ? static_cast<const float*>(launch.scratch) : launch.input<float>(0)) +
-      n * plan.x_image;
-  float* y =
-      launch.output<float>(0) + (n * plan.o_blocks + block) * plan.out_h * plan.out_w * kLanes;
+      (geometry.padded ? static_cast<const float*>(launch.scratch) : launch.input<float>(0)) +
+      n * geometry.x_image;
+  float* y = launch.output<float>(0) +
+             (n * geometry.o_blocks + block) * geometry.out_h * geometry.out_w * kLanes;
   const Bounds<float> bounds(launch.call->as<ir::Conv>());
   constexpr float infinity = __builtin_inff();
-  Tile tile{
-      .plan = &plan,
-      .weight = launch.input<float>(1) + block * plan.c * plan.kernel_h * plan.kernel_w * kLanes,
-      .bias = has_input(*launch.call, 2) ? launch.input<float>(2) + block * kLanes : nullptr,
-      .lanes = HWY_MIN(kLanes, plan.o - (block + vectors - 1) * kLanes),
-      .least = bounds.lower ? bounds.least : -infinity,
-      .greatest = bounds.upper ? bounds.greatest : infinity};
+  Tile tile{.geometry = &geometry,
+            .weight = launch.input<float>(1) +
+                      block * geometry.c * geometry.kernel_h * geometry.kernel_w * kLanes,
+            .bias = has_input(*launch.call, 2) ? launch.input<float>(2) + block * kLanes : nullptr,
+            .lanes = HWY_MIN(kLanes, geometry.o - (block + vectors - 1) * kLanes),
+            .least = bounds.lower ? bounds.least : -infinity,
+            .greatest = bounds.upper ? bounds.greatest : infinity};
   for (int64_t i = first; i < last; ++i) {
-    const int64_t row = i / plan.tiles_per_row;
-    const int64_t column = HWY_MIN(i % plan.tiles_per_row * plan.tile, plan.out_w - plan.tile);
-    tile.x = x + row * plan.row_step + column * plan.pixel_step;
-    tile.y = y + (row * plan.out_w + column) * kLanes;
+    const int64_t row = i / geometry.tiles_per_row;
+    const int64_t column =
+        HWY_MIN(i % geometry.tiles_per_row * geometry.tile, geometry.out_w - geometry.tile);
+    tile.x = x + row * geometry.row_step + column * geometry.pixel_step;
+    tile.y = y + (row * geometry.out_w + column) * kLanes;
     function(tile);
   }
 }
 
 void run_conv(const Launch& launch) noexcept {
-  const auto& plan = prepared<ConvDirectPlan>(launch);
-  const int64_t groups = (plan.o_blocks + plan.vectors - 1) / plan.vectors;
-  const int64_t tiles = plan.out_h * plan.tiles_per_row;
-  const int64_t pieces = (tiles + plan.tiles_per_unit - 1) / plan.tiles_per_unit;
-  const int64_t units = plan.n * groups * pieces;
+  const auto& geometry = prepared<ConvGeometry>(launch);
+  const int64_t groups = (geometry.o_blocks + geometry.vectors - 1) / geometry.vectors;
+  const int64_t tiles = geometry.out_h * geometry.tiles_per_row;
+  const int64_t pieces = (tiles + geometry.tiles_per_unit - 1) / geometry.tiles_per_unit;
+  const int64_t units = geometry.n * groups * pieces;
   const int threads =
       units <= 2 ? 1 : launch.state->threads;  // so little is done before a thread has woken
-  if (plan.padded) pad_input(launch, plan, threads);
+  if (geometry.padded) pad_input(launch, geometry, threads);
   base::parallel_for(threads, units, [&](int64_t unit) {
-    const int64_t first = unit % pieces * plan.tiles_per_unit;
-    run_tiles(launch, plan, unit / pieces, first, HWY_MIN(tiles, first + plan.tiles_per_unit));
+    const int64_t first = unit % pieces * geometry.tiles_per_unit;
+    run_tiles(launch, geometry, unit / pieces, first,
+              HWY_MIN(tiles, first + geometry.tiles_per_unit));
   });
 }
 
@@ -235,8 +238,8 @@ ir::Graph pack_conv(const Call& call) {
 
 template <class Unit>
 kernel::Prepared prepare_conv(const Call& call, kernel::Backend&) {
-  auto plan = std::make_shared<const ConvDirectPlan>(make_conv_plan(call, tiling<Unit>()));
-  return {plan, conv_scratch(*plan)};
+  auto geometry = std::make_shared<const ConvGeometry>(make_conv_geometry(call, tiling<Unit>()));
+  return {geometry, conv_scratch(*geometry)};
 }
 
 template <class Unit>

@@ -5,7 +5,7 @@
 #define HWY_TARGET_INCLUDE "cpu/vector/matmul.cpp"
 #include "cpu/activation.h"
 #include "cpu/kernel_parts.h"
-#include "cpu/matmul_plan.h"
+#include "cpu/matmul_geometry.h"
 #include "cpu/vector/vector_kernels.h"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
@@ -151,57 +151,57 @@ void panel_block(Product p, int64_t rows, int64_t columns) {
   }
 }
 
-Product product_of(const Launch& launch, const MatMulPlan& plan) {
+Product product_of(const Launch& launch, const MatMulGeometry& geometry) {
   const Bounds<float> bounds(launch.call->as<ir::MatMul>());
   constexpr float infinity = __builtin_inff();
-  return {.a_row = plan.a_row,
-          .a_column = plan.a_column,
-          .y_row = plan.n,
-          .k = plan.k,
+  return {.a_row = geometry.a_row,
+          .a_column = geometry.a_column,
+          .y_row = geometry.n,
+          .k = geometry.k,
           .bias = has_input(*launch.call, 2) ? launch.input<float>(2) : nullptr,
           .least = bounds.lower ? bounds.least : -infinity,
           .greatest = bounds.upper ? bounds.greatest : infinity};
 }
 
 // Below this a second thread costs more than it takes over.
-int threads_for(const Launch& launch, const MatMulPlan& plan) {
-  const int64_t steps = plan.matrices() * plan.m * plan.n * plan.k;
+int threads_for(const Launch& launch, const MatMulGeometry& geometry) {
+  const int64_t steps = geometry.matrices() * geometry.m * geometry.n * geometry.k;
   return steps < 200000 ? 1 : launch.state->threads;
 }
 
 /// b in panels ("BA16b" or "AB16a") or, with `plain`, as [k, n].
 void run_panels(const Launch& launch, bool plain) noexcept {
-  const auto& plan = prepared<MatMulPlan>(launch);
+  const auto& geometry = prepared<MatMulGeometry>(launch);
   constexpr int64_t kRows = 64;
-  const int64_t group = plan.m == 1 ? 8 : 3;  // vectors
+  const int64_t group = geometry.m == 1 ? 8 : 3;  // vectors
   const int64_t width = group * kLanes;
-  const int64_t row_blocks = (plan.m + kRows - 1) / kRows;
-  const int64_t groups = (plan.n + width - 1) / width;
-  Product whole = product_of(launch, plan);
-  whole.b_step = plain ? plan.n : kLanes;
-  whole.b_vector = plain ? kLanes : kLanes * plan.k;
+  const int64_t row_blocks = (geometry.m + kRows - 1) / kRows;
+  const int64_t groups = (geometry.n + width - 1) / width;
+  Product whole = product_of(launch, geometry);
+  whole.b_step = plain ? geometry.n : kLanes;
+  whole.b_vector = plain ? kLanes : kLanes * geometry.k;
   base::parallel_for(
-      threads_for(launch, plan), plan.matrices() * groups * row_blocks, [&](int64_t unit) {
+      threads_for(launch, geometry), geometry.matrices() * groups * row_blocks, [&](int64_t unit) {
         const int64_t first_row = unit % row_blocks * kRows;
         int64_t first = unit / row_blocks % groups * width;
-        const int64_t end = HWY_MIN(plan.n, first + width);
-        plan.at<float>(unit / row_blocks / groups, launch,
-                       [&](float* y, const float* a, const float* b) {
-                         // What is left of a group of eight is cut into 4, and the rest into at
-                         // most 3.
-                         while (first < end) {
-                           const int64_t vectors = (end - first + kLanes - 1) / kLanes;
-                           const int64_t taken = vectors >= 8 ? 8 : vectors >= 4 ? 4 : vectors;
-                           const int64_t columns = HWY_MIN(end - first, taken * kLanes);
-                           Product p = whole;
-                           p.a = a + first_row * p.a_row;
-                           p.b = b + (plain ? first : first * plan.k);
-                           p.y = y + first_row * p.y_row + first;
-                           p.bias = whole.bias ? whole.bias + first : nullptr;
-                           panel_block(p, HWY_MIN(kRows, plan.m - first_row), columns);
-                           first += columns;
-                         }
-                       });
+        const int64_t end = HWY_MIN(geometry.n, first + width);
+        geometry.at<float>(unit / row_blocks / groups, launch,
+                           [&](float* y, const float* a, const float* b) {
+                             // What is left of a group of eight is cut into 4, and the rest into at
+                             // most 3.
+                             while (first < end) {
+                               const int64_t vectors = (end - first + kLanes - 1) / kLanes;
+                               const int64_t taken = vectors >= 8 ? 8 : vectors >= 4 ? 4 : vectors;
+                               const int64_t columns = HWY_MIN(end - first, taken * kLanes);
+                               Product p = whole;
+                               p.a = a + first_row * p.a_row;
+                               p.b = b + (plain ? first : first * geometry.k);
+                               p.y = y + first_row * p.y_row + first;
+                               p.bias = whole.bias ? whole.bias + first : nullptr;
+                               panel_block(p, HWY_MIN(kRows, geometry.m - first_row), columns);
+                               first += columns;
+                             }
+                           });
       });
 }
 
@@ -263,25 +263,26 @@ void dot_rows(Product p, int64_t columns) {
 
 /// b as [n, k].
 void run_rows(const Launch& launch) noexcept {
-  const auto& plan = prepared<MatMulPlan>(launch);
+  const auto& geometry = prepared<MatMulGeometry>(launch);
   constexpr int64_t kRows = 32, kColumns = 64;
-  const int64_t row_blocks = (plan.m + kRows - 1) / kRows;
-  const int64_t column_blocks = (plan.n + kColumns - 1) / kColumns;
-  Product whole = product_of(launch, plan);
-  whole.b_vector = plan.k;
+  const int64_t row_blocks = (geometry.m + kRows - 1) / kRows;
+  const int64_t column_blocks = (geometry.n + kColumns - 1) / kColumns;
+  Product whole = product_of(launch, geometry);
+  whole.b_vector = geometry.k;
   base::parallel_for(
-      threads_for(launch, plan), plan.matrices() * row_blocks * column_blocks, [&](int64_t unit) {
+      threads_for(launch, geometry), geometry.matrices() * row_blocks * column_blocks,
+      [&](int64_t unit) {
         const int64_t first_column = unit / row_blocks % column_blocks * kColumns;
-        const int64_t columns = HWY_MIN(kColumns, plan.n - first_column);
+        const int64_t columns = HWY_MIN(kColumns, geometry.n - first_column);
         int64_t row = unit % row_blocks * kRows;
-        const int64_t end = HWY_MIN(plan.m, row + kRows);
-        plan.at<float>(
+        const int64_t end = HWY_MIN(geometry.m, row + kRows);
+        geometry.at<float>(
             unit / row_blocks / column_blocks, launch,
             [&](float* y, const float* a, const float* b) {
               while (row < end) {
                 Product p = whole;
                 p.a = a + row * p.a_row;
-                p.b = b + first_column * plan.k;
+                p.b = b + first_column * geometry.k;
                 p.y = y + row * p.y_row + first_column;
                 p.bias = whole.bias ? whole.bias + first_column : nullptr;
                 const int64_t step = kTileRows == 8 && end - row >= 4 ? 4 : end - row >= 2 ? 2 : 1;
@@ -295,7 +296,7 @@ void run_rows(const Launch& launch) noexcept {
 }
 
 void run_packed(const Launch& launch) noexcept {
-  if (prepared<MatMulPlan>(launch).by_rows)
+  if (prepared<MatMulGeometry>(launch).by_rows)
     run_rows(launch);
   else
     run_panels(launch, false);
@@ -319,7 +320,7 @@ namespace tenon::cpu {
 namespace {
 
 kernel::Prepared prepare(const Call& call, kernel::Backend&) {
-  return {std::make_shared<const MatMulPlan>(make_matmul_plan(call))};
+  return {std::make_shared<const MatMulGeometry>(make_matmul_geometry(call))};
 }
 
 template <class Unit>

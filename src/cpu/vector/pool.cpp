@@ -5,7 +5,7 @@
 #define HWY_TARGET_INCLUDE "cpu/vector/pool.cpp"
 #include "base/error.h"
 #include "cpu/kernel_parts.h"
-#include "cpu/vector/pool_plan.h"
+#include "cpu/vector/pool_geometry.h"
 #include "cpu/vector/vector_kernels.h"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
@@ -52,10 +52,10 @@ struct Mean {
 
 /// One vector of one output pixel; `x` is the pixel of the first tap.
 template <class Reduction, class Tag>
-HWY_INLINE void pool_pixel(Tag tag, const PoolPlan& plan, const PoolPlan::Taps& row,
-                           const PoolPlan::Taps& column, const float* x, float* y) {
-  const int64_t row_step = plan.dilation_h * plan.w * plan.block;
-  const int64_t column_step = plan.dilation_w * plan.block;
+HWY_INLINE void pool_pixel(Tag tag, const PoolGeometry& geometry, const PoolGeometry::Taps& row,
+                           const PoolGeometry::Taps& column, const float* x, float* y) {
+  const int64_t row_step = geometry.dilation_h * geometry.w * geometry.block;
+  const int64_t column_step = geometry.dilation_w * geometry.block;
   auto result = Reduction::start(tag);
   for (int64_t i = 0; i < row.count; ++i) {
     for (int64_t j = 0; j < column.count; ++j) {
@@ -67,39 +67,41 @@ HWY_INLINE void pool_pixel(Tag tag, const PoolPlan& plan, const PoolPlan::Taps& 
 }
 
 template <class Reduction, class Tag>
-void pool_row(Tag tag, const PoolPlan& plan, const PoolPlan::Taps& row, const float* plane,
-              float* y) {
+void pool_row(Tag tag, const PoolGeometry& geometry, const PoolGeometry::Taps& row,
+              const float* plane, float* y) {
   const auto lanes = static_cast<int64_t>(hn::Lanes(tag));
-  const PoolPlan::Taps* columns = plan.columns.data();
-  const auto count = static_cast<int64_t>(plan.columns.size());
+  const PoolGeometry::Taps* columns = geometry.columns.data();
+  const auto count = static_cast<int64_t>(geometry.columns.size());
   for (int64_t i = 0; i < count; ++i) {
-    const float* x = plane + (row.first * plan.w + columns[i].first) * plan.block;
-    for (int64_t lane = 0; lane < plan.block; lane += lanes) {
-      pool_pixel<Reduction>(tag, plan, row, columns[i], x + lane, y + i * plan.block + lane);
+    const float* x = plane + (row.first * geometry.w + columns[i].first) * geometry.block;
+    for (int64_t lane = 0; lane < geometry.block; lane += lanes) {
+      pool_pixel<Reduction>(tag, geometry, row, columns[i], x + lane,
+                            y + i * geometry.block + lane);
     }
   }
 }
 
 template <class Reduction>
 void run_pool(const Launch& launch) noexcept {
-  const auto& plan = prepared<PoolPlan>(launch);
-  const auto out_h = static_cast<int64_t>(plan.rows.size());
-  const int64_t out_row = static_cast<int64_t>(plan.columns.size()) * plan.block;
+  const auto& geometry = prepared<PoolGeometry>(launch);
+  const auto out_h = static_cast<int64_t>(geometry.rows.size());
+  const int64_t out_row = static_cast<int64_t>(geometry.columns.size()) * geometry.block;
   // Ten microseconds or so: vectors are about as dear as single elements.
   const int64_t grain = grain_of(out_row * 4);
-  parallel_ranges(launch, plan.planes * out_h, grain, [&](int64_t begin, int64_t end) {
+  parallel_ranges(launch, geometry.planes * out_h, grain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const float* plane = launch.input<float>(0) + i / out_h * plan.h * plan.w * plan.block;
-      const PoolPlan::Taps& row = plan.rows.data()[i % out_h];
+      const float* plane =
+          launch.input<float>(0) + i / out_h * geometry.h * geometry.w * geometry.block;
+      const PoolGeometry::Taps& row = geometry.rows.data()[i % out_h];
       float* y = launch.output<float>(0) + i * out_row;
       // A follower takes the blocks that others chose, be they smaller than its vectors.
       constexpr int64_t kLanes = hn::MaxLanes(hn::ScalableTag<float>());
-      if (plan.block % kLanes == 0) {
-        pool_row<Reduction>(hn::ScalableTag<float>(), plan, row, plane, y);
-      } else if (plan.block % 8 == 0) {
-        pool_row<Reduction>(hn::CappedTag<float, 8>(), plan, row, plane, y);
+      if (geometry.block % kLanes == 0) {
+        pool_row<Reduction>(hn::ScalableTag<float>(), geometry, row, plane, y);
+      } else if (geometry.block % 8 == 0) {
+        pool_row<Reduction>(hn::CappedTag<float, 8>(), geometry, row, plane, y);
       } else {
-        pool_row<Reduction>(hn::CappedTag<float, 1>(), plan, row, plane, y);
+        pool_row<Reduction>(hn::CappedTag<float, 1>(), geometry, row, plane, y);
       }
     }
   });
@@ -137,7 +139,7 @@ kernel::Prepared prepare_pool(const Call& call, const ir::Window& window, bool c
     base::fail(ErrorCode::build, "{}: internal: it cannot follow layout {}", call.op.info().name,
                layout.text(4));
   }
-  return {std::make_shared<const PoolPlan>(make_pool_plan(call, window, count_padding))};
+  return {std::make_shared<const PoolGeometry>(make_pool_geometry(call, window, count_padding))};
 }
 
 kernel::Prepared prepare_max_pool(const Call& call, kernel::Backend&) {

@@ -5,7 +5,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cpu/vector/reorder.cpp"
 #include "cpu/kernel_parts.h"
-#include "cpu/vector/reorder_plan.h"
+#include "cpu/vector/reorder_geometry.h"
 #include "cpu/vector/vector_kernels.h"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
@@ -73,74 +73,75 @@ void transpose(From from, To to, int64_t rows, int64_t columns) {
 }
 
 /// [rows, columns] -> [rows / block][columns][block], the last block filled with zeros.
-void interleave(const ReorderBlocks& plan, const float* from, float* to, int64_t block_row,
+void interleave(const ReorderBlocks& geometry, const float* from, float* to, int64_t block_row,
                 int64_t first, int64_t columns) {
-  const int64_t rows = HWY_MIN(plan.block, plan.rows - block_row * plan.block);
-  const From source{from + block_row * plan.block * plan.columns + first, plan.columns};
-  const To target{to + (block_row * plan.columns + first) * plan.block, plan.block};
-  if (rows < plan.block)
-    std::memset(target.at, 0, static_cast<size_t>(columns * plan.block) * sizeof(float));
+  const int64_t rows = HWY_MIN(geometry.block, geometry.rows - block_row * geometry.block);
+  const From source{from + block_row * geometry.block * geometry.columns + first, geometry.columns};
+  const To target{to + (block_row * geometry.columns + first) * geometry.block, geometry.block};
+  if (rows < geometry.block)
+    std::memset(target.at, 0, static_cast<size_t>(columns * geometry.block) * sizeof(float));
   transpose(source, target, rows, columns);
 }
 
 /// The way back: padding is left out.
-void deinterleave(const ReorderBlocks& plan, const float* from, float* to, int64_t block_row,
+void deinterleave(const ReorderBlocks& geometry, const float* from, float* to, int64_t block_row,
                   int64_t first, int64_t columns) {
-  const int64_t rows = HWY_MIN(plan.block, plan.rows - block_row * plan.block);
-  const From source{from + (block_row * plan.columns + first) * plan.block, plan.block};
-  const To target{to + block_row * plan.block * plan.columns + first, plan.columns};
+  const int64_t rows = HWY_MIN(geometry.block, geometry.rows - block_row * geometry.block);
+  const From source{from + (block_row * geometry.columns + first) * geometry.block, geometry.block};
+  const To target{to + block_row * geometry.block * geometry.columns + first, geometry.columns};
   transpose(source, target, columns, rows);
 }
 
 /// [columns, rows] -> [rows / block][columns][block]: runs of a block are copied as they lie.
-void gather_runs(const ReorderBlocks& plan, const float* from, float* to, int64_t block_row,
+void gather_runs(const ReorderBlocks& geometry, const float* from, float* to, int64_t block_row,
                  int64_t first, int64_t columns) {
-  const int64_t rows = HWY_MIN(plan.block, plan.rows - block_row * plan.block);
-  const float* source = from + first * plan.rows + block_row * plan.block;
-  float* target = to + (block_row * plan.columns + first) * plan.block;
+  const int64_t rows = HWY_MIN(geometry.block, geometry.rows - block_row * geometry.block);
+  const float* source = from + first * geometry.rows + block_row * geometry.block;
+  float* target = to + (block_row * geometry.columns + first) * geometry.block;
   const Tag tag;
   for (int64_t j = 0; j < columns; ++j) {
     int64_t i = 0;
     for (; i + 4 <= rows; i += 4) hn::StoreU(hn::LoadU(tag, source + i), tag, target + i);
     for (; i < rows; ++i) target[i] = source[i];
-    for (; i < plan.block; ++i) target[i] = 0;
-    source += plan.rows;
-    target += plan.block;
+    for (; i < geometry.block; ++i) target[i] = 0;
+    source += geometry.rows;
+    target += geometry.block;
   }
 }
 
 /// [columns, rows] -> [rows, columns], by stripes of rows.
-void transpose_stripe(const ReorderBlocks& plan, const float* from, float* to, int64_t block_row,
-                      int64_t first, int64_t columns) {
-  const int64_t rows = HWY_MIN(plan.block, plan.rows - block_row * plan.block);
-  const From source{from + first * plan.rows + block_row * plan.block, plan.rows};
-  const To target{to + block_row * plan.block * plan.columns + first, plan.columns};
+void transpose_stripe(const ReorderBlocks& geometry, const float* from, float* to,
+                      int64_t block_row, int64_t first, int64_t columns) {
+  const int64_t rows = HWY_MIN(geometry.block, geometry.rows - block_row * geometry.block);
+  const From source{from + first * geometry.rows + block_row * geometry.block, geometry.rows};
+  const To target{to + block_row * geometry.block * geometry.columns + first, geometry.columns};
   transpose(source, target, columns, rows);
 }
 
 void run_reorder(const Launch& launch) noexcept {
-  const auto& plan = prepared<ReorderBlocks>(launch);
+  const auto& geometry = prepared<ReorderBlocks>(launch);
   constexpr int64_t kColumns = 512;  // of a unit: some 32 KiB
-  const int64_t pieces = (plan.columns + kColumns - 1) / kColumns;
-  const int64_t block_rows = (plan.rows + plan.block - 1) / plan.block;
-  const int64_t units = plan.outer * block_rows * pieces;
-  const int threads = plan.outer * plan.rows * plan.columns < 32768 ? 1 : launch.state->threads;
+  const int64_t pieces = (geometry.columns + kColumns - 1) / kColumns;
+  const int64_t block_rows = (geometry.rows + geometry.block - 1) / geometry.block;
+  const int64_t units = geometry.outer * block_rows * pieces;
+  const int threads =
+      geometry.outer * geometry.rows * geometry.columns < 32768 ? 1 : launch.state->threads;
   base::parallel_for(threads, units, [&](int64_t unit) {
     const int64_t first = unit % pieces * kColumns;
-    const int64_t columns = HWY_MIN(kColumns, plan.columns - first);
+    const int64_t columns = HWY_MIN(kColumns, geometry.columns - first);
     const int64_t block_row = unit / pieces % block_rows;
     const int64_t outer = unit / pieces / block_rows;
-    const float* from = launch.input<float>(0) + outer * plan.from_stride();
-    float* to = launch.output<float>(0) + outer * plan.to_stride();
-    switch (plan.kind) {
+    const float* from = launch.input<float>(0) + outer * geometry.from_stride();
+    float* to = launch.output<float>(0) + outer * geometry.to_stride();
+    switch (geometry.kind) {
       case ReorderBlocks::Kind::interleave:
-        return interleave(plan, from, to, block_row, first, columns);
+        return interleave(geometry, from, to, block_row, first, columns);
       case ReorderBlocks::Kind::deinterleave:
-        return deinterleave(plan, from, to, block_row, first, columns);
+        return deinterleave(geometry, from, to, block_row, first, columns);
       case ReorderBlocks::Kind::gather_runs:
-        return gather_runs(plan, from, to, block_row, first, columns);
+        return gather_runs(geometry, from, to, block_row, first, columns);
       case ReorderBlocks::Kind::transpose:
-        return transpose_stripe(plan, from, to, block_row, first, columns);
+        return transpose_stripe(geometry, from, to, block_row, first, columns);
     }
   });
 }

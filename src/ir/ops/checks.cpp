@@ -59,8 +59,8 @@ void require_same_dtype(Infer& in, size_t i) {
 
 void require_numeric(Infer& in, bool narrow_integers, bool boolean) {
   const DType dtype = in.dtype(0);
-  const bool wide = is_integer(dtype) && size_of(dtype) >= 4;
-  const bool byte = is_integer(dtype) && size_of(dtype) == 1;
+  const bool wide = is_integer(dtype) && byte_count(dtype, 1) >= 4;
+  const bool byte = is_integer(dtype) && byte_count(dtype, 1) == 1;
   if (is_floating(dtype) || wide || (byte && narrow_integers) || (dtype == DType::bool_ && boolean))
     return;
   in.fail(fmt::format("it is not defined for {}; cast the operand", to_string(dtype)));

@@ -10,7 +10,7 @@
 namespace tenon::cpu {
 
 /// x is [planes, h, w, block] and the result [planes, out_h, out_w, block].
-struct PoolPlan {
+struct PoolGeometry {
   /// Along one axis, for one output index.
   struct Taps {
     int64_t first = 0;    ///< input index of the first tap inside
@@ -24,6 +24,6 @@ struct PoolPlan {
 };
 
 /// Where padding is counted, what ceil_mode adds behind it is not.
-PoolPlan make_pool_plan(const Call& call, const ir::Window& window, bool count_padding);
+PoolGeometry make_pool_geometry(const Call& call, const ir::Window& window, bool count_padding);
 
 }  // namespace tenon::cpu

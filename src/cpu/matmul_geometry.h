@@ -9,7 +9,7 @@ namespace tenon::cpu {
 /// The tactic whose packed b is [n, k].
 inline constexpr std::string_view matmul_by_rows = "rows";
 
-struct MatMulPlan {
+struct MatMulGeometry {
   Walk batches;  ///< of the result, a and b, counted in matrices
   int64_t m = 0, n = 0, k = 0;
   int64_t a_row = 0, a_column = 0;  ///< strides of a [m, k]
@@ -32,6 +32,6 @@ struct MatMulPlan {
 };
 
 /// Where one b serves all matrices of an untransposed a, their rows are taken as one matrix.
-MatMulPlan make_matmul_plan(const Call& call);
+MatMulGeometry make_matmul_geometry(const Call& call);
 
 }  // namespace tenon::cpu

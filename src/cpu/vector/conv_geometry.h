@@ -11,7 +11,7 @@ inline constexpr std::string_view conv_by_one_block = "one block";
 /// x is [n, c / block, h, w, block], in the scratch with its padding where it has any; the weight
 /// [o / lanes, c, taps, lanes]; the result [n, o / lanes, out_h, out_w, lanes]. Strides are in
 /// elements.
-struct ConvDirectPlan {
+struct ConvGeometry {
   int64_t n = 0, c = 0, o = 0;
   int64_t block = 1, c_blocks = 0, o_blocks = 0;
   int64_t h = 0, w = 0, out_h = 0, out_w = 0, kernel_h = 1, kernel_w = 1;
@@ -32,9 +32,9 @@ struct ConvTiling {
   int64_t most_pixels[3] = {0, 14, 14};  ///< by `vectors`
 };
 
-ConvDirectPlan make_conv_plan(const Call& call, const ConvTiling& tiling);
+ConvGeometry make_conv_geometry(const Call& call, const ConvTiling& tiling);
 
 /// Bytes for x with its padding; none where there is no padding.
-size_t conv_scratch(const ConvDirectPlan& plan);
+size_t conv_scratch(const ConvGeometry& geometry);
 
 }  // namespace tenon::cpu

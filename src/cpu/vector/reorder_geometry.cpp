@@ -1,5 +1,5 @@
 // Telling the form of a reorder by its two layouts.
-#include "cpu/vector/reorder_plan.h"
+#include "cpu/vector/reorder_geometry.h"
 
 #include "ir/ops/transpose.h"
 
@@ -16,12 +16,12 @@ bool is_swapped(const ir::Layout& layout) { return layout.order == std::vector<i
 // All axes in order, one of them cut once.
 ReorderBlocks one_blocked_axis(const std::vector<int64_t>& dims, const ir::Layout::Split& split,
                                Kind kind) {
-  ReorderBlocks plan{.kind = kind, .columns = 1, .block = split.block};
+  ReorderBlocks geometry{.kind = kind, .columns = 1, .block = split.block};
   const auto axis = static_cast<size_t>(split.axis);
-  plan.rows = dims[axis];
-  for (size_t a = 0; a < axis; ++a) plan.outer *= dims[a];
-  for (size_t a = axis + 1; a < dims.size(); ++a) plan.columns *= dims[a];
-  return plan;
+  geometry.rows = dims[axis];
+  for (size_t a = 0; a < axis; ++a) geometry.outer *= dims[a];
+  for (size_t a = axis + 1; a < dims.size(); ++a) geometry.columns *= dims[a];
+  return geometry;
 }
 
 }  // namespace
@@ -60,11 +60,11 @@ std::optional<ReorderBlocks> transpose_blocks(const Call& call) {
     const size_t source = kept + (second - kept + i) % moved;
     if (permutation[kept + i] != static_cast<int64_t>(source)) return std::nullopt;
   }
-  ReorderBlocks plan{.kind = Kind::transpose, .rows = 1, .columns = 1, .block = kStripe};
+  ReorderBlocks geometry{.kind = Kind::transpose, .rows = 1, .columns = 1, .block = kStripe};
   for (size_t a = 0; a < rank; ++a) {
-    (a < kept ? plan.outer : a < second ? plan.columns : plan.rows) *= dims[a];
+    (a < kept ? geometry.outer : a < second ? geometry.columns : geometry.rows) *= dims[a];
   }
-  return plan;
+  return geometry;
 }
 
 }  // namespace tenon::cpu

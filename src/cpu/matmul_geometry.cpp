@@ -1,5 +1,5 @@
 // Batches of a matrix product, folded where they can be.
-#include "cpu/matmul_plan.h"
+#include "cpu/matmul_geometry.h"
 
 #include <algorithm>
 
@@ -21,29 +21,29 @@ int64_t count(const std::vector<int64_t>& dims) {
 
 }  // namespace
 
-MatMulPlan make_matmul_plan(const Call& call) {
+MatMulGeometry make_matmul_geometry(const Call& call) {
   const auto& op = call.as<ir::MatMul>();
   const auto& a = call.inputs[0].dims;
   const auto& y = call.outputs[0].dims;
   const auto a_batch = batch_dims(a), b_batch = batch_dims(call.inputs[1].dims);
   auto batch = batch_dims(y);
-  MatMulPlan plan;
-  plan.by_rows = call.tactic == matmul_by_rows;
-  plan.m = y[y.size() - 2];
-  plan.n = y[y.size() - 1];
-  plan.k = a[a.size() - (op.transpose_a ? 2 : 1)];
-  plan.a_row = op.transpose_a ? 1 : plan.k;
-  plan.a_column = op.transpose_a ? plan.m : 1;
-  plan.b_row = op.transpose_b ? 1 : plan.n;
-  plan.b_column = op.transpose_b ? plan.k : 1;
+  MatMulGeometry geometry;
+  geometry.by_rows = call.tactic == matmul_by_rows;
+  geometry.m = y[y.size() - 2];
+  geometry.n = y[y.size() - 1];
+  geometry.k = a[a.size() - (op.transpose_a ? 2 : 1)];
+  geometry.a_row = op.transpose_a ? 1 : geometry.k;
+  geometry.a_column = op.transpose_a ? geometry.m : 1;
+  geometry.b_row = op.transpose_b ? 1 : geometry.n;
+  geometry.b_column = op.transpose_b ? geometry.k : 1;
   if (!op.transpose_a && count(b_batch) == 1 && count(a_batch) == count(batch)) {
-    plan.m *= count(batch);
-    plan.batches = Walk({}, {{}, {}, {}});
+    geometry.m *= count(batch);
+    geometry.batches = Walk({}, {{}, {}, {}});
   } else {
-    plan.batches = Walk(batch, {dense_strides(batch), broadcast_strides(a_batch, batch),
-                                broadcast_strides(b_batch, batch)});
+    geometry.batches = Walk(batch, {dense_strides(batch), broadcast_strides(a_batch, batch),
+                                    broadcast_strides(b_batch, batch)});
   }
-  return plan;
+  return geometry;
 }
 
 }  // namespace tenon::cpu

@@ -1,0 +1,118 @@
+// Geometry of direct convolutions, and how they are cut into tiles.
+#include "cpu/vector/conv_geometry.h"
+
+#include <algorithm>
+
+#include "cpu/window.h"
+#include "ir/ops/conv.h"
+
+namespace tenon::cpu {
+
+namespace {
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Of extents that are not negative; the greatest number stands for all that are greater, so that a
+// padded input beyond every memory asks for it and is never run.
+int64_t times(int64_t a, int64_t b) {
+  int64_t product = 0;
+  return __builtin_mul_overflow(a, b, &product) ? INT64_MAX : product;
+}
+
+// The tile that wastes the least: the last of a row overlaps the one before it.
+int64_t best_tile(int64_t width, int64_t most) {
+  static constexpr int64_t kTiles[] = {14, 12, 8, 7, 6, 4, 2, 1};
+  int64_t best = 1;
+  double least = 1e30;
+  for (const int64_t tile : kTiles) {
+    if (tile > most || tile > width) continue;
+    const double cost = static_cast<double>(ceil_div(width, tile)) * static_cast<double>(tile + 1);
+    if (cost < least) {
+      least = cost;
+      best = tile;
+    }
+  }
+  return best;
+}
+
+// Equal extents alone say less: a strided window over padding may keep them.
+bool sees_each_pixel_once(const WindowGeometry& window, std::span<const int64_t> x,
+                          std::span<const int64_t> y) {
+  const auto in_place = [](const auto& axis) { return axis.stride == 1 && axis.pad_begin == 0; };
+  return window.taps == 1 && in_place(window.axes[0]) && in_place(window.axes[1]) && x[2] == y[2] &&
+         x[3] == y[3];
+}
+
+// A 1x1 window over neighbouring pixels sees one long row.
+void merge_rows(ConvGeometry& geometry) {
+  geometry.w *= geometry.h;
+  geometry.out_w *= geometry.out_h;
+  geometry.h = geometry.out_h = 1;
+}
+
+void place_input(ConvGeometry& geometry, const WindowGeometry& window) {
+  const auto& rows = window.axes[0];
+  const auto& columns = window.axes[1];
+  const int64_t reach_h =
+      (geometry.out_h - 1) * rows.stride + (geometry.kernel_h - 1) * rows.dilation + 1;
+  const int64_t reach_w =
+      (geometry.out_w - 1) * columns.stride + (geometry.kernel_w - 1) * columns.dilation + 1;
+  geometry.pad_top = rows.pad_begin;
+  geometry.pad_left = columns.pad_begin;
+  geometry.padded =
+      geometry.pad_top > 0 || geometry.pad_left > 0 || reach_h > geometry.h || reach_w > geometry.w;
+  geometry.padded_h = geometry.padded ? reach_h : geometry.h;
+  geometry.padded_w = geometry.padded ? reach_w : geometry.w;
+  geometry.x_row = times(geometry.padded_w, geometry.block);
+  geometry.x_block = times(geometry.padded_h, geometry.x_row);
+  geometry.x_image = times(geometry.c_blocks, geometry.x_block);
+  geometry.row_step = times(rows.stride, geometry.x_row);
+  geometry.pixel_step = times(columns.stride, geometry.block);
+  geometry.tap_row = times(rows.dilation, geometry.x_row);
+  geometry.tap = times(columns.dilation, geometry.block);
+}
+
+void cut(ConvGeometry& geometry, const ConvTiling& tiling, bool single) {
+  constexpr int64_t kStepsPerUnit = 16384;  // vector multiply-adds: about 5 us
+  geometry.vectors = single || geometry.o_blocks == 1 ? 1 : 2;
+  geometry.tile = best_tile(geometry.out_w, tiling.most_pixels[geometry.vectors]);
+  geometry.tiles_per_row = ceil_div(geometry.out_w, geometry.tile);
+  const int64_t steps =
+      geometry.tile * geometry.vectors * geometry.c * geometry.kernel_h * geometry.kernel_w;
+  geometry.tiles_per_unit = std::max<int64_t>(1, kStepsPerUnit / std::max<int64_t>(steps, 1));
+}
+
+}  // namespace
+
+ConvGeometry make_conv_geometry(const Call& call, const ConvTiling& tiling) {
+  const auto& conv = call.as<ir::Conv>();
+  const auto& x = call.inputs[0];
+  const auto& weight = call.inputs[1].dims;
+  const auto& y = call.outputs[0].dims;
+  const auto window = window_geometry(conv.window(std::span(weight).subspan(2)), x.dims, y);
+  ConvGeometry geometry;
+  geometry.n = x.dims[0];
+  geometry.c = x.dims[1];
+  geometry.o = weight[0];
+  geometry.block = x.layout.plain() ? 1 : tiling.lanes;
+  geometry.c_blocks = ceil_div(geometry.c, geometry.block);
+  geometry.o_blocks = ceil_div(geometry.o, tiling.lanes);
+  geometry.h = x.dims[2];
+  geometry.w = x.dims[3];
+  geometry.out_h = y[2];
+  geometry.out_w = y[3];
+  geometry.kernel_h = weight[2];
+  geometry.kernel_w = weight[3];
+  if (sees_each_pixel_once(window, x.dims, y)) merge_rows(geometry);
+  place_input(geometry, window);
+  cut(geometry, tiling, call.tactic == conv_by_one_block);
+  return geometry;
+}
+
+size_t conv_scratch(const ConvGeometry& geometry) {
+  return geometry.padded
+             ? static_cast<size_t>(times(times(geometry.n, geometry.x_image), sizeof(float)))
+             : 0;
+}
+
+}  // namespace tenon::cpu
