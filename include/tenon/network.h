@@ -59,11 +59,14 @@ struct LeafInfo {
   bool refittable = true;
 };
 
-/// The value of an attribute, of the type that ONNX gives it; add() copies tensors.
+class Network;
+
+/// The value of an attribute, of the type that ONNX gives it; add() copies tensors, and the network
+/// that is a body.
 struct Attribute {
   using Ints = std::vector<int64_t>;
   std::variant<int64_t, float, std::string, Ints, std::vector<float>, std::vector<std::string>,
-               TensorView>
+               TensorView, std::shared_ptr<const Network>>
       value;
 
   Attribute(int64_t value) : value(value) {}                               // NOLINT: all are one
@@ -77,6 +80,7 @@ struct Attribute {
   Attribute(std::vector<std::string> value) : value(std::move(value)) {}   // NOLINT
   Attribute(const TensorView& value) : value(value) {}                     // NOLINT
   Attribute(const Tensor& value) : value(TensorView(value)) {}             // NOLINT
+  Attribute(const Network& body);                                          // NOLINT
 };
 using Attributes = std::map<std::string, Attribute>;
 
@@ -105,7 +109,9 @@ class TENON_API Network {
   /// A frozen tensor; copied.
   Value constant(const std::string& name, const TensorView& value);
   /// A node of any ONNX operator that Tenon has, as ONNX defines it; its outputs. Operands are in
-  /// ONNX's order, and Value() is one that is not there.
+  /// ONNX's order, and Value() is one that is not there. A branch or the body of a loop is a
+  /// network of its own: its inputs are those that the node gives it, then values of this network
+  /// that it reads, by their names; its weights and constants become this network's.
   std::vector<Value> add(const std::string& op, const std::vector<Value>& inputs,
                          const Attributes& attributes = {}, const NodeOptions& options = {});
   /// x [n, c, h…], weight [o, c / groups, k…], bias [o].
@@ -137,5 +143,7 @@ class TENON_API Network {
  private:
   std::shared_ptr<Impl> impl_;
 };
+
+inline Attribute::Attribute(const Network& body) : value(std::make_shared<const Network>(body)) {}
 
 }  // namespace tenon

@@ -75,7 +75,9 @@ struct GivenAttributes {
     for (const auto& [key, value] : given) add(nb::cast<std::string>(key), value);
   }
   void add(const std::string& name, nb::handle given) {
-    if (auto scalar = to_scalar(name, given)) {
+    if (nb::isinstance<Network>(given)) {
+      values.emplace(name, nb::cast<const Network&>(given));
+    } else if (auto scalar = to_scalar(name, given)) {
       values.emplace(name, *std::move(scalar));
     } else if (nb::isinstance<nb::list>(given) || nb::isinstance<nb::tuple>(given)) {
       values.emplace(name, to_list(name, given));
@@ -203,7 +205,9 @@ void bind_network(nb::module_& module) {
                    "**attributes: object) -> tuple[Value, ...]"),
            "A node of any ONNX operator that Tenon has, as ONNX defines it; all its outputs.\n\n"
            "None is an operand that is not there. Attributes are numbers, strings, lists of "
-           "these, and arrays. version: of the operators (the opset); None is the newest. "
+           "these, arrays, and networks: the body's inputs are those that the node gives it, "
+           "then values that it reads of this network, by name. version: of the operators (the "
+           "opset); None is the newest. "
            "outputs: how many are wanted, or their names.")
       .def(
           "conv",

@@ -74,6 +74,13 @@ onnx::Model Network::Impl::finish() const {
   return model;
 }
 
+void Network::Impl::take_borrowed(const Attribute& attribute) {
+  const auto* body = std::get_if<std::shared_ptr<const Network>>(&attribute.value);
+  if (!body) return;
+  const std::vector<Borrowed>& more = (*body)->impl()->borrowed;
+  borrowed.insert(borrowed.end(), more.begin(), more.end());
+}
+
 ir::ValueId Network::Impl::id_of(Value value, const std::string& what) const {
   if (value.network == serial) return value.id;
   base::fail(ErrorCode::build, "{} is {}", what,

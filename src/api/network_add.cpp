@@ -2,23 +2,28 @@
 #include "api/network_impl.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "onnx/draft_body.h"
 #include "onnx/import_node.h"
 
 namespace tenon {
 namespace {
 
-onnx::AttributeValue neutral(const Attribute& attribute) {
-  const auto convert = [](const auto& value) -> onnx::AttributeValue {
-    if constexpr (std::is_same_v<decltype(value), const TensorView&>)
+onnx::AttributeValue neutral(const Attribute& attribute, const std::string& what,
+                             onnx::Draft& around) {
+  const auto convert = [&](const auto& value) -> onnx::AttributeValue {
+    using T = std::decay_t<decltype(value)>;
+    if constexpr (std::is_same_v<T, TensorView>)
       return onnx::TensorValue{weights::copy_of(value), std::string(to_string(value.dtype))};
+    else if constexpr (std::is_same_v<T, std::shared_ptr<const Network>>)
+      return onnx::body_of(value->impl()->draft, around, what);
     else
       return value;
   };
   return std::visit(convert, attribute.value);
 }
 
-onnx::Node node_of(const std::string& op, const Attributes& attributes,
-                   const NodeOptions& options) {
+onnx::Node node_of(const std::string& op, const Attributes& attributes, const NodeOptions& options,
+                   onnx::Draft& around) {
   onnx::Node node{.op_type = op,
                   .domain = options.domain,
                   .name = options.name,
@@ -26,7 +31,9 @@ onnx::Node node_of(const std::string& op, const Attributes& attributes,
                   .outputs = options.outputs};
   if (node.outputs.empty()) node.outputs.emplace_back();
   node.wanted.assign(node.outputs.size(), true);
-  for (const auto& [name, value] : attributes) node.attributes.push_back({name, neutral(value)});
+  for (const auto& [name, value] : attributes)
+    node.attributes.push_back(
+        {name, neutral(value, fmt::format("network: {}: {}", onnx::label(node), name), around)});
   return node;
 }
 
@@ -70,8 +77,10 @@ std::vector<Network::Value> Network::add(const std::string& op, const std::vecto
                                          const NodeOptions& options) try {
   return impl_->all_or_nothing([&] {
     std::vector<Value> values;
-    for (const ir::ValueId id : import(*impl_, node_of(op, attributes, options), inputs))
+    for (const ir::ValueId id :
+         import(*impl_, node_of(op, attributes, options, impl_->draft), inputs))
       values.push_back(impl_->made(id));
+    for (const auto& [name, attribute] : attributes) impl_->take_borrowed(attribute);
     return values;
   });
 } catch (const onnx::Unsupported& unsupported) {

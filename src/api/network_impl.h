@@ -19,6 +19,8 @@ struct Network::Impl {
     std::shared_ptr<void> owner;
   };
   std::vector<Borrowed> borrowed;
+  /// What an attribute's body has borrowed is read by the build of this network.
+  void take_borrowed(const Attribute& attribute);
 
   Value made(ir::ValueId id) const { return {id, serial}; }
   Value add(ir::Leaf leaf, const std::optional<weights::TensorSource>& source) {

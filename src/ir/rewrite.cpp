@@ -176,10 +176,10 @@ std::vector<ValueId> copy_into(GraphCopier& copier, const Graph& graph,
 
 }  // namespace
 
-std::vector<ValueId> splice(GraphBuilder& out, const Graph& graph,
-                            std::span<const ValueId> inputs) {
-  const Bindings renamed = renamed_symbols(out, graph);
-  Splicer splicer(graph, out, renamed);
+std::vector<ValueId> splice(GraphBuilder& out, const Graph& graph, std::span<const ValueId> inputs,
+                            Bindings bindings) {
+  bindings.merge(renamed_symbols(out, graph));
+  Splicer splicer(graph, out, bindings);
   return copy_into(splicer, graph, inputs);
 }
 

@@ -32,8 +32,10 @@ Graph rewrite(const Graph& graph, const Rewrite& rewrite);
 Graph substitute(const Graph& graph, const std::map<std::string, Dim>& bindings);
 
 /// Copies a whole graph into a builder: `inputs` stand for its inputs; returns its outputs there.
-/// Leaves go by name; symbols that it binds get another where `out` has one of that name.
-std::vector<ValueId> splice(GraphBuilder& out, const Graph& graph, std::span<const ValueId> inputs);
+/// Leaves go by name; symbols that it binds get another where `out` has one of that name, and
+/// `bindings` replace others.
+std::vector<ValueId> splice(GraphBuilder& out, const Graph& graph, std::span<const ValueId> inputs,
+                            std::map<std::string, Dim> bindings = {});
 /// The same for a body of the graph that is built: its names are known there and stay.
 std::vector<ValueId> splice_body(GraphBuilder& out, const Graph& body,
                                  std::span<const ValueId> inputs);

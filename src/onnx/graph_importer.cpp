@@ -5,20 +5,12 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "ir/elements.h"
+#include "onnx/draft_body.h"
 
 namespace tenon::onnx {
 namespace {
 
 constexpr size_t most_nodes = size_t{1} << 20;
-
-bool is_leaf(const ir::GraphValue& value) {
-  return value.origin == ir::Origin::weight || value.origin == ir::Origin::constant;
-}
-
-bool seen_by_name(const ir::GraphValue& value) {
-  return is_leaf(value) || ir::known_bytes(value.value).has_value();
-}
 
 // A graph in an attribute, as import functions see it.
 class InnerGraph : public Body {
@@ -35,8 +27,8 @@ class InnerGraph : public Body {
     return ids;
   }
 
-  std::vector<ir::ValueId> import(ir::GraphBuilder& builder,
-                                  std::span<const ir::ValueId> inputs) const override {
+  std::vector<ir::ValueId> import(ir::GraphBuilder& builder, std::span<const ir::ValueId> inputs,
+                                  size_t /*formals*/) const override {
     GraphImporter inner(graph_, builder, around_.model(), &around_);
     size_t at = 0;
     for (const wire::ValueInfo& input : graph_.inputs) inner.define(input.name, inputs[at++]);
@@ -116,13 +108,7 @@ ir::ValueId GraphImporter::value(const std::string& name) {
   if (const auto here = values_.find(name); here != values_.end()) return here->second;
   const ir::GraphValue* value = around_ ? around_->find(name) : nullptr;
   if (!value) return ir::absent;
-  const ir::ValueType& type = value->value.type;
-  if (value->origin == ir::Origin::weight)
-    return values_[name] = state_.builder.weight(value->name, type);
-  if (value->origin == ir::Origin::constant)
-    return values_[name] = state_.builder.constant(value->name, type, value->bytes);
-  return values_[name] =
-             state_.builder.constant(type.dtype, type.shape(), *ir::known_bytes(value->value));
+  return values_[name] = see(*value, state_.builder);
 }
 
 std::vector<std::pair<std::string, ir::ValueId>> GraphImporter::captures(

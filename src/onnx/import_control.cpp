@@ -32,7 +32,7 @@ ir::Body graph_of(NodeContext& node, const Body& body, std::span<const ValueType
   for (const ValueId id : captured) copies[id] = add_input(node.builder().type(id));
   for (const ValueId id : body.captures(formals.size())) inputs.push_back(copies.at(id));
   size_t outputs = 0;
-  for (const ValueId id : body.import(inner, inputs))
+  for (const ValueId id : body.import(inner, inputs, formals.size()))
     inner.output(fmt::format("out{}", outputs++), id);
   return std::make_shared<const ir::Graph>(inner.finish());
 }

@@ -25,7 +25,8 @@ class Body {
   /// Adds its nodes to `builder`. `inputs` are the formal ones, then what it captures. Answers its
   /// outputs.
   virtual std::vector<ir::ValueId> import(ir::GraphBuilder& builder,
-                                          std::span<const ir::ValueId> inputs) const = 0;
+                                          std::span<const ir::ValueId> inputs,
+                                          size_t formals) const = 0;
 };
 
 /// A tensor in an attribute.

@@ -114,3 +114,58 @@ def test_a_network_tells_what_it_holds():
     assert told == [("c", np.int8, (3,), False), ("w", np.float32, (2, 5), True)]
     network.output("y", y)
     assert network.info(network.outputs()["y"]).shape == info.shape
+
+
+def loop(inputs=("x",), **shapes):
+    """A loop of three turns whose body adds x, of the network, to what it carries."""
+    network, body = tenon.Network(), tenon.Network()
+    x = network.input("x", ["n", 2])
+    body.input("turn", [], "int64")
+    going = body.input("going", [], "bool")
+    carried = body.input("carried", shapes.get("carried", ["n", 2]))
+    captured = [body.input(name, ["m", 2]) for name in inputs]
+    (total,) = body.add("Add", carried, *captured)
+    body.output("going", going)
+    body.output("total", total)
+    trips = network.constant("trips", np.array(3))
+    network.output("y", network.add("Loop", trips, None, x, name="turns", body=body)[0])
+    return network
+
+
+def test_a_body_reads_values_around_by_name():
+    x = np.ones((4, 2), "float32")
+    np.testing.assert_array_equal(tenon.build(loop())(x), 4 * x)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"inputs": ["z"]}, 'network: Loop "turns": body: input "z" is none that the node gives, and no value around has its name'),
+        ({"carried": ["n", 2, 2]}, 'network: Loop "turns": body: input "carried" is f32[n, 2, 2], and it is given f32[n, 2]'),
+    ],
+)
+def test_bodies_that_do_not_fit_are_refused(options, message):
+    with pytest.raises(tenon.BuildError) as refused:
+        loop(**options)
+    assert message in str(refused.value)
+
+
+def test_a_body_may_not_take_a_name_that_is_taken():
+    network, body = tenon.Network(), tenon.Network()
+    network.weight("w", np.ones(2, "float32"))
+    condition = network.input("c", [], "bool")
+    body.output("y", body.weight("w", np.ones(2, "float32")))
+    with pytest.raises(tenon.BuildError, match='the weight\'s name "w" is taken'):
+        network.add("If", condition, then_branch=body, else_branch=body)
+    assert [leaf.name for leaf in network.leaves()] == ["w"]
+
+
+def test_what_a_body_borrows_is_read_by_build():
+    network, body = tenon.Network(), tenon.Network()
+    condition, w = network.input("c", [], "bool"), np.ones(2, "float32")
+    other = tenon.Network()
+    body.output("y", body.borrow("w", w))
+    other.output("y", other.constant("none", np.zeros(2, "float32")))
+    network.output("y", network.add("If", condition, then_branch=body, else_branch=other)[0])
+    w[:] = 7
+    assert tenon.build(network)(np.array(True)).tolist() == [7, 7]

@@ -132,7 +132,8 @@ def test_loop_by_condition_alone(device, condition):
     check(turns(False), device, {"yes": np.array(condition), "x": array(2, 4)}, ["h3", "g3", "s3"], ["s3"] * (not condition))
 
 
-def test_loop_in_if_in_loop(device):
+# A loop in a branch in a loop.
+def nested():
     inner = graph(
         [node("Add", ["k", "x"], ["k2"]), node("Identity", ["go"], ["go2"])],
         [value("j", I, []), value("go", B, []), value("k", F, [2])],
@@ -151,7 +152,11 @@ def test_loop_in_if_in_loop(device):
     )
     numbers = [numpy_helper.from_array(np.array(n), name) for n, name in ((2, "two"), (3, "three"), (4, "four"))]
     main = graph([node("Loop", ["four", "", "x"], ["y"], body=body)], [value("x", F, [2])], [value("y", F, [2])], numbers)
-    check(model_of(main), device, {"x": array(2)}, ["y"])
+    return model_of(main)
+
+
+def test_loop_in_if_in_loop(device):
+    check(nested(), device, {"x": array(2)}, ["y"])
 
 
 def test_sequences(device):
@@ -199,3 +204,82 @@ def test_optionals(device):
     ]
     main = graph(nodes, [value("x", F, [2, 3])], [value("has", B, []), value("y", F, [2, 3])])
     check(model_of(main), device, {"x": array(2, 3)}, ["has", "y"])
+
+
+def built(network, graph, outer=None):
+    """Adds a graph's nodes to a network, one by one, and its outputs."""
+    values = {} if outer is None else outer
+    for each in graph.initializer:
+        array = numpy_helper.to_array(each)
+        values[each.name] = (network.weight if array.dtype.kind == "f" else network.constant)(each.name, array)
+    for each in graph.node:
+        attributes = {}
+        for attribute in each.attribute:
+            given = helper.get_attribute_value(attribute)
+            attributes[attribute.name] = body_of(network, given, values) if isinstance(given, onnx.GraphProto) else given
+        operands = [values[name] if name else None for name in each.input]
+        made = network.add(each.op_type, *operands, name=each.name, outputs=list(each.output), **attributes)
+        values.update(zip(each.output, made, strict=False))
+    for each in graph.output:
+        network.output(each.name, values[each.name])
+    return network
+
+
+def names_read(graph):
+    """Of the graphs around, by this one and those inside."""
+    made = {each.name for each in [*graph.input, *graph.initializer]}
+    read = []
+    for each in graph.node:
+        names = list(each.input)
+        for attribute in each.attribute:
+            names += names_read(attribute.g) if attribute.HasField("g") else []
+        read += [name for name in names if name and name not in made and name not in read]
+        made.update(each.output)
+    return read
+
+
+def inputs_of(network, graph):
+    return {
+        each.name: network.input(
+            each.name,
+            [dim.dim_param or dim.dim_value for dim in each.type.tensor_type.shape.dim],
+            helper.tensor_dtype_to_np_dtype(each.type.tensor_type.elem_type),
+        )
+        for each in graph.input
+    }
+
+
+def body_of(outer, graph, around):
+    body = tenon.Network()
+    values = inputs_of(body, graph)
+    for name in names_read(graph):
+        info = outer.info(around[name])
+        shape = [n if isinstance(n, int) else f"{name}_{axis}" for axis, n in enumerate(info.shape)]
+        values[name] = body.input(name, shape, info.dtype)
+    return built(body, graph, values)
+
+
+def by_network(model):
+    network = tenon.Network()
+    return built(network, model.graph, inputs_of(network, model.graph))
+
+
+@pytest.mark.parametrize(
+    ("model", "inputs"),
+    [
+        (choice(), {"c0": np.array(True), "x0": array(2, 3, 4, 5)}),
+        (choice(), {"c0": np.array(False), "x0": array(1, 3, 4, 5)}),
+        (turns(), {"trips": np.array(5), "yes": np.array(True), "x": array(3, 4)}),
+        (nested(), {"x": array(2)}),
+    ],
+    ids=["then", "else", "loop", "nested"],
+)
+def test_bodies_made_in_code_are_the_files(device, model, inputs):
+    options = {"device": device, "threads": 1, "tactics": "first"}
+    imported, made = tenon.build(model.SerializeToString(), **options), tenon.build(by_network(model), **options)
+    assert list(made.weights) == list(imported.weights)
+    made.refit({name: 2 * weight.numpy() for name, weight in imported.weights.items()})
+    imported.refit({name: 2 * weight.numpy() for name, weight in imported.weights.items()})
+    got, want = made.run(inputs), imported.run(inputs)
+    for name, expected in want.items():
+        np.testing.assert_array_equal(got[name], expected)

@@ -63,7 +63,7 @@ class Network:
         """
         A node of any ONNX operator that Tenon has, as ONNX defines it; all its outputs.
 
-        None is an operand that is not there. Attributes are numbers, strings, lists of these, and arrays. version: of the operators (the opset); None is the newest. outputs: how many are wanted, or their names.
+        None is an operand that is not there. Attributes are numbers, strings, lists of these, arrays, and networks: the body's inputs are those that the node gives it, then values that it reads of this network, by name. version: of the operators (the opset); None is the newest. outputs: how many are wanted, or their names.
         """
 
     def conv(self, x: Value, weight: Value, bias: Value | None = None, strides: Sequence[int] = [], pads: Sequence[int] = [], dilations: Sequence[int] = [], groups: int = 1) -> Value:
