@@ -243,6 +243,92 @@ TEST_P(Backends, queues_of_several_threads_do_not_disturb_each_other) {
 
 INSTANTIATE_TEST_SUITE_P(All, Backends, every_backend(), backend_name);
 
+#ifdef TENON_FAR
+/// y = a / b of i32, on a backend that captures.
+class Captures : public testing::Test {
+ protected:
+  Captures() {
+    test_.call.target = &backend_->target();
+    prepared_ = kernel::prepare(kernel_, test_.call, *backend_);
+  }
+  void submit_division() {
+    kernel::Launch launch;
+    launch.call = &test_.call;
+    launch.prepared = prepared_.state.get();
+    launch.buffers = {a_.get(), b_.get(), y_.get()};
+    launch.queue = queue_.get();
+    launch.state = &state_;
+    backend_->submit(*queue_, kernel_, {&launch, 1});
+  }
+  void write(const kernel::Buffer& to, int value) {
+    const std::vector<int> values(2, value);
+    backend_->copy(*queue_, to.get(), values.data(), 8, CopyKind::to_device);
+    backend_->synchronize(*queue_);
+  }
+  int read_result() {
+    std::vector<int> values(2);
+    backend_->copy(*queue_, values.data(), y_.get(), 8, CopyKind::from_device);
+    backend_->synchronize(*queue_);
+    EXPECT_EQ(values[0], values[1]);
+    return values[0];
+  }
+  kernel::StepListPtr captured() {
+    backend_->begin_capture(*queue_);
+    submit_division();
+    return backend_->end_capture(*queue_);
+  }
+
+  std::shared_ptr<kernel::Backend> backend_ = far_backend(1, true);
+  std::unique_ptr<kernel::Queue> queue_ = backend_->queue();
+  TestCall test_ =
+      make_test_call(ir::Pointwise{ir::Expression::of(ir::Scalar::div)},
+                     {tensor_of(DType::i32, {2}, {0, 0}), tensor_of(DType::i32, {2}, {0, 0})});
+  const kernel::Kernel& kernel_ = backend_->kernels(test_.call.op).back();
+  kernel::Prepared prepared_;
+  kernel::Buffer a_ = backend_->allocate(8), b_ = backend_->allocate(8), y_ = backend_->allocate(8);
+  kernel::RunState state_;
+};
+
+TEST_F(Captures, what_is_captured_is_not_done) {
+  write(y_, 7);
+  captured();
+  EXPECT_EQ(read_result(), 7);
+}
+
+TEST_F(Captures, a_replay_reads_what_is_there_then) {
+  const auto list = captured();
+  write(b_, 2);
+  for (const int value : {10, 20, 30}) {
+    write(a_, value);
+    backend_->replay(*queue_, list, state_);
+    EXPECT_EQ(read_result(), value / 2);
+  }
+}
+
+TEST_F(Captures, a_replay_reports_to_the_state_it_is_given) {
+  const auto list = captured();
+  write(a_, 1);
+  write(b_, 0);
+  kernel::RunState other;
+  backend_->replay(*queue_, list, other);
+  read_result();
+  EXPECT_STREQ(other.failure(), "integer division by zero");
+  EXPECT_EQ(state_.failure(), nullptr);
+}
+
+TEST_F(Captures, nothing_else_may_be_asked_meanwhile) {
+  backend_->begin_capture(*queue_);
+  int host = 0;
+  EXPECT_THROW(backend_->copy(*queue_, &host, y_.get(), 4, CopyKind::from_device),
+               std::logic_error);
+  EXPECT_THROW(backend_->synchronize(*queue_), std::logic_error);
+  EXPECT_THROW(backend_->record(*queue_), std::logic_error);
+  EXPECT_THROW(backend_->keep(*queue_, nullptr), std::logic_error);
+  backend_->end_capture(*queue_);
+  EXPECT_NO_THROW(backend_->synchronize(*queue_));
+}
+#endif
+
 TEST(CpuBackend, features_are_narrowed_by_the_environment) {
   ::setenv("TENON_CPU_FEATURES", "reference", 1);
   EXPECT_TRUE(cpu_backend(1)->target().features.empty());

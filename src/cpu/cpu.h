@@ -15,8 +15,9 @@ std::shared_ptr<kernel::Backend> cpu_backend(int threads);
 #ifdef TENON_FAR
 /// Test backend: its pointers lie in reserved, unreadable pages at a constant offset from the true
 /// memory and are translated in submit(); its queue runs on another thread with random delays
-/// (seeded).
-std::shared_ptr<kernel::Backend> far_backend(int threads);
+/// (seeded). With `captures` it is "far:banks": it captures and replays launches, so that what CUDA
+/// graphs need has a rehearsal.
+std::shared_ptr<kernel::Backend> far_backend(int threads, bool captures = false);
 #endif
 
 }  // namespace tenon::cpu

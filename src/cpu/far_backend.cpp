@@ -10,7 +10,9 @@
 #include <functional>
 #include <mutex>
 #include <random>
+#include <stdexcept>
 #include <thread>
+#include <utility>
 
 #include "base/thread_pool.h"
 #include "cpu/cpu.h"
@@ -22,6 +24,11 @@ namespace tenon::cpu {
 namespace {
 
 using Task = std::function<void()>;
+
+/// What was captured, in order.
+struct FarList final : kernel::StepList {
+  std::vector<std::function<void(kernel::RunState&)>> steps;
+};
 
 class FarEvent final : public kernel::Event {
  public:
@@ -59,7 +66,12 @@ class FarQueue final : public kernel::Queue {
     thread_.join();
   }
 
+  /// What is being captured, or null. Of the thread that uses the queue.
+  std::shared_ptr<FarList> listed;
+
   void push(Task task) {
+    if (listed)
+      throw std::logic_error("far: a launch or a copy within is all that can be captured");
     {
       const std::lock_guard lock(mutex_);
       tasks_.push_back(std::move(task));
@@ -109,7 +121,8 @@ class FarQueue final : public kernel::Queue {
 
 class FarBackend final : public kernel::Backend {
  public:
-  explicit FarBackend(int threads) : target_(host_target("far", threads)) {}
+  FarBackend(int threads, bool captures)
+      : target_(host_target("far", threads)), captures_(captures) {}
 
   std::string_view name() const override { return "far"; }
   const kernel::Target& target() const override { return target_; }
@@ -121,9 +134,12 @@ class FarBackend final : public kernel::Backend {
             kernel::CopyKind kind) override {
     if (kind != kernel::CopyKind::from_device) to = memory_.reach(to);
     if (kind != kernel::CopyKind::to_device) from = memory_.reach(from);
-    push(queue, [=] {
+    const auto move = [=] {
       if (bytes > 0) std::memmove(to, from, bytes);
-    });
+    };
+    const auto& listed = static_cast<FarQueue&>(queue).listed;
+    if (!listed || kind != kernel::CopyKind::within) return push(queue, move);
+    listed->steps.emplace_back([move](kernel::RunState&) { move(); });
   }
 
   void submit(kernel::Queue& queue, const Kernel& kernel,
@@ -131,7 +147,29 @@ class FarBackend final : public kernel::Backend {
     for (Launch launch : launches) {
       for (void*& buffer : launch.buffers) buffer = memory_.reach(buffer);
       launch.scratch = memory_.reach(launch.scratch);
-      push(queue, [&kernel, launch] { kernel.run(launch); });
+      const auto& listed = static_cast<FarQueue&>(queue).listed;
+      if (!listed) {
+        push(queue, [&kernel, launch] { kernel.run(launch); });
+        continue;
+      }
+      listed->steps.emplace_back([&kernel, launch](kernel::RunState& state) mutable {
+        launch.state = &state;
+        kernel.run(launch);
+      });
+    }
+  }
+
+  bool captures() const override { return captures_; }
+  void begin_capture(kernel::Queue& queue) override {
+    static_cast<FarQueue&>(queue).listed = std::make_shared<FarList>();
+  }
+  kernel::StepListPtr end_capture(kernel::Queue& queue) override {
+    return std::exchange(static_cast<FarQueue&>(queue).listed, nullptr);
+  }
+  void replay(kernel::Queue& queue, const kernel::StepListPtr& list,
+              kernel::RunState& state) override {
+    for (const auto& step : static_cast<const FarList&>(*list).steps) {
+      push(queue, [list, step, &state] { step(state); });
     }
   }
 
@@ -149,7 +187,10 @@ class FarBackend final : public kernel::Backend {
     push(queue, [owner = std::move(owner)] {});
   }
 
-  void synchronize(kernel::Queue& queue) override { static_cast<FarQueue&>(queue).wait(); }
+  void synchronize(kernel::Queue& queue) override {
+    push(queue, [] {});  // refused while capturing
+    static_cast<FarQueue&>(queue).wait();
+  }
 
   double time(kernel::Queue& queue) override {
     synchronize(queue);
@@ -166,13 +207,14 @@ class FarBackend final : public kernel::Backend {
 
   FarMemory& memory_ = FarMemory::instance();
   kernel::Target target_;
+  bool captures_;
   std::atomic<unsigned> queues_{0};  // the seed of each queue's delays
 };
 
 }  // namespace
 
-std::shared_ptr<kernel::Backend> far_backend(int threads) {
-  return std::make_shared<FarBackend>(threads);
+std::shared_ptr<kernel::Backend> far_backend(int threads, bool captures) {
+  return std::make_shared<FarBackend>(threads, captures);
 }
 
 }  // namespace tenon::cpu

@@ -32,6 +32,13 @@ class Event {
 };
 using EventPtr = std::shared_ptr<const Event>;
 
+/// Launches that were captured, to be replayed on the queue that they were captured from.
+class StepList {
+ public:
+  virtual ~StepList() = default;
+};
+using StepListPtr = std::shared_ptr<const StepList>;
+
 /// Where a copy goes.
 enum class CopyKind { to_device, from_device, within };
 
@@ -62,6 +69,18 @@ class Backend {
   virtual void keep(Queue& queue, std::shared_ptr<const void> owner) = 0;
   /// Waits until all that was queued is done.
   virtual void synchronize(Queue& queue) = 0;
+  /// Whether launches can be captured (a CUDA graph) and replayed. Addresses are worth keeping
+  /// then, and an engine's slots lie in banks.
+  virtual bool captures() const { return false; }
+  // Only where captures():
+  /// Up to end_capture(), what is submitted to the queue, and copied within, is listed and not
+  /// done. Nothing else may be asked of the queue.
+  virtual void begin_capture(Queue& /*queue*/) {}
+  /// What was listed. What its launches point to, but for their state, must stay valid until the
+  /// last replay is over.
+  virtual StepListPtr end_capture(Queue& /*queue*/) { return nullptr; }
+  /// Queues what was listed; data errors go to `state`.
+  virtual void replay(Queue& /*queue*/, const StepListPtr& /*list*/, RunState& /*state*/) {}
   /// Seconds on the backend's clock, after all that was queued is done.
   virtual double time(Queue& queue) = 0;
   /// The kernels for an op, best first.

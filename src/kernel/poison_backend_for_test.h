@@ -38,6 +38,12 @@ class PoisonBackend final : public Backend {
   void keep(Queue& queue, std::shared_ptr<const void> owner) override {
     inner_->keep(queue, std::move(owner));
   }
+  bool captures() const override { return inner_->captures(); }
+  void begin_capture(Queue& queue) override { inner_->begin_capture(queue); }
+  StepListPtr end_capture(Queue& queue) override { return inner_->end_capture(queue); }
+  void replay(Queue& queue, const StepListPtr& list, RunState& state) override {
+    inner_->replay(queue, list, state);
+  }
   void synchronize(Queue& queue) override { inner_->synchronize(queue); }
   double time(Queue& queue) override { return inner_->time(queue); }
   Kernels kernels(const ir::Op& op) const override { return inner_->kernels(op); }
