@@ -136,20 +136,6 @@ class Maker {
   std::shared_ptr<Signature> made_ = std::make_shared<Signature>();
 };
 
-/// Pointers of the region's own values, and of all that lie in others' memory.
-void fill_buffers(const Executable& executable, const Region& region, const Signature& signature,
-                  void* arena, std::span<void*> buffers) {
-  for (size_t i = 0; i < region.arena.size(); ++i) {
-    const size_t offset = signature.offsets[index(region.blocks[i])];
-    buffers[index(region.arena[i])] = static_cast<std::byte*>(arena) + offset;
-  }
-  for (size_t i = 0; i < region.aliases.size(); ++i) {
-    const ir::ValueId id = region.aliases[i];
-    void* const root = buffers[index(executable.storage[index(id)])];
-    buffers[index(id)] = static_cast<std::byte*>(root) + signature.places[i];
-  }
-}
-
 }  // namespace
 
 size_t Signature::bytes() const {
@@ -215,6 +201,19 @@ std::string largest_in_arena(const Executable& executable, const Region& region,
 
 std::string failure_text(const kernel::RunState& state) {
   return fmt::format("{}: {}", describe(*state.failed_node()), state.failure());
+}
+
+void fill_buffers(const Executable& executable, const Region& region, const Signature& signature,
+                  void* arena, std::span<void*> buffers) {
+  for (size_t i = 0; i < region.arena.size(); ++i) {
+    const size_t offset = signature.offsets[index(region.blocks[i])];
+    buffers[index(region.arena[i])] = static_cast<std::byte*>(arena) + offset;
+  }
+  for (size_t i = 0; i < region.aliases.size(); ++i) {
+    const ir::ValueId id = region.aliases[i];
+    void* const root = buffers[index(executable.storage[index(id)])];
+    buffers[index(id)] = static_cast<std::byte*>(root) + signature.places[i];
+  }
 }
 
 void run_steps(const Executable& executable, const Region& region, const Signature& signature,

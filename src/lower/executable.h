@@ -121,10 +121,13 @@ kernel::Operand operand_of(const Executable& executable, ir::ValueId id,
 std::string largest_in_arena(const Executable& executable, const Region& region,
                              const Signature& signature);
 
+/// Pointers of the region's own values, and of all that lie in others' memory.
+void fill_buffers(const Executable& executable, const Region& region, const Signature& signature,
+                  void* arena, std::span<void*> buffers);
+
 /// Runs the region's kernels: `buffers` has one pointer for each value, in
-/// the backend's memory; those of the arena, and of values that lie in others' memory, are filled
-/// in here. Allocates nothing. Data errors are left in `state`; the caller synchronises.
-/// Throws cancelled between two steps.
+/// the backend's memory; fill_buffers() adds to them. Allocates nothing. Data errors are left in
+/// `state`; the caller synchronises. Throws cancelled between two steps.
 void run_steps(const Executable& executable, const Region& region, const Signature& signature,
                kernel::Backend& backend, kernel::Queue& queue, void* arena,
                std::span<void*> buffers, kernel::RunState& state);

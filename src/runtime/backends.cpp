@@ -14,7 +14,9 @@ std::shared_ptr<kernel::Backend> make_backend(const std::string& device, int thr
   const int wide = threads > 0 ? threads : base::default_threads();
   if (device == "cpu") return cpu::cpu_backend(wide);
 #ifdef TENON_FAR
-  if (device == "far") return cpu::far_backend(wide);
+  if (device == "far" || device == "far:banks") {
+    return cpu::far_backend(wide, device == "far:banks");
+  }
 #endif
   base::fail(ErrorCode::unavailable, "device \"{}\" is not available in this build; it has: cpu",
              device);
@@ -23,7 +25,7 @@ std::shared_ptr<kernel::Backend> make_backend(const std::string& device, int thr
 std::vector<std::string> device_names() {
   std::vector<std::string> names = {"cpu"};
 #ifdef TENON_FAR
-  names.emplace_back("far");
+  names.insert(names.end(), {"far", "far:banks"});
 #endif
   return names;
 }

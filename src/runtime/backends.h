@@ -10,8 +10,8 @@
 
 namespace tenon::runtime {
 
-/// "cpu" (and "far" in test builds). Throws Error(unavailable) naming the device when it is not
-/// here: there is no silent fall-back. `threads` 0: all physical cores.
+/// "cpu" (and "far", "far:banks" in test builds). Throws Error(unavailable) naming the device when
+/// it is not here: there is no silent fall-back. `threads` 0: all physical cores.
 std::shared_ptr<kernel::Backend> make_backend(const std::string& device, int threads);
 
 /// The devices that this build has: what make_backend takes.

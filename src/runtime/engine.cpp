@@ -55,7 +55,13 @@ Engine::Impl::Impl(plan::PlanFile plan_file, std::shared_ptr<kernel::Backend> on
   check_options(options);
   const ir::Program& program = file.plan.program;
   lowered = lower::lower(program, *backend, lowering);
-  pool = std::make_shared<SlotPool>(backend);
+  if (backend->captures()) {
+    std::vector<size_t> sizes;
+    for (const lower::SlotProgram& slot : lowered.slots) sizes.push_back(slot.code->bytes);
+    banks = std::make_shared<SlotBanks>(backend, sizes, static_cast<size_t>(options.sets - 1));
+  } else {
+    pool = std::make_shared<SlotPool>(backend);
+  }
   for (const ir::Leaf& leaf : program.leaves) {
     leaf_index.emplace(leaf.name, leaves.size());
     leaves.push_back({.leaf = leaf});

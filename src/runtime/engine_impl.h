@@ -106,6 +106,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   std::vector<runtime::Source> original;
   runtime::SignatureCache signatures;  ///< of lowered.main, for all contexts
   std::shared_ptr<runtime::SlotPool> pool;
+  std::shared_ptr<runtime::SlotBanks> banks;  ///< in its place on backends that capture
   std::shared_ptr<runtime::SetLedger> ledger = std::make_shared<runtime::SetLedger>();
 
   runtime::WriterMutex writer;

@@ -1,6 +1,7 @@
 // Decorators that fail, or stand still, where a test tells them to.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -64,6 +65,10 @@ class FailingBackend final : public kernel::Backend {
   int allocated() const { return *allocated_; }
   /// Copies and launches that nobody has waited for.
   std::atomic<int> queued{0};
+  /// Lists that were captured, and how often any was replayed.
+  std::atomic<int> captured{0}, replayed{0};
+  /// Copies by CopyKind.
+  std::array<std::atomic<int>, 3> copied{};
   /// How often a queue was waited for.
   std::atomic<int> waits{0};
 
@@ -97,6 +102,7 @@ class FailingBackend final : public kernel::Backend {
             kernel::CopyKind kind) override {
     copies.pass("copy");
     ++queued;
+    ++copied[static_cast<size_t>(kind)];
     inner_->copy(queue, to, from, bytes, kind);
   }
   void submit(kernel::Queue& queue, const kernel::Kernel& kernel,
@@ -112,6 +118,23 @@ class FailingBackend final : public kernel::Backend {
   }
   void keep(kernel::Queue& queue, std::shared_ptr<const void> owner) override {
     inner_->keep(queue, std::move(owner));
+  }
+  bool captures() const override { return inner_->captures(); }
+  void begin_capture(kernel::Queue& queue) override {
+    launches.pass("begin_capture");
+    inner_->begin_capture(queue);
+  }
+  kernel::StepListPtr end_capture(kernel::Queue& queue) override {
+    ++captured;
+    return inner_->end_capture(queue);
+  }
+  void replay(kernel::Queue& queue, const kernel::StepListPtr& list,
+              kernel::RunState& state) override {
+    launches.pass("replay");
+    stand_still();
+    ++queued;
+    ++replayed;
+    inner_->replay(queue, list, state);
   }
   void synchronize(kernel::Queue& queue) override {
     inner_->synchronize(queue);

@@ -9,6 +9,7 @@
 #include "runtime/engine_impl.h"
 #include "runtime/evaluate.h"
 #include "runtime/leaf_reader.h"
+#include "runtime/queue_guard.h"
 
 namespace tenon::runtime {
 namespace {
@@ -99,11 +100,21 @@ std::vector<Job> take_room(Impl& engine, const LeafReader& reader, std::span<con
     if (__builtin_add_overflow(total, sizes.back(), &total)) total = SIZE_MAX;
     if (sizes.back() > sizes[largest]) largest = sizes.size() - 1;
   }
-  const auto what = [&] {
+  const auto what = [&]() -> std::string {
+    if (jobs.empty()) return "a set of weights";
     return fmt::format("a set of weights (most of it {})", lower::describe(*jobs[largest].slot));
   };
-  const std::vector<kernel::Buffer> blocks =
-      allocated(what, total, more_memory, [&] { return engine.pool->allocate(sizes); });
+  std::vector<kernel::Buffer> blocks;
+  if (engine.banks) {
+    next.bank =
+        allocated(what, engine.banks->bytes(), more_memory, [&] { return engine.banks->take(); });
+    for (const size_t slot : written) {
+      blocks.push_back(engine.banks->slot(next.bank, slot));
+      next.bank->versions[slot] = 0;
+    }
+  } else {
+    blocks = allocated(what, total, more_memory, [&] { return engine.pool->allocate(sizes); });
+  }
   for (size_t i = 0; i < jobs.size(); ++i) {
     next.slots[written[i]].memory = blocks[i];
     jobs[i].target = blocks[i].get();
@@ -111,7 +122,28 @@ std::vector<Job> take_room(Impl& engine, const LeafReader& reader, std::span<con
   return jobs;
 }
 
-// The same over memory that a set has.
+// What a set in a bank has from the current one: its bank is two versions old, so slots of another
+// version are copied. Returns what they are copied on, or null.
+std::unique_ptr<kernel::Queue> take_over(Impl& engine, Data& next) {
+  std::vector<std::pair<size_t, const void*>> copied;  // slots, and where they are
+  for (size_t i = 0; next.bank && i < next.slots.size(); ++i) {
+    const auto from = std::exchange(next.slots[i].memory, engine.banks->slot(next.bank, i));
+    if (from == next.slots[i].memory || next.bank->versions[i] == next.slots[i].version) continue;
+    next.bank->versions[i] = 0;
+    copied.emplace_back(i, from.get());
+  }
+  if (copied.empty()) return nullptr;
+  kernel::Backend& backend = *engine.backend;
+  std::unique_ptr<kernel::Queue> queue = backend.queue();
+  const QueueGuard queued(backend, *queue);
+  for (const auto& [slot, from] : copied) {
+    backend.copy(*queue, next.slots[slot].memory.get(), from,
+                 engine.lowered.slots[slot].code->bytes, kernel::CopyKind::within);
+  }
+  return queue;
+}
+
+// What makes slots again, over memory that a set has.
 std::vector<Job> jobs_over(const Impl& engine, const LeafReader& reader,
                            std::span<const size_t> slots, const Data& set) {
   std::vector<Job> jobs;
@@ -142,10 +174,15 @@ Engine::Impl::DataPtr Engine::Impl::prepare(const Accepted& accepted, RefitStats
   next->slots = old ? old->slots : std::vector<Slot>(lowered.slots.size());
   next->extension = accepted.extension;
   const std::vector<Job> jobs = take_room(*this, reader, slots, *next, stats);
+  const std::unique_ptr<kernel::Queue> copies = take_over(*this, *next);
   evaluate(*backend, scratch, jobs, stats, watch);
   next->sources = next_sources(*this, accepted, kept, *next);
   reader.check_unchanged(slots);
   watch.step("refitting", 1, 1);
+  if (copies) backend->synchronize(*copies);
+  for (size_t i = 0; next->bank && i < next->slots.size(); ++i) {
+    next->bank->versions[i] = next->slots[i].version;
+  }
   next->version = ++versions;
   next->ledger = ledger;
   return next;
@@ -172,6 +209,7 @@ void Engine::Impl::write_in_place(const Accepted& accepted, RefitStats& stats,
   reader.check_unchanged(slots);
   auto next = std::make_shared<Data>();
   next->slots = old->slots;
+  next->bank = old->bank;
   next->extension = accepted.extension;
   next->sources = next_sources(*this, accepted, kept, *next);
   base::throw_if_stopped(watch.stop);

@@ -22,9 +22,9 @@ kernel::Buffer BlockHeap::allocate(size_t bytes) {
   kernel::Buffer memory;
   size_t actual = size;
   // Up to twice as large as asked: a larger one waits for a larger wish.
-  const auto found = free_.lower_bound(size);
-  if (found != free_.end() && found->first / 2 <= size) {
-    actual = found->first;
+  const auto found = free_.lower_bound({size, nullptr});
+  if (found != free_.end() && found->first.first / 2 <= size) {
+    actual = found->first.first;
     memory = std::move(found->second.memory);
     free_.erase(found);
   } else {
@@ -37,7 +37,8 @@ kernel::Buffer BlockHeap::allocate(size_t bytes) {
 }
 
 void BlockHeap::give_back(size_t bytes, kernel::Buffer memory) {
-  free_.emplace(bytes, Free{std::move(memory)});
+  void* const at = memory.get();
+  free_.emplace(std::pair(bytes, at), Free{std::move(memory)});
 }
 
 std::vector<kernel::Buffer> BlockHeap::trim() {

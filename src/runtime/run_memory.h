@@ -5,6 +5,7 @@
 #include <iterator>
 #include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "kernel/backend.h"
@@ -30,10 +31,12 @@ class BlockHeap : public std::enable_shared_from_this<BlockHeap> {
   void give_back(size_t bytes, kernel::Buffer memory);
 
   std::shared_ptr<kernel::Backend> backend_;
-  std::multimap<size_t, Free> free_;  // by size
+  /// By size, then address: equal runs get equal places, which captured launches count on.
+  std::map<std::pair<size_t, void*>, Free> free_;
 };
 
-/// What regions need while they run: as large as the largest yet.
+/// Memory for what regions need while they run, or for an input or output: as large as the largest
+/// yet.
 class Arena {
  public:
   /// Throws std::bad_alloc. What was there before is undefined afterwards.

@@ -111,9 +111,8 @@ void Runner::place_inputs() {
       continue;
     }
     const size_t size = inputs_[i]->bytes();
-    device_inputs_[i].reset();  // of the last run, which is done
-    device_inputs_[i] = block(size, [&] { return rules_.text(i, *inputs_[i]); });
-    buffer = device_inputs_[i].get();
+    buffer = allocated([&] { return rules_.text(i, *inputs_[i]); }, size, smaller_inputs,
+                       [&] { return device_inputs_[i].reserve(*engine_->backend, size); });
     if (size > 0) through_->copy(*queue_, buffer, bytes, size, kernel::CopyKind::to_device);
     if (bytes != inputs_[i]->data) retire(dense_[i]);  // behind the copy that reads it
   }
@@ -134,9 +133,8 @@ void Runner::place_output(size_t i, const kernel::Operand& type, RunOutputs& out
     return;
   }
   // An output that the caller does not want still needs a place.
-  device_outputs_[i].reset();
-  device_outputs_[i] = block(type.bytes(), [&] { return outputs.text(i, type); });
-  buffer = device_outputs_[i].get();
+  buffer = allocated([&] { return outputs.text(i, type); }, type.bytes(), smaller_inputs,
+                     [&] { return device_outputs_[i].reserve(*engine_->backend, type.bytes()); });
   if (host && type.bytes() > 0) host_copies_.push_back({host, buffer, type.bytes()});
 }
 
@@ -187,8 +185,7 @@ void Runner::run_regions(Frame& frame, RunOutputs* outputs) {
     if (outputs && number == 0) place_inputs();
     // A profile is of the outermost graph's steps.
     kernel::Backend& through = outputs ? *through_ : *engine_->backend;
-    lower::run_steps(frame.executable, region, made, through, *queue_, arena, frame.buffers,
-                     flight_->state);
+    queue_steps(frame, number, arena, through);
     if (region.ends_in_executor) {
       run_executors_step(frame, frame.executable.steps[region.last - 1], outputs);
     }
@@ -238,6 +235,8 @@ void Runner::queue_all(const RunRequest& request) {
   }
   std::vector<kernel::Buffer> unused = heap_->trim();
   arena_.settle(unused);
+  for (Arena& input : device_inputs_) input.settle(unused);
+  for (Arena& output : device_outputs_) output.settle(unused);
   if (!unused.empty()) {
     retire(std::make_shared<std::vector<kernel::Buffer>>(std::move(unused)));
   }

@@ -45,6 +45,20 @@ struct Frame {
   std::optional<std::vector<int>> own_symbols;
 };
 
+/// Steps of a region as they were queued with certain extents and addresses.
+struct CapturedSteps {
+  std::shared_ptr<const lower::Signature> signature;
+  std::vector<void*> places;  ///< of what lies outside of the arena
+  bool met = false;
+  kernel::StepListPtr list = nullptr;  ///< captured when they are met again
+};
+
+/// Those that a context met last, the latest first.
+struct RegionLists {
+  std::vector<ir::ValueId> outer;  ///< values whose places tell them apart
+  std::vector<CapturedSteps> steps;
+};
+
 /// What a run is asked for: fresh outputs, or those of `out`.
 struct RunRequest {
   const std::map<std::string, TensorView>& inputs;
@@ -120,6 +134,10 @@ class Runner {
   const lower::Signature& signature(Frame& frame, size_t region);
   void run_regions(Frame& frame, RunOutputs* outputs);
 
+  // step_lists.cpp: on backends that capture, steps that come again are replayed.
+  void queue_steps(Frame& frame, size_t region, void* arena, kernel::Backend& through);
+  CapturedSteps& captured(const Frame& frame, size_t region, void* arena);
+
   // binding.cpp: the executor's own steps, and the symbols that they find.
   void run_executors_step(Frame& frame, const lower::Step& step, RunOutputs* outputs);
   void bind_elements(const ir::Node& node, Frame& frame);
@@ -155,6 +173,8 @@ class Runner {
   Frame frame_;
   std::map<const lower::Executable*, std::unique_ptr<Frame>> bodies_;
   InputRules rules_;
+  std::map<const lower::Region*, RegionLists> lists_;  // over listed_arena_
+  void* listed_arena_ = nullptr;
 
   // Of the run under way.
   kernel::Backend* through_ = nullptr;
@@ -164,8 +184,8 @@ class Runner {
   std::deque<int64_t> scalars_;            // on their way to the device
 
   std::vector<std::shared_ptr<std::vector<std::byte>>> dense_;  // copies of strided inputs
-  std::vector<kernel::Buffer> device_inputs_;                   // of backends that are not the host
-  std::vector<kernel::Buffer> device_outputs_;  // and of outputs that the caller does not want
+  std::vector<Arena> device_inputs_;                            // of backends that are not the host
+  std::vector<Arena> device_outputs_;  // and of outputs that the caller does not want
   std::vector<HostCopy> host_copies_;
 };
 

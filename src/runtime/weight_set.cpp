@@ -27,6 +27,7 @@ uint64_t WeightSet::version() const noexcept { return data_ ? data_->version : 0
 WeightSet::Data::~Data() {
   if (!ledger) return;
   slots.clear();  // who is told below finds the buffers in the pool
+  bank.reset();
   const std::lock_guard lock(ledger->mutex);
   std::erase(ledger->retired, this);
   ledger->changed.notify_all();

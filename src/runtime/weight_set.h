@@ -6,7 +6,7 @@
 #include <mutex>
 #include <vector>
 
-#include "kernel/backend.h"
+#include "runtime/slot_banks.h"
 #include "tenon/engine.h"
 #include "weights/source.h"
 
@@ -30,8 +30,9 @@ namespace tenon {
 /// Immutable once published; shared by handles and runs.
 struct WeightSet::Data {
   uint64_t version = 0;
-  std::vector<runtime::Slot> slots;      ///< as in lower::Lowered::slots
-  std::vector<runtime::Source> sources;  ///< by leaf; null where unknown
+  std::vector<runtime::Slot> slots;         ///< as in lower::Lowered::slots
+  std::shared_ptr<runtime::SlotBank> bank;  ///< that of all slots, on backends that capture
+  std::vector<runtime::Source> sources;     ///< by leaf; null where unknown
   /// What made slots that the engine's own programs did not; null: none.
   std::shared_ptr<const runtime::Extension> extension;
   std::shared_ptr<runtime::SetLedger> ledger;  ///< its engine's, and so what tells whose set it is
