@@ -71,7 +71,7 @@ struct Config {
 };
 std::ostream& operator<<(std::ostream& out, const Config& config);
 
-/// TENON_TEST_DEVICE, or cpu and far.
+/// TENON_TEST_DEVICE, or cpu, far and far:banks.
 std::vector<std::string> devices();
 /// `per_device` points for each device, chosen by the model's name; with TENON_LAWS=all those that
 /// cross passes and values, or `everything`.
