@@ -36,18 +36,23 @@ class Descriptor {
   int fd_;
 };
 
-// Not ctime: renaming and unlinking change it, and such a file reads on. Up to Linux 6.12 mtime
-// ticks every 1 to 10 ms, and a rewrite to the same size within the tick is not seen.
+bool same_time(const struct timespec& a, const struct timespec& b) {
+  return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+// Up to Linux 6.12 times tick every 1 to 10 ms, and a rewrite to the same size within the tick is
+// not seen.
 bool same_bytes(const struct stat& a, const struct stat& b) {
-  return a.st_ino == b.st_ino && a.st_size == b.st_size && a.st_mtim.tv_sec == b.st_mtim.tv_sec &&
-         a.st_mtim.tv_nsec == b.st_mtim.tv_nsec;
+  return a.st_ino == b.st_ino && a.st_size == b.st_size && same_time(a.st_mtim, b.st_mtim);
 }
 
 class FileSource final : public ByteSource {
  public:
   // O_NONBLOCK: opening a FIFO must not wait for its writer; regular files do not know the flag.
   explicit FileSource(const std::filesystem::path& path)
-      : path_(path), file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+      : path_(path),
+        absolute_(std::filesystem::absolute(path)),
+        file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
     if (file_.get() < 0) fail_errno("cannot open", path.native());
     opened_ = status();
     if (!S_ISREG(opened_.st_mode))
@@ -70,7 +75,14 @@ class FileSource final : public ByteSource {
   }
 
   void check_unchanged() const override {
-    if (same_bytes(opened_, status())) return;
+    const struct stat now = status();
+    if (same_bytes(opened_, now)) {
+      if (same_time(opened_.st_ctim, now.st_ctim) || !is_there(now)) return;
+      fail(ErrorCode::bad_file,
+           "{}: was changed in place after it was opened (its bytes, or its mode, owner or links); "
+           "write a new file and rename it over the old one",
+           name());
+    }
     fail(ErrorCode::bad_file,
          "{}: was rewritten in place after it was opened; write a new file and rename it over the "
          "old one",
@@ -84,7 +96,15 @@ class FileSource final : public ByteSource {
     return now;
   }
 
-  std::filesystem::path path_;
+  // mtime can be set back (cp -p), ctime cannot; but renaming and unlinking change it too, and such
+  // a file reads on.
+  bool is_there(const struct stat& file) const {
+    struct stat found {};
+    return ::stat(absolute_.c_str(), &found) == 0 && found.st_dev == file.st_dev &&
+           found.st_ino == file.st_ino;
+  }
+
+  std::filesystem::path path_, absolute_;
   Descriptor file_;
   struct stat opened_ {};
 };
@@ -112,6 +132,10 @@ class MemorySource final : public ByteSource {
 
 std::shared_ptr<const ByteSource> open_file(const std::filesystem::path& path) {
   return std::make_shared<FileSource>(path);
+}
+
+std::filesystem::path folder_of(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
 
 std::shared_ptr<const ByteSource> memory_source(std::vector<std::byte> bytes) {

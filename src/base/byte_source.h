@@ -30,9 +30,12 @@ class ByteSource {
 };
 
 /// A file behind a descriptor: one that is renamed, replaced or unlinked reads on; one rewritten in
-/// place is found out by inode, size and mtime. Never maps the file. Throws io when it cannot be
-/// opened or is not a regular file.
+/// place is found out by inode, size and mtime, and by ctime where the path still leads to it.
+/// Never maps the file. Throws io when it cannot be opened or is not a regular file.
 std::shared_ptr<const ByteSource> open_file(const std::filesystem::path& path);
+
+/// The folder that a file's path names, "." where it names none.
+std::filesystem::path folder_of(const std::filesystem::path& path);
 
 /// Takes the bytes over.
 std::shared_ptr<const ByteSource> memory_source(std::vector<std::byte> bytes);

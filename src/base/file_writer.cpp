@@ -2,6 +2,7 @@
 #include "base/file_writer.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/byte_source.h"
 #include "base/error.h"
 #include "base/text.h"
 
@@ -41,26 +43,45 @@ fs::path final_target(const fs::path& path) {
   return target;
 }
 
+// What the temporary names beside a target begin and end with.
+std::string temporary_stem(const fs::path& target) {
+  return fmt::format(".{}.", target.filename().native().substr(0, 200));  // NAME_MAX is 255
+}
+constexpr std::string_view temporary_end = ".tmp";
+
 fs::path temporary_beside(const fs::path& target) {
   static std::atomic<unsigned> count = 0;
-  const std::string name = target.filename().native().substr(0, 200);  // NAME_MAX is 255
-  return target.parent_path() / fmt::format(".{}.{}.{}.tmp", name, ::getpid(), count++);
+  return target.parent_path() /
+         fmt::format("{}{}.{}{}", temporary_stem(target), ::getpid(), count++, temporary_end);
+}
+
+// Removes what writers of the target left that were killed: nobody holds a lock on it.
+void sweep_beside(const fs::path& target) {
+  const std::string stem = temporary_stem(target);
+  std::error_code error;
+  for (fs::directory_iterator at(folder_of(target), error), end; !error && at != end;
+       at.increment(error)) {
+    const std::string name = at->path().filename().native();
+    if (!name.starts_with(stem) || !name.ends_with(temporary_end)) continue;
+    const int fd = ::open(at->path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0) continue;
+    if (::flock(fd, LOCK_EX | LOCK_NB) == 0) ::unlink(at->path().c_str());
+    ::close(fd);
+  }
 }
 
 class AtomicFileWriter final : public FileWriter {
  public:
-  explicit AtomicFileWriter(const fs::path& path) : target_(final_target(path)) {
-    do {
-      temporary_ = temporary_beside(target_);
-      fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    } while (fd_ < 0 && errno == EEXIST);
-    if (fd_ < 0) fail_errno("cannot write", target_.native());
+  AtomicFileWriter(const fs::path& path, bool named) : target_(final_target(path)) {
+    sweep_beside(target_);
+    if (!named) fd_ = ::open(folder_of(target_).c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+    if (fd_ < 0) open_named();
     keep_mode();
   }
 
   ~AtomicFileWriter() override {
+    if (!temporary_.empty()) ::unlink(temporary_.c_str());
     if (fd_ >= 0) ::close(fd_);
-    if (!committed_) ::unlink(temporary_.c_str());
   }
 
   void write(Bytes bytes) override {
@@ -74,14 +95,45 @@ class AtomicFileWriter final : public FileWriter {
 
   void commit() override {
     if (::fsync(fd_) != 0) fail_errno("cannot write", target_.native());
-    if (::close(std::exchange(fd_, -1)) != 0) fail_errno("cannot write", target_.native());
+    if (temporary_.empty()) give_name();
     if (::rename(temporary_.c_str(), target_.c_str()) != 0)
       fail_errno("cannot replace", target_.native());
-    committed_ = true;
+    temporary_.clear();
+    if (::close(std::exchange(fd_, -1)) != 0) fail_errno("cannot write", target_.native());
     sync_folder();
   }
 
  private:
+  // A lock tells the file from one whose writer was killed. It may be swept before it is locked.
+  void open_named() {
+    for (;;) {
+      temporary_ = temporary_beside(target_);
+      fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+      if (fd_ < 0 && errno == EEXIST) continue;
+      if (fd_ < 0) {
+        temporary_.clear();
+        fail_errno("cannot write", target_.native());
+      }
+      struct stat now {};
+      if (::flock(fd_, LOCK_EX | LOCK_NB) != 0 || ::fstat(fd_, &now) != 0 || now.st_nlink > 0)
+        return;
+      ::close(fd_);
+    }
+  }
+
+  // A whole file without a name gets one that a rename can take over the target's.
+  void give_name() {
+    ::flock(fd_, LOCK_EX | LOCK_NB);
+    const std::string self = fmt::format("/proc/self/fd/{}", fd_);
+    do {
+      temporary_ = temporary_beside(target_);
+      if (::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, temporary_.c_str(), AT_SYMLINK_FOLLOW) == 0)
+        return;
+    } while (errno == EEXIST);
+    temporary_.clear();
+    fail_errno("cannot write", target_.native());
+  }
+
   void keep_mode() const {
     struct stat old {};
     // A file system without modes refuses; the new file's own then serve.
@@ -91,23 +143,25 @@ class AtomicFileWriter final : public FileWriter {
   // The file is complete by now: a folder that cannot be synced (some network file systems) is no
   // error.
   void sync_folder() const {
-    const fs::path folder = target_.has_parent_path() ? target_.parent_path() : fs::path(".");
-    const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int fd = ::open(folder_of(target_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return;
     ::fsync(fd);
     ::close(fd);
   }
 
   fs::path target_;
-  fs::path temporary_;
+  fs::path temporary_;  // empty while the file has no name
   int fd_ = -1;
-  bool committed_ = false;
 };
 
 }  // namespace
 
 std::unique_ptr<FileWriter> atomic_file_writer(const fs::path& path) {
-  return std::make_unique<AtomicFileWriter>(path);
+  return std::make_unique<AtomicFileWriter>(path, false);
+}
+
+std::unique_ptr<FileWriter> named_file_writer(const fs::path& path) {
+  return std::make_unique<AtomicFileWriter>(path, true);
 }
 
 }  // namespace tenon::base

@@ -22,8 +22,11 @@ class FileWriter {
 /// Makes a writer for a path; tests pass one that fails.
 using FileWriterFactory = std::function<std::unique_ptr<FileWriter>(const std::filesystem::path&)>;
 
-/// Writes beside the target, fsyncs, renames over it, fsyncs the folder. A crash or error leaves
-/// the old file.
+/// Writes a file without a name, fsyncs, renames it over the target, fsyncs the folder. A crash or
+/// error leaves the old file, and nothing beside it; where a file system knows no files without
+/// names, what a killed writer left is removed by the target's next one.
 std::unique_ptr<FileWriter> atomic_file_writer(const std::filesystem::path& path);
+/// As on such a file system.
+std::unique_ptr<FileWriter> named_file_writer(const std::filesystem::path& path);
 
 }  // namespace tenon::base

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -122,6 +123,31 @@ TEST_F(files, more_files_than_the_process_may_open_are_an_io_error_with_the_way_
                          "raise ulimit -n");
 }
 
+// As `cp -p` and `touch -r` leave it, by this name or another of the file.
+TEST_F(files, file_rewritten_in_place_under_its_old_times_is_found) {
+  for (const char* name : {"a", "other"}) {
+    const fs::path path = write("a", "old bytes");
+    fs::create_hard_link(path, folder_ / "other");
+    struct stat before {};
+    ASSERT_EQ(::stat(path.c_str(), &before), 0);
+    const auto source = open_file(path);
+    ::usleep(20000);  // past a tick of the kernel's clock
+    write(name, "new bytes");
+    const struct timespec times[] = {before.st_atim, before.st_mtim};
+    ASSERT_EQ(::utimensat(AT_FDCWD, path.c_str(), times, 0), 0);
+    try {
+      source->check_unchanged();
+      ADD_FAILURE() << name;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::bad_file);
+    }
+    fs::rename(path, folder_ / "moved");
+    EXPECT_NO_THROW(source->check_unchanged());  // nobody can tell any more
+    fs::remove(folder_ / "moved");
+    fs::remove(folder_ / "other");
+  }
+}
+
 TEST_F(files, only_regular_files_open) {
   const fs::path fifo = folder_ / "fifo";
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
@@ -155,6 +181,40 @@ TEST_F(files, writer_without_commit_leaves_the_old_file) {
   atomic_file_writer(path)->write(bytes_of("new"));
   EXPECT_EQ(text_of(path), "old");
   EXPECT_EQ(entries(), 1u);
+}
+
+TEST_F(files, named_writer_does_the_same) {
+  const fs::path path = write("a", "old");
+  named_file_writer(path)->write(bytes_of("none"));
+  EXPECT_EQ(text_of(path), "old");
+  const auto writer = named_file_writer(path);
+  writer->write(bytes_of("new"));
+  EXPECT_EQ(entries(), 2u);
+  writer->commit();
+  EXPECT_EQ(text_of(path), "new");
+  EXPECT_EQ(entries(), 1u);
+}
+
+TEST_F(files, what_killed_writers_left_is_removed_by_the_next) {
+  const fs::path path = write("a", "old");
+  for (const auto& make : {atomic_file_writer, named_file_writer}) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      const auto writer = make(path);
+      writer->write(bytes_of("half"));
+      ::raise(SIGKILL);
+    }
+    ::waitpid(child, nullptr, 0);
+    EXPECT_EQ(entries(), make == named_file_writer ? 2u : 1u);
+  }
+  write(".a.1.0.tmp.not", "another's");
+  const auto slow = named_file_writer(path), next = named_file_writer(path);  // both go on
+  for (const auto& writer : {slow.get(), next.get()}) {
+    writer->write(bytes_of("new"));
+    writer->commit();
+  }
+  EXPECT_EQ(text_of(path), "new");
+  EXPECT_EQ(entries(), 2u);
 }
 
 TEST_F(files, writer_writes_through_a_link_and_refuses_devices_and_absent_folders) {
