@@ -149,7 +149,7 @@ class Importer {
 }  // namespace
 
 Draft read(const std::filesystem::path& path) {
-  return read(base::open_file(path), path.parent_path());
+  return read(base::open_file(path), base::folder_of(path));
 }
 
 Draft read(std::shared_ptr<const base::ByteSource> bytes, const std::filesystem::path& folder) {

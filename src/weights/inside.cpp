@@ -38,13 +38,15 @@ fs::path find_inside(const fs::path& folder, const std::string& location, const 
                "{}: the path {} that it names is not below its folder; keep the files together",
                who, base::quoted(location));
   }
-  fs::path real = real_path(folder / location, who);
-  if (!is_below(real, real_path(folder, who))) {
-    base::fail(ErrorCode::bad_file,
-               "{}: {} leads out of its folder by a link, to {}; put the file itself there", who,
-               base::quoted(location), base::quoted(real.native()));
+  const fs::path path = folder / location;
+  const fs::path there = real_path(path.parent_path(), who);
+  if (!is_below(there, real_path(folder, who))) {
+    base::fail(
+        ErrorCode::bad_file,
+        "{}: {} leads out of its folder by a linked folder, to {}; put the file itself there", who,
+        base::quoted(location), base::quoted(there.native()));
   }
-  return real;
+  return real_path(path, who);
 }
 
 }  // namespace

@@ -17,7 +17,8 @@ class FilesInside {
 
   const std::filesystem::path& folder() const noexcept { return folder_; }
   /// Opens `location` below the folder; `who` names the referring file in errors. Absolute paths,
-  /// `..` and links that lead out of the folder are refused (bad_file).
+  /// `..` and linked folders that lead out are refused (bad_file); the file may itself be a link to
+  /// any regular file, as in the caches of model hubs.
   std::shared_ptr<const base::ByteSource> open(const std::string& location, const std::string& who);
 
  private:

@@ -318,18 +318,32 @@ TEST(onnx_external, data_is_read_where_its_keys_say) {
   EXPECT_EQ(elements(file.tensors.at("end")), (std::vector<double>{2, 3}));
 }
 
+// As the caches of model hubs have them: names beside each other, bytes elsewhere.
+TEST(onnx_external, a_file_may_be_a_link) {
+  const Folder folder, blobs;
+  const std::vector<float> values = {5, 6};
+  blobs.write("abc", {reinterpret_cast<const char*>(values.data()), 8});
+  fs::create_symlink(blobs / "abc", folder / "data.bin");
+  const fs::path path =
+      folder.write("m.onnx", model_with(external("w", 2, {{"location", "data.bin"}})));
+  EXPECT_EQ(elements(open_weights(path).tensors.at("w")), (std::vector<double>{5, 6}));
+  fs::remove(blobs / "abc");
+  fs::create_directory(blobs / "abc");
+  EXPECT_THROW(open_weights(path), Error);
+}
+
 TEST(onnx_external, paths_out_of_the_folder_and_bad_numbers_are_refused) {
   const Folder folder, outside;
   folder.write("data.bin", std::string(16, '\0'));
   outside.write("data.bin", std::string(16, '\0'));
-  fs::create_symlink(outside / "data.bin", folder / "link.bin");
+  fs::create_directory_symlink(outside.path(), folder / "linked");
   const std::string up = "../" + outside.path().filename().native() + "/data.bin";
   using Entries = std::map<std::string, std::string>;
   for (const auto& [entries, fact] : std::vector<std::pair<Entries, std::string>>{
            {{{"location", up}}, "not below its folder"},
            {{{"location", "./x/../../data.bin"}}, "not below its folder"},
            {{{"location", (folder / "data.bin").native()}}, "not below its folder"},
-           {{{"location", "link.bin"}}, "by a link"},
+           {{{"location", "linked/data.bin"}}, "by a linked folder"},
            {{}, "not below its folder"},
            {{{"location", "absent.bin"}}, "cannot be opened"},
            {{{"location", "data.bin"}, {"offset", "-4"}}, "no number"},

@@ -59,16 +59,15 @@ WeightFile read_one(std::shared_ptr<const base::ByteSource> bytes, const fs::pat
                  bytes->name());
     case Kind::onnx: break;
   }
-  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  return wire::read_onnx_weights(std::move(bytes), folder);
+  return wire::read_onnx_weights(std::move(bytes), base::folder_of(path));
 }
 
 }  // namespace
 
 WeightFile open_weights(const fs::path& path) {
   std::error_code ignored;
-  WeightFile file =
-      fs::is_directory(path, ignored) ? read_shards(path) : read_one(base::open_file(path), path);
+  const fs::path meant = fs::is_directory(path, ignored) ? checkpoint_in(path) : path;
+  WeightFile file = read_one(base::open_file(meant), meant);
   file.path = path.native();
   return file;
 }

@@ -22,9 +22,12 @@ struct Safetensors {
 /// with it.
 Safetensors read_safetensors(std::shared_ptr<const base::ByteSource> bytes);
 
-/// A folder with one *.index.json, or that file: each name is read from the shard that the index
-/// names. Shards outside the folder (.., absolute, links that lead out) are refused.
-WeightFile read_shards(const std::filesystem::path& path);
+/// Each name is read from the shard that the index names. Shards outside its folder (.., absolute,
+/// through linked folders) are refused.
+WeightFile read_shards(const std::filesystem::path& index);
+/// The checkpoint of a folder: its index of shards, or its one safetensors file. Throws bad_file or
+/// unsupported, saying what is there.
+std::filesystem::path checkpoint_in(const std::filesystem::path& folder);
 
 /// One tensor to be written. Names are unique; `dtype` and `shape` are what the header says.
 struct OutTensor {

@@ -229,22 +229,31 @@ TEST_F(shards, each_name_comes_from_the_shard_that_the_index_names) {
 TEST_F(shards, paths_and_links_out_of_the_folder_are_refused) {
   const Folder outside;
   write(outside / "o.safetensors", {{"a", ramp(DType::u8, {2})}});
-  fs::create_symlink(outside / "o.safetensors", folder_ / "link.safetensors");
   fs::create_symlink(outside.path(), folder_ / "linked");
-  fs::create_symlink("1.safetensors", folder_ / "within.safetensors");
+  fs::create_symlink(outside / "o.safetensors", folder_ / "link.safetensors");
   const std::string up = "../" + outside.path().filename().native() + "/o.safetensors";
-  for (const std::string& shard :
-       {up, "x/../" + up, (outside / "o.safetensors").native(), std::string("link.safetensors"),
-        std::string("linked/o.safetensors"), std::string()}) {
+  for (const std::string& shard : {up, "x/../" + up, (outside / "o.safetensors").native(),
+                                   std::string("linked/o.safetensors"), std::string()}) {
     index("{\"a\":\"" + shard + "\"}");
     EXPECT_NE(read().find("folder"), std::string::npos) << shard << ": " << read();
   }
-  index(R"({"a":"within.safetensors"})");
+  index(R"({"a":"link.safetensors"})");  // as the caches of model hubs have it
   EXPECT_EQ(read(), "");
 }
 
+TEST_F(shards, a_folder_without_an_index_says_what_it_has) {
+  EXPECT_NE(read().find("several checkpoints, \"1.safetensors\", \"2.safetensors\""),
+            std::string::npos);
+  fs::remove(folder_ / "2.safetensors");
+  EXPECT_EQ(read(), "");
+  fs::remove(folder_ / "1.safetensors");
+  EXPECT_NE(read().find("no *.safetensors"), std::string::npos);
+  folder_.write("pytorch_model.bin.index.json", "{}");
+  folder_.write("pytorch_model-1.bin", "");
+  EXPECT_NE(read().find("safetensors.torch.save_file"), std::string::npos);
+}
+
 TEST_F(shards, broken_indices_are_refused_with_what_is_wrong) {
-  EXPECT_NE(read().find("0 files"), std::string::npos);
   for (const auto& [map, fact] : std::map<std::string, std::string>{
            {R"({"b":"1.safetensors"})", "does not have it"},
            {R"({"a":"absent.safetensors"})", "absent.safetensors"},

@@ -74,14 +74,15 @@ std::vector<fs::path> files_ending(const fs::path& folder, const std::string& en
   return found;
 }
 
-// Hubs keep indices of other formats beside the safetensors one, which its longer name tells.
-fs::path index_in(const fs::path& folder) {
-  std::vector<fs::path> found = files_ending(folder, ".safetensors.index.json");
-  if (found.empty()) found = files_ending(folder, ".index.json");
-  if (found.size() == 1) return found[0];
-  base::fail(ErrorCode::bad_file,
-             "{}: the folder has {} files *.index.json; give the index or a .safetensors file",
-             base::quoted(folder.native()), found.size());
+[[noreturn]] void fail_ambiguous(const fs::path& folder, std::vector<fs::path> found) {
+  constexpr size_t most = 5;
+  std::ranges::sort(found);
+  std::vector<std::string> names;
+  for (const fs::path& each : std::span(found).first(std::min(most, found.size())))
+    names.push_back(base::quoted(each.filename().native()));
+  base::fail(ErrorCode::bad_file, "{}: the folder has several checkpoints, {}{}; give one of them",
+             base::quoted(folder.native()), base::join(names, ", "),
+             found.size() > most ? ", …" : "");
 }
 
 std::map<std::string, std::string> read_index(const base::ByteSource& index) {
@@ -99,12 +100,30 @@ std::map<std::string, std::string> read_index(const base::ByteSource& index) {
 
 }  // namespace
 
-WeightFile read_shards(const fs::path& path) {
-  const fs::path index_path = fs::is_directory(path) ? index_in(path) : path;
+// Hubs keep indices of other formats beside the safetensors one, which its longer name tells.
+fs::path checkpoint_in(const fs::path& folder) {
+  for (const char* ending : {".safetensors.index.json", ".index.json", ".safetensors"}) {
+    std::vector<fs::path> found = files_ending(folder, ending);
+    std::erase_if(found,
+                  [](const fs::path& file) { return file.native().ends_with(".bin.index.json"); });
+    if (found.size() == 1) return found[0];
+    if (found.size() > 1) fail_ambiguous(folder, found);
+  }
+  for (const char* ending : {".bin", ".pt", ".pth"}) {
+    if (files_ending(folder, ending).empty()) continue;
+    base::fail(ErrorCode::unsupported,
+               "{}: the folder has files *{} of torch, which Tenon does not read; save the "
+               "state_dict with safetensors.torch.save_file, or give it to refit() itself",
+               base::quoted(folder.native()), ending);
+  }
+  base::fail(ErrorCode::bad_file, "{}: the folder has no *.safetensors; give a file of weights",
+             base::quoted(folder.native()));
+}
+
+WeightFile read_shards(const fs::path& index_path) {
   const auto index = base::open_file(index_path);
-  const fs::path folder = index_path.has_parent_path() ? index_path.parent_path() : fs::path(".");
-  WeightFile file{.path = path.native()};
-  FilesInside files(folder);
+  WeightFile file{.path = index_path.native()};
+  FilesInside files(base::folder_of(index_path));
   std::map<std::shared_ptr<const base::ByteSource>, Safetensors> shards;
   for (const auto& [name, shard] : read_index(*index)) {
     const auto bytes = files.open(shard, index->name());
