@@ -1,4 +1,6 @@
 // Which leaves may be refitted: the policy, against what building reads.
+#include <fnmatch.h>
+
 #include <algorithm>
 
 #include "base/error.h"
@@ -46,6 +48,22 @@ void settle_defaults(ir::Network& network) {
              nearest.empty() ? "" : "; the nearest is " + quoted(nearest));
 }
 
+// A name that is no leaf's may be a glob: it stands for the weights that it matches.
+std::set<std::string> matched(const std::vector<Leaf>& leaves, const std::set<std::string>& names) {
+  std::set<std::string> result;
+  for (const std::string& name : names) {
+    const size_t before = result.size();
+    if (std::ranges::find(leaves, name, &Leaf::name) == leaves.end()) {
+      for (const Leaf& leaf : leaves) {
+        if (leaf.refittable && ::fnmatch(name.c_str(), leaf.name.c_str(), 0) == 0)
+          result.insert(leaf.name);
+      }
+    }
+    if (result.size() == before) result.insert(name);
+  }
+  return result;
+}
+
 // Every name is a leaf's, and of a leaf that nothing reads while building.
 void check_names(const std::vector<Leaf>& leaves, const std::set<std::string>& names) {
   std::vector<std::string> problems;
@@ -59,7 +77,7 @@ void check_names(const std::vector<Leaf>& leaves, const std::set<std::string>& n
              base::join(problems, "; "));
 }
 
-void apply(const RefitPolicy& policy, std::vector<Leaf>& leaves) {
+void apply_policy(const RefitPolicy& policy, std::vector<Leaf>& leaves) {
   for (Leaf& leaf : leaves) {
     if (policy.kind == Kind::names && policy.names.contains(leaf.name)) {
       leaf.refittable = true;
@@ -106,10 +124,11 @@ ir::Graph refrozen(const ir::Network& network) {
 
 }  // namespace
 
-ir::Network freeze(ir::Network network, const RefitPolicy& policy) {
+ir::Network freeze(ir::Network network, RefitPolicy policy) {
   settle_defaults(network);
+  policy.names = matched(network.leaves, policy.names);
   if (policy.kind == Kind::names) check_names(network.leaves, policy.names);
-  apply(policy, network.leaves);
+  apply_policy(policy, network.leaves);
   network.graph = refrozen(network);
   return network;
 }

@@ -57,13 +57,14 @@ struct Options {
 struct RefitPolicy {
   enum class Kind { all, none, names };
   Kind kind = Kind::all;
-  /// Exact leaf names, constants too; an unknown one is a BuildError with the nearest.
+  /// Leaf names, constants too, and globs of weights; one that names nothing is a BuildError with
+  /// the nearest.
   std::set<std::string> names;
 };
 
 /// Turns weights into constants and back by the policy and by what infer() reads; fills the leaf
 /// table's reasons.
-ir::Network freeze(ir::Network network, const RefitPolicy& policy);
+ir::Network freeze(ir::Network network, RefitPolicy policy);
 
 /// Runs the passes, verifying after each, then hoist.
 ir::Program compile(ir::Network network, const Options& options);
