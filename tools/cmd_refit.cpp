@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <fstream>
 
 #include "print.h"
 #include "tenon/refitter.h"
@@ -13,7 +14,9 @@ struct Options {
   Path plan, weights, output;
   std::string device;
   int threads = 0;
-  bool dry_run = false, time = false, strict = false;
+  bool dry_run = false, time = false;
+  RefitOptions refit;
+  Path map;
 };
 
 constexpr int timed_refits = 20;
@@ -21,11 +24,26 @@ constexpr int timed_refits = 20;
 // All refits commit to the engine only; what is not saved changes no file.
 RefitReport refit(const Engine& engine, const Options& options, const std::stop_token& stop,
                   const Progress& progress) {
-  Refitter refitter(engine, options.strict);
-  refitter.set_stop_token(stop);
-  refitter.set_progress(progress);
-  refitter.load(options.weights);
-  return refitter.commit();
+  RefitOptions how = options.refit;
+  how.stop = stop;
+  how.progress = progress;
+  return Engine(engine).refit(options.weights, how);
+}
+
+// The names that a JSON object gives for others.
+std::function<std::string(const std::string&)> read_map(const Path& path) {
+  std::ifstream file(path);
+  const Json map = Json::parse(file, nullptr, false);
+  const auto is_name = [](const Json& value) { return value.is_string(); };
+  if (!file || !map.is_object() || !std::ranges::all_of(map, is_name)) {
+    throw Error(file ? ErrorCode::bad_file : ErrorCode::io,
+                fmt::format("\"{}\": {}", path.native(),
+                            file ? "is no JSON object of names; write {\"theirs\": \"the plan's\"}"
+                                 : "cannot be read"));
+  }
+  return [map](const std::string& name) {
+    return map.contains(name) ? map[name].get<std::string>() : name;
+  };
 }
 
 // Median seconds of refits after the first, whose memory is new.
@@ -39,12 +57,14 @@ double steady_seconds(const Engine& engine, const Options& options, const Sessio
   return seconds[timed_refits / 2];
 }
 
-void perform(const Options& options, Session& session) {
-  const bool saves = !options.dry_run;
-  if (saves && options.output.empty()) {
+void perform(const Options& given, Session& session) {
+  const bool saves = !given.dry_run;
+  if (saves && given.output.empty()) {
     throw UsageError("refit: give -o OUT.plan, or --dry-run to change nothing");
   }
-  if (saves) check_output(options.output);
+  if (saves) check_output(given.output);
+  Options options = given;
+  if (!options.map.empty()) options.refit.rename = read_map(options.map);
   LoadOptions loading{.device = options.device, .threads = options.threads};
   loading.stop = session.stop;
   loading.progress = session.progress;
@@ -81,7 +101,14 @@ Action add_refit(CLI::App& command) {
   command.add_flag("--dry-run", options->dry_run, "Check and refit, but write nothing")
       ->excludes(output);
   command.add_flag("--time", options->time, "Measure refits too");
-  command.add_flag("--strict", options->strict, "Refuse names that the plan does not use");
+  RefitOptions& names = options->refit;
+  command.add_flag("--strict", names.strict, "Refuse names that the plan does not use");
+  command.add_flag("--complete", names.complete, "Refuse unless every refittable weight is there");
+  command.add_option("--prefix", names.prefix, "In front of the file's names, such as \"module.\"");
+  command.add_option("--map", options->map, "A JSON object of the file's names to the plan's")
+      ->type_name("FILE");
+  command.add_option("--only", names.only, "Globs of the names to take")->type_name("GLOB");
+  command.add_option("--ignore", names.ignore, "Globs of the names to leave")->type_name("GLOB");
   command.add_option("--device", options->device, "Where to refit (where it was built for)");
   add_threads(command, options->threads);
   return [options](Session& session) { perform(*options, session); };

@@ -119,15 +119,16 @@ Json to_json(const std::vector<Port>& ports) {
 }
 
 Json to_json(const RefitReport& report) {
-  return {{"changed", report.changed},       {"ignored", report.ignored},
-          {"overflowed", report.overflowed}, {"seconds", report.seconds},
-          {"bytes", report.bytes},           {"version", report.version}};
+  return {{"changed", report.changed}, {"kept", report.kept},
+          {"ignored", report.ignored}, {"overflowed", report.overflowed},
+          {"seconds", report.seconds}, {"bytes", report.bytes},
+          {"version", report.version}};
 }
 
 std::string to_text(const RefitReport& report) {
-  std::string text =
-      fmt::format("{} changed, {} written in {}\n", count_text(report.changed.size(), "weight"),
-                  bytes_text(report.bytes), seconds_text(report.seconds));
+  std::string text = fmt::format("{} changed, {} kept, {} written in {}\n",
+                                 count_text(report.changed.size(), "weight"), report.kept.size(),
+                                 bytes_text(report.bytes), seconds_text(report.seconds));
   for (const auto& [name, count] : report.overflowed) {
     text += fmt::format("  \"{}\": {} became infinite\n", name,
                         count_text(static_cast<size_t>(count), "value"));

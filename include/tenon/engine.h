@@ -1,6 +1,7 @@
 // A compiled network with its weights.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -45,7 +46,8 @@ struct ConstantInfo {
 /// What a refit did.
 struct RefitReport {
   std::vector<std::string> changed;            ///< weights that were given
-  std::map<std::string, std::string> ignored;  ///< names that the engine does not need: why
+  std::map<std::string, std::string> ignored;  ///< given, and not used: why
+  std::vector<std::string> kept;               ///< refittable weights that were not given
   /// By weight: finite values that became infinite in its dtype.
   std::map<std::string, int64_t> overflowed;
   double seconds = 0;
@@ -76,8 +78,12 @@ class TENON_API Engine {
  public:
   /// Throws PlanError, io, unavailable. A stripped plan loads and is not ready().
   static Engine load(const std::filesystem::path& path, const LoadOptions& options = {});
+  /// The same of a plan in memory, which the engine keeps.
+  static Engine load(std::vector<std::byte> plan, const LoadOptions& options = {});
   /// Writes beside the target and renames: an error leaves the old file.
   void save(const std::filesystem::path& path, const SaveOptions& options = {}) const;
+  /// The plan that save() would write.
+  std::vector<std::byte> to_bytes(const SaveOptions& options = {}) const;
 
   std::vector<Port> inputs() const;
   std::vector<Port> outputs() const;
@@ -101,9 +107,10 @@ class TENON_API Engine {
   void publish(const WeightSet& set);
 
   /// refitter().load(file) and commit().
-  RefitReport refit(const std::filesystem::path& file, bool strict = false);
+  RefitReport refit(const std::filesystem::path& file, const RefitOptions& options = {});
   /// Reads the views while it packs; they are not kept.
-  RefitReport refit(const std::map<std::string, TensorView>& weights, bool strict = false);
+  RefitReport refit(const std::map<std::string, TensorView>& weights,
+                    const RefitOptions& options = {});
   /// Back to the weights that the engine was built or loaded with.
   RefitReport reset();
 

@@ -6,6 +6,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace tenon {
 
@@ -30,6 +31,19 @@ struct LoadOptions {
   Memory memory = Memory::double_;
   int sets = 2;
   Sources sources = Sources::keep;
+  std::stop_token stop;
+  Progress progress;
+};
+
+/// Which of the weights given to a refit are meant, and by what names. A given name loses `prefix`,
+/// then `rename` has its say; what comes out is the engine's name, which `only` and `ignore` match.
+struct RefitOptions {
+  bool strict = false;    ///< refuse every name that the engine does not need
+  bool complete = false;  ///< refuse unless every refittable weight is given
+  std::string prefix;     ///< in front of the given names, such as "module."; names without it stay
+  std::function<std::string(const std::string& name)> rename;  ///< null: as it is
+  std::vector<std::string> only;    ///< globs (`*`, `?`, `[…]`); empty: every name
+  std::vector<std::string> ignore;  ///< globs of names that are left out
   std::stop_token stop;
   Progress progress;
 };

@@ -16,7 +16,7 @@ namespace tenon {
 /// are collected and reported together by prepare() and commit().
 class TENON_API Refitter {
  public:
-  explicit Refitter(const Engine& engine, bool strict = false);
+  explicit Refitter(const Engine& engine, const RefitOptions& options = {});
   ~Refitter();
   Refitter(Refitter&&) noexcept;
   Refitter& operator=(Refitter&&) noexcept;
@@ -30,7 +30,7 @@ class TENON_API Refitter {
   /// commit. A later set, borrow or load of a name wins. Throws RefitError for a file that cannot
   /// be read.
   void load(const std::filesystem::path& file);
-  /// What must still come before commit(): relative to what is set.
+  /// What must still come before commit(): relative to what is set. Names are the engine's.
   std::vector<std::string> missing() const;
   /// Makes a complete set without publishing it. All or nothing: throws RefitError with every
   /// problem. In-place engines cannot: Error(unsupported).

@@ -64,17 +64,20 @@ bool shares_storage(const Given& a, const Given& b) {
 // One refit's check: collects sentences for one given weight after another.
 class Check {
  public:
-  Check(const Impl& engine, const GivenWeights& given, bool strict, const ExtensionPtr& extension)
-      : engine_(engine), given_(given), strict_(strict) {
+  Check(const Impl& engine, const GivenWeights& given, Demands demands,
+        const ExtensionPtr& extension)
+      : engine_(engine), given_(given), demands_(demands) {
     accepted_.by_leaf.resize(engine.leaves.size());
     accepted_.extension = extension;
   }
 
   Accepted run() {
     for (const auto& [name, given] : given_) weight(name, given);
+    hint_at_rule();
     for (const std::string& name : engine_.missing(given_)) {
       problem("weights: {} is missing; give it too", base::quoted(name));
     }
+    if (demands_.complete) demand_all();
     changed_files();
     if (!problems_.empty()) throw RefitError(std::move(problems_));
     return std::move(accepted_);
@@ -97,7 +100,7 @@ class Check {
   }
 
   void ignore(const std::string& name, const std::string& reason) {
-    if (strict_) {
+    if (demands_.strict) {
       problem("weights: {} is not used: {} (strict)", base::quoted(name), reason);
     } else {
       accepted_.ignored.emplace(name, reason);
@@ -137,9 +140,56 @@ class Check {
           name, fmt::format("not in this engine; shares its storage with {}", base::quoted(twin)));
     }
     const std::string near = nearest_known(name);
-    problem("weights: {} is not in this engine{}", base::quoted(name),
+    unknown_.push_back(given.name.empty() ? name : given.name);
+    problem("weights: {} is not in this engine{}", base::quoted(unknown_.back()),
             near.empty() ? "; see engine.weights for the names"
                          : "; the nearest is " + base::quoted(near));
+  }
+
+  bool is_known(std::string_view name) const { return engine_.leaf_index.contains(name); }
+
+  /// What makes a known name of every unknown one, if one rule does: it is told, never applied.
+  void hint_at_rule() {
+    constexpr std::string_view separators = "./:_";
+    if (unknown_.empty()) return;
+    const std::string_view name = unknown_[0];
+    for (const LeafState& state : engine_.leaves) {
+      const std::string_view known = state.leaf.name;
+      const bool remove = known.size() < name.size();
+      const std::string_view longer = remove ? name : known, rest = remove ? known : name;
+      if (longer.size() == rest.size() || rest.empty()) continue;
+      const std::string_view before = longer.substr(0, longer.size() - rest.size());
+      const std::string_view behind = longer.substr(rest.size());
+      const std::string_view with = remove ? "without" : "with";
+      if (longer.ends_with(rest) && separators.find(before.back()) != std::string_view::npos &&
+          fits_all(remove, before, "")) {
+        const std::string way_out = remove ? "give prefix=" + base::quoted(before) : "rename them";
+        return problem("weights: {} {} before them, all unknown names fit; {}", with,
+                       base::quoted(before), way_out);
+      }
+      if (longer.starts_with(rest) && separators.find(behind.front()) != std::string_view::npos &&
+          fits_all(remove, "", behind)) {
+        return problem("weights: {} {} behind them, all unknown names fit; rename them", with,
+                       base::quoted(behind));
+      }
+    }
+  }
+
+  bool fits_all(bool remove, std::string_view before, std::string_view behind) const {
+    return std::ranges::all_of(unknown_, [&](std::string_view name) {
+      if (!remove) return is_known(std::string(before) + std::string(name) + std::string(behind));
+      if (!name.starts_with(before) || !name.ends_with(behind)) return false;
+      if (name.size() < before.size() + behind.size()) return false;
+      return is_known(name.substr(before.size(), name.size() - before.size() - behind.size()));
+    });
+  }
+
+  void demand_all() {
+    for (size_t leaf = 0; leaf < engine_.leaves.size(); ++leaf) {
+      const std::string& name = engine_.leaves[leaf].leaf.name;
+      if (engine_.is_expected(leaf) && !given_.contains(name))
+        problem("weights: {} is not given (complete)", base::quoted(name));
+    }
   }
 
   // A search goes through all names: a file of thousands of strangers gets hints for the first few.
@@ -260,10 +310,11 @@ class Check {
 
   const Impl& engine_;
   const GivenWeights& given_;
-  bool strict_;
+  Demands demands_;
   Accepted accepted_;
   std::vector<std::string> problems_;
   int searches_ = 0;
+  std::vector<std::string> unknown_;  // as given
 };
 
 }  // namespace
@@ -273,9 +324,9 @@ namespace tenon {
 
 using namespace runtime;
 
-Accepted Engine::Impl::check(const GivenWeights& given, bool strict,
+Accepted Engine::Impl::check(const GivenWeights& given, Demands demands,
                              const ExtensionPtr& extension) const {
-  return Check(*this, given, strict, extension).run();
+  return Check(*this, given, demands, extension).run();
 }
 
 std::vector<std::string> Engine::Impl::missing(const GivenWeights& given) const {

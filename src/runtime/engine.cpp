@@ -228,14 +228,15 @@ void Engine::publish(const WeightSet& set) {
   impl_->refitted = true;
 }
 
-RefitReport Engine::refit(const std::filesystem::path& path, bool strict) {
-  Refitter refitter(*this, strict);
+RefitReport Engine::refit(const std::filesystem::path& path, const RefitOptions& options) {
+  Refitter refitter(*this, options);
   refitter.load(path);
   return refitter.commit();
 }
 
-RefitReport Engine::refit(const std::map<std::string, TensorView>& weights, bool strict) {
-  Refitter refitter(*this, strict);
+RefitReport Engine::refit(const std::map<std::string, TensorView>& weights,
+                          const RefitOptions& options) {
+  Refitter refitter(*this, options);
   for (const auto& [name, view] : weights) refitter.borrow(name, view);
   return refitter.commit();
 }
@@ -253,7 +254,7 @@ RefitReport Engine::reset() {
     given.emplace(state.leaf.name,
                   Given{.kind = Given::Kind::set, .source = impl_->original[leaf]});
   }
-  return impl_->commit(given, false, {});
+  return impl_->commit(given, {}, {});
 }
 
 std::string Engine::explain() const {

@@ -52,6 +52,7 @@ struct AddressRange {
 struct Given {
   enum class Kind { set, borrow, file };
   Kind kind = Kind::set;
+  std::string name;                       ///< as given
   Source source;                          ///< of set and file
   TensorView view;                        ///< of borrow
   AddressRange addresses;                 ///< of borrow, and of a dense set: where it was
@@ -65,6 +66,11 @@ struct Given {
   const Shape& shape() const { return kind == Kind::borrow ? view.shape : source->shape; }
 };
 using GivenWeights = std::map<std::string, Given, std::less<>>;
+
+/// What a refit demands of the names it is given; see RefitOptions.
+struct Demands {
+  bool strict = false, complete = false;
+};
 
 /// What check() lets through.
 struct Accepted {
@@ -136,9 +142,13 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   // All of these hold `writer`.
 
   /// Throws RefitError with every problem.
-  runtime::Accepted check(const runtime::GivenWeights& given, bool strict,
+  runtime::Accepted check(const runtime::GivenWeights& given, runtime::Demands demands,
                           const runtime::ExtensionPtr& extension) const;
   std::vector<std::string> missing(const runtime::GivenWeights& given) const;
+  /// Whether a complete refit brings this leaf.
+  bool is_expected(size_t leaf) const {
+    return leaves[leaf].leaf.refittable && leaves[leaf].guards.empty();
+  }
   /// A complete new set; the current one is untouched. Waits for buffers that runs still read.
   DataPtr prepare(const runtime::Accepted& accepted, runtime::RefitStats& stats,
                   const base::Watch& watch);
@@ -151,7 +161,8 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   void restore(std::span<const size_t> slots) noexcept;
   /// check, then prepare and publish or write_in_place; fills the report. `extension`: in place of
   /// the current set's.
-  RefitReport commit(const runtime::GivenWeights& given, bool strict, const base::Watch& watch,
+  RefitReport commit(const runtime::GivenWeights& given, runtime::Demands demands,
+                     const base::Watch& watch,
                      const std::optional<runtime::ExtensionPtr>& extension = {});
 
   /// Where a leaf's bytes are now, or null.

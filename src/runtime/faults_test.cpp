@@ -57,7 +57,7 @@ struct Faulty {
     return given;
   }
   void refit(float a, float b, float s, const std::stop_token& stop = {}) {
-    engine.impl()->commit(given(a, b, s), false, {.stop = stop});
+    engine.impl()->commit(given(a, b, s), {}, {.stop = stop});
   }
   float run() const { return run_product(engine, size); }
 };
@@ -258,7 +258,7 @@ TEST(Faults, cancelled_save_leaves_no_file) {
         faulty.engine.impl()->save(writer, {.stop = stop.get_token()});
       } catch (const Error& error) {
         EXPECT_EQ(error.code(), ErrorCode::cancelled);
-        EXPECT_EQ(folder.files(), 1u) << "the one that is being written";
+        EXPECT_LE(folder.files(), 1u) << "the one that is being written, where it needs a name";
       }
       fault->disarm();
     }

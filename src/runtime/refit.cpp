@@ -252,12 +252,13 @@ void Engine::Impl::restore(std::span<const size_t> slots) noexcept {
   }
 }
 
-RefitReport Engine::Impl::commit(const GivenWeights& given, bool strict, const base::Watch& watch,
+RefitReport Engine::Impl::commit(const GivenWeights& given, Demands demands,
+                                 const base::Watch& watch,
                                  const std::optional<ExtensionPtr>& extension) {
   const auto start = std::chrono::steady_clock::now();
   const std::lock_guard lock(writer);
   base::throw_if_stopped(watch.stop);
-  const Accepted accepted = check(given, strict, extension ? *extension : this->extension());
+  const Accepted accepted = check(given, demands, extension ? *extension : this->extension());
   RefitStats stats;
   if (options.memory == Memory::in_place && current()) {
     write_in_place(accepted, stats, watch);
@@ -272,6 +273,9 @@ RefitReport Engine::Impl::commit(const GivenWeights& given, bool strict, const b
   std::erase_if(report.overflowed, [&](const auto& entry) {  // others were read for shared slots
     return std::ranges::find(report.changed, entry.first) == report.changed.end();
   });
+  for (size_t leaf = 0; leaf < leaves.size(); ++leaf) {
+    if (is_expected(leaf) && !accepted.by_leaf[leaf]) report.kept.push_back(leaves[leaf].leaf.name);
+  }
   report.bytes = stats.bytes;
   report.version = versions;
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

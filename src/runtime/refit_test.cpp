@@ -73,9 +73,9 @@ class Check : public Test {
     engine = std::make_unique<Engine>(engine_of(file));
   }
 
-  Problems refused(const Views& weights, bool strict = false) {
+  Problems refused(const Views& weights, const RefitOptions& options = {}) {
     const uint64_t version = engine->version();
-    Problems problems = problems_of([&] { engine->refit(weights, strict); });
+    Problems problems = problems_of([&] { engine->refit(weights, options); });
     EXPECT_EQ(engine->version(), version);
     return problems;
   }
@@ -151,7 +151,7 @@ TEST_F(Check, integers_and_bools_that_are_unknown_are_ignored_unless_strict) {
   const Views weights = {{"layer.num_batches_tracked", {one, DType::i64, {}}},
                          {"mask", {one, DType::bool_, {2}}}};
   EXPECT_EQ(engine->refit(weights).ignored.size(), 2u);
-  EXPECT_EQ(refused(weights, true).size(), 2u);
+  EXPECT_EQ(refused(weights, {.strict = true}).size(), 2u);
 }
 
 TEST_F(Check, second_name_of_a_known_weight_is_ignored_unless_strict) {
@@ -161,7 +161,7 @@ TEST_F(Check, second_name_of_a_known_weight_is_ignored_unless_strict) {
   EXPECT_EQ(report.ignored,
             (std::map<std::string, std::string>{
                 {"tied.weight", R"(not in this engine; shares its storage with "layer.weight")"}}));
-  EXPECT_EQ(refused(weights, true).size(), 1u);
+  EXPECT_EQ(refused(weights, {.strict = true}).size(), 1u);
 }
 
 TEST_F(Check, weight_of_another_consumer_is_refused) {
@@ -174,13 +174,13 @@ TEST_F(Check, weight_of_another_consumer_is_refused) {
                           .consumers = {consumer}}}};
   };
   const Problems problems = problems_of([&] {
-    engine->impl()->commit(given({"Gemm", 2}), false, {});
+    engine->impl()->commit(given({"Gemm", 2}), {}, {});
   });
   ASSERT_EQ(problems.size(), 1u);
   EXPECT_NE(problems[0].find("feeds Gemm (operand 2) in \"other.onnx\", and Mul (operand 1)"),
             std::string::npos)
       << problems[0];
-  EXPECT_NO_THROW(engine->impl()->commit(given({"Mul", 1}), false, {}));
+  EXPECT_NO_THROW(engine->impl()->commit(given({"Mul", 1}), {}, {}));
 }
 
 TEST_F(Check, identical_plan_takes_its_own_weights_only) {
@@ -322,7 +322,7 @@ TEST_F(Check, consumers_are_compared_in_any_order) {
            .source = std::make_shared<weights::TensorSource>(source_over(full({2}, 3))),
            .file = "other.onnx",
            .consumers = consumers}}},
-        false, {});
+        {}, {});
   };
   EXPECT_NO_THROW(commit({{"Add", 1}, {"MatMul", 1}}));
   const Problems problems = problems_of([&] { commit({{"MatMul", 1}, {"Sub", 1}}); });
@@ -350,8 +350,64 @@ TEST_F(Check, other_bytes_at_the_place_of_one_that_was_set_are_no_twin) {
   EXPECT_EQ(problems_of([&] { refitter.commit(); }).size(), 1u);
 }
 
+RefitOptions renamed(std::map<std::string, std::string> names) {
+  return {.rename = [names = std::move(names)](const std::string& name) {
+    const auto found = names.find(name);
+    return found == names.end() ? name : found->second;
+  }};
+}
+
+TEST_F(Check, prefix_and_rename_give_the_engines_names) {
+  const Views weights{{"module.layer.weight", twos}, {"b", ones}};
+  RefitOptions options = renamed({{"b", "layer.bias"}});
+  options.prefix = "module.";
+  const RefitReport report = engine->refit(weights, options);
+  EXPECT_EQ(report.changed, (Problems{"layer.bias", "layer.weight"}));
+  EXPECT_EQ(floats_of(engine->read_weight("layer.weight")), (std::vector<float>{2, 2}));
+  EXPECT_EQ(floats_of(engine->read_weight("layer.bias")), (std::vector<float>{1, 1}));
+}
+
+TEST_F(Check, only_and_ignore_match_the_engines_names) {
+  const Views weights{{"m.layer.weight", twos}, {"m.layer.bias", twos}, {"m.other", twos}};
+  const RefitReport report = engine->refit(
+      weights, {.strict = true, .prefix = "m.", .only = {"layer.*"}, .ignore = {"*.b?as"}});
+  EXPECT_EQ(report.changed, Problems{"layer.weight"});
+  EXPECT_EQ(report.kept, Problems{"layer.bias"});
+  EXPECT_EQ(report.ignored,
+            (std::map<std::string, std::string>{{"m.layer.bias", "ignore names it"},
+                                                {"m.other", "only does not name it"}}));
+}
+
+TEST_F(Check, two_names_may_not_become_one) {
+  EXPECT_EQ(
+      refused({{"layer.bias", ones}, {"layer.weight", ones}},
+              renamed({{"layer.bias", "layer.weight"}})),
+      Problems{
+          R"(weights: "layer.bias" and "layer.weight" both become "layer.weight"; rename one of them)"});
+}
+
+TEST_F(Check, complete_wants_every_weight_but_guarded_ones) {
+  EXPECT_EQ(refused({{"layer.weight", ones}}, {.complete = true}),
+            Problems{R"(weights: "layer.bias" is not given (complete))"});
+  EXPECT_EQ(
+      engine->refit(Views{{"layer.weight", ones}, {"layer.bias", ones}}, {.complete = true}).kept,
+      Problems{});
+}
+
+TEST_F(Check, a_rule_that_makes_the_names_fit_is_told) {
+  const auto last = [&](const Views& weights) { return refused(weights).back(); };
+  EXPECT_EQ(
+      last({{"module.layer.weight", ones}, {"module.layer.bias", ones}}),
+      R"(weights: without "module." before them, all unknown names fit; give prefix="module.")");
+  EXPECT_EQ(last({{"weight", ones}}),
+            R"(weights: with "layer." before them, all unknown names fit; rename them)");
+  EXPECT_EQ(last({{"layer.weight_ema", ones}}),
+            R"(weights: without "_ema" behind them, all unknown names fit; rename them)");
+  EXPECT_EQ(refused({{"module.layer.weight", ones}, {"stranger", ones}}).size(), 2u);
+}
+
 TEST_F(Check, strict_takes_a_frozen_weight_with_its_own_value) {
-  EXPECT_EQ(engine->refit(Views{{"frozen", ones}}, true).ignored.size(), 1u);
+  EXPECT_EQ(engine->refit(Views{{"frozen", ones}}, {.strict = true}).ignored.size(), 1u);
 }
 
 TEST_F(Check, every_pass_that_guards_a_weight_is_named) {

@@ -1,6 +1,11 @@
 // Refitter: collects weights from arrays and files for one commit after another.
 #include "tenon/refitter.h"
 
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <utility>
+
 #include "base/convert.h"
 #include "base/error.h"
 #include "base/text.h"
@@ -79,17 +84,45 @@ auto refusing(Work&& work) {
 
 struct Refitter::Impl {
   std::shared_ptr<Engine::Impl> engine;
-  bool strict = false;
+  RefitOptions options;
   GivenWeights given;
-  base::Watch watch;
+  std::map<std::string, std::string> left_out = {};  // by what only and ignore say
+
+  Impl(std::shared_ptr<Engine::Impl> engine, RefitOptions options)
+      : engine(std::move(engine)), options(std::move(options)) {}
+
+  Demands demands() const { return {options.strict, options.complete}; }
+  base::Watch watch() const { return {.stop = options.stop, .progress = options.progress}; }
+
+  /// The engine's name of a given one.
+  std::string meant(std::string_view name) const {
+    if (name.starts_with(options.prefix)) name.remove_prefix(options.prefix.size());
+    return options.rename ? options.rename(std::string(name)) : std::string(name);
+  }
 
   void give(std::string_view name, Given weight) {
-    given.insert_or_assign(std::string(name), std::move(weight));
+    std::string known = meant(name);
+    weight.name = name;
+    const auto matches = [&](const std::string& glob) {
+      return ::fnmatch(glob.c_str(), known.c_str(), 0) == 0;
+    };
+    const bool wanted = options.only.empty() || std::ranges::any_of(options.only, matches);
+    if (!wanted || std::ranges::any_of(options.ignore, matches)) {
+      left_out.insert_or_assign(std::string(name),
+                                wanted ? "ignore names it" : "only does not name it");
+      return;
+    }
+    const auto [same, fresh] = given.try_emplace(std::move(known));
+    if (!fresh && same->second.name != weight.name && same->second.file == weight.file)
+      throw RefitError({fmt::format("weights: {} and {} both become {}; rename one of them",
+                                    base::quoted(same->second.name), base::quoted(weight.name),
+                                    base::quoted(same->first))});
+    same->second = std::move(weight);
   }
 };
 
-Refitter::Refitter(const Engine& engine, bool strict)
-    : impl_(std::make_unique<Impl>(engine.impl(), strict)) {}
+Refitter::Refitter(const Engine& engine, const RefitOptions& options)
+    : impl_(std::make_unique<Impl>(engine.impl(), options)) {}
 Refitter::~Refitter() = default;
 Refitter::Refitter(Refitter&&) noexcept = default;
 Refitter& Refitter::operator=(Refitter&&) noexcept = default;
@@ -109,7 +142,7 @@ void Refitter::borrow(std::string_view name, const TensorView& weight) {
 }
 
 void Refitter::unset(std::string_view name) {
-  if (const auto found = impl_->given.find(name); found != impl_->given.end())
+  if (const auto found = impl_->given.find(impl_->meant(name)); found != impl_->given.end())
     impl_->given.erase(found);
 }
 
@@ -118,7 +151,7 @@ void Refitter::load(const std::filesystem::path& path) {
   for (const auto& [name, source] : file.tensors) {
     const bool constant = file.constants.contains(name);
     // A Constant node is a part of the file's model: it counts where the engine has its name.
-    if (constant && !impl_->engine->leaf_index.contains(name)) continue;
+    if (constant && !impl_->engine->leaf_index.contains(impl_->meant(name))) continue;
     Given weight{.kind = Given::Kind::file,
                  .source = std::make_shared<weights::TensorSource>(source)};
     weight.file = file.path;
@@ -146,21 +179,22 @@ WeightSet Refitter::prepare() {
   const std::lock_guard lock(engine.writer);
   return refusing([&] {
     RefitStats stats;
-    const Accepted accepted = engine.check(impl_->given, impl_->strict, engine.extension());
-    return WeightSet(engine.prepare(accepted, stats, impl_->watch));
+    const Accepted accepted = engine.check(impl_->given, impl_->demands(), engine.extension());
+    return WeightSet(engine.prepare(accepted, stats, impl_->watch()));
   });
 }
 
 RefitReport Refitter::commit() {
-  RefitReport report =
-      refusing([&] { return impl_->engine->commit(impl_->given, impl_->strict, impl_->watch); });
+  RefitReport report = refusing(
+      [&] { return impl_->engine->commit(impl_->given, impl_->demands(), impl_->watch()); });
+  report.ignored.merge(std::exchange(impl_->left_out, {}));
   std::erase_if(impl_->given,
                 [](const auto& entry) { return entry.second.kind != Given::Kind::borrow; });
   return report;
 }
 
-void Refitter::set_stop_token(std::stop_token stop) { impl_->watch.stop = std::move(stop); }
+void Refitter::set_stop_token(std::stop_token stop) { impl_->options.stop = std::move(stop); }
 
-void Refitter::set_progress(Progress progress) { impl_->watch.progress = std::move(progress); }
+void Refitter::set_progress(Progress progress) { impl_->options.progress = std::move(progress); }
 
 }  // namespace tenon

@@ -23,6 +23,14 @@ std::vector<plan::Record> records_with(const plan::Plan& plan, const plan::Recor
   return records;
 }
 
+class MemoryWriter final : public base::FileWriter {
+ public:
+  void write(base::Bytes more) override { bytes.insert(bytes.end(), more.begin(), more.end()); }
+  void commit() override {}
+
+  std::vector<std::byte> bytes;
+};
+
 std::string device_of(const plan::Plan& plan) {
   if (plan.records.empty()) return "cpu";
   const std::string& target = plan.records.front().target;
@@ -100,6 +108,12 @@ void Engine::save(const std::filesystem::path& path, const SaveOptions& options)
   impl_->save(*writer, options);
 }
 
+std::vector<std::byte> Engine::to_bytes(const SaveOptions& options) const {
+  MemoryWriter writer;
+  impl_->save(writer, options);
+  return std::move(writer.bytes);
+}
+
 std::shared_ptr<Engine::Impl> runtime::load_engine(std::shared_ptr<const base::ByteSource> bytes,
                                                    const LoadOptions& options,
                                                    std::shared_ptr<kernel::Backend> backend) {
@@ -132,6 +146,10 @@ std::shared_ptr<Engine::Impl> runtime::load_engine(std::shared_ptr<const base::B
 
 Engine Engine::load(const std::filesystem::path& path, const LoadOptions& options) {
   return Engine(load_engine(base::open_file(path), options));
+}
+
+Engine Engine::load(std::vector<std::byte> plan, const LoadOptions& options) {
+  return Engine(load_engine(base::memory_source(std::move(plan)), options));
 }
 
 }  // namespace tenon
