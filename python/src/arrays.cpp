@@ -79,6 +79,9 @@ nb::object with_strides(nb::object object) {
 nb::object exportable(nb::object object, bool& bf16) {
   bf16 = is_numpy(object) && dtype_name(object) == "bfloat16";
   if (bf16) return object.attr("view")("uint16");
+  // torch keeps a sign or a conjugation beside the bytes, which DLPack drops.
+  if (nb::hasattr(object, "resolve_neg"))
+    object = object.attr("resolve_conj")().attr("resolve_neg")();
   if (nb::hasattr(object, "requires_grad") && nb::cast<bool>(object.attr("requires_grad"))) {
     return object.attr("detach")();
   }
@@ -109,7 +112,12 @@ nb::object as_array(nb::handle object, const std::string& what) {
 
 void check_writable(nb::handle object, const std::string& what) {
   const nb::object flags = nb::getattr(object, "flags", nb::none());
-  if (is_plain(object) || !nb::cast<bool>(nb::getattr(flags, "writeable", nb::bool_(true))))
+  const auto set = [&](const char* bit) {
+    const nb::object asks = nb::getattr(object, bit, nb::none());
+    return !asks.is_none() && nb::cast<bool>(asks());
+  };
+  if (is_plain(object) || !nb::cast<bool>(nb::getattr(flags, "writeable", nb::bool_(true))) ||
+      set("is_neg") || set("is_conj"))
     throw InputError(what + " cannot be written; give a writable array");
 }
 
@@ -118,10 +126,19 @@ Array view_of(nb::handle given, const std::string& what) {
   bool bf16 = false;
   constexpr bool read_only = std::is_same_v<Kind, nb::ro>;
   if (!read_only) check_writable(given, what);
-  const nb::object object =
-      exportable(is_plain(given) ? as_array(given, what) : nb::borrow(given), bf16);
+  nb::object object = exportable(is_plain(given) ? as_array(given, what) : nb::borrow(given), bf16);
+  if (!nb::getattr(given, "mask", nb::none()).is_none() && nb::hasattr(given, "filled"))
+    throw InputError(what +
+                     " is a masked array; give what stands for the masked elements, as by "
+                     "filled()");
   nb::ndarray<Kind> array;
-  if (!nb::try_cast(object, array, false)) refuse(given, what);
+  if (!nb::try_cast(object, array, false)) {
+    // What only NumPy can read: __array__, __array_interface__.
+    const bool has = nb::hasattr(given, "__array__") || nb::hasattr(given, "__array_interface__");
+    if (!read_only || !has) refuse(given, what);
+    object = exportable(as_array(given, what), bf16);
+    if (!nb::try_cast(object, array, false)) refuse(given, what);
+  }
   if (array.device_type() != nb::device::cpu::value) {
     throw InputError(what + " is on another device; bring it to the CPU first");
   }

@@ -11,7 +11,6 @@
 #include "tenon/onnx.h"
 
 namespace tenon::python {
-namespace {
 
 std::vector<std::string> to_names(nb::handle given, const std::string& option) {
   if (nb::isinstance<nb::str>(given)) return {nb::cast<std::string>(given)};
@@ -21,6 +20,8 @@ std::vector<std::string> to_names(nb::handle given, const std::string& option) {
     refuse(option, given, "give a name or names");
   return names;
 }
+
+namespace {
 
 Axis to_axis(nb::handle given, const std::string& input) {
   int64_t extent = 0;
@@ -72,14 +73,16 @@ struct Model {
   explicit Model(nb::handle given) {
     if (nb::isinstance<Network>(given)) {
       network = nb::cast<const Network&>(given).copy();
-    } else if (nb::isinstance<nb::bytes>(given)) {
-      const auto data = nb::cast<nb::bytes>(given);
-      bytes.assign(data.c_str(), data.size());
-      in_memory = true;
     } else if (is_path(given)) {
       path = to_path(given);
     } else {
-      refuse("model", given, "give a path, the bytes of an ONNX model, or a tenon.Network");
+      const bool message = nb::hasattr(given, "SerializeToString");  // an onnx.ModelProto
+      const nb::bytes data =
+          to_bytes("model", message ? given.attr("SerializeToString")() : nb::borrow(given),
+                   "give a path, an open binary file, the bytes of an ONNX model, an "
+                   "onnx.ModelProto or a tenon.Network");
+      bytes.assign(data.c_str(), data.size());
+      in_memory = true;
     }
   }
   Network load() const {
@@ -87,6 +90,10 @@ struct Model {
     return in_memory ? load_onnx(std::as_bytes(std::span(bytes))) : load_onnx(path);
   }
 };
+
+std::string file_name(const std::string& path) {
+  return std::filesystem::path(path).filename().native();
+}
 
 PyEngine build_engine(nb::handle model, const std::string& device, nb::handle refit,
                       nb::handle shapes, nb::handle threads, const std::string& tactics,
@@ -105,15 +112,25 @@ PyEngine build_engine(nb::handle model, const std::string& device, nb::handle re
   options.sources = to_sources(sources);
   return interruptible([&](const std::stop_token& stop) {
     options.stop = stop;
-    return PyEngine(build(source.load(), options));
+    return PyEngine(build(source.load(), options), file_name(source.path));
   });
 }
 
 PyEngine load_engine(nb::handle path, const std::optional<std::string>& device, nb::handle threads,
                      const std::optional<std::string>& tactics, const std::string& memory, int sets,
                      const std::string& sources) {
-  const std::string file = to_path(path);
   LoadOptions options;
+  std::string file;
+  std::vector<std::byte> plan;
+  if (is_path(path)) {
+    file = to_path(path);
+  } else {
+    const nb::bytes data =
+        to_bytes("path", path, "give a path, an open binary file, or a plan's bytes");
+    const auto view = std::as_bytes(std::span(data.c_str(), data.size()));
+    plan.assign(view.begin(), view.end());
+    if (plan.empty()) refuse("path", path, "it is empty; give a plan");
+  }
   options.device = device.value_or("");
   options.threads = to_threads(threads);
   if (tactics) options.tactics = to_tactics(*tactics);
@@ -122,14 +139,18 @@ PyEngine load_engine(nb::handle path, const std::optional<std::string>& device, 
   options.sources = to_sources(sources);
   return interruptible([&](const std::stop_token& stop) {
     options.stop = stop;
-    return PyEngine(Engine::load(file, options));
+    if (plan.empty()) return PyEngine(Engine::load(file, options), file_name(file));
+    return PyEngine(Engine::load(std::move(plan), options));
   });
 }
 
 }  // namespace
 
+constexpr size_t most_shown = 120;  // bytes of what a caller gave
+
 void refuse(const std::string& option, nb::handle given, const std::string& way_out) {
-  const auto shown = nb::cast<std::string>(nb::repr(given));
+  auto shown = nb::cast<std::string>(nb::repr(given));
+  if (shown.size() > most_shown) shown = shown.substr(0, most_shown) + "…";
   throw InputError(option + "=" + shown + " is not possible; " + way_out);
 }
 
@@ -143,6 +164,13 @@ Sources to_sources(const std::string& name) {
   if (name == "keep") return Sources::keep;
   if (name == "drop") return Sources::drop;
   refuse("sources", nb::str(name.c_str()), "give \"keep\" or \"drop\"");
+}
+
+nb::bytes to_bytes(const std::string& option, nb::handle given, const std::string& way_out) {
+  const nb::object data = nb::hasattr(given, "read") ? given.attr("read")() : nb::borrow(given);
+  if (nb::isinstance<nb::bytes>(data)) return nb::cast<nb::bytes>(data);
+  if (!PyObject_CheckBuffer(data.ptr())) refuse(option, given, way_out);
+  return nb::steal<nb::bytes>(PyBytes_FromObject(data.ptr()));
 }
 
 bool is_path(nb::handle object) {
@@ -165,14 +193,17 @@ void bind_build(nb::module_& module) {
       nb::arg("tactics") = "time", nb::arg("without") = nb::tuple(), nb::arg("memory") = "double",
       nb::arg("sets") = 2, nb::arg("sources") = "keep",
       nb::sig(
-          "def build(model: str | os.PathLike[str] | bytes | Network, *, device: str = 'cpu', "
+          "def build(model: str | os.PathLike[str] | bytes | typing.Any | Network, *, device: str "
+          "= 'cpu', "
           "refit: str | collections.abc.Iterable[str] = 'all', "
           "shapes: dict[str, collections.abc.Sequence[int | str | tuple[int, int, int]]] | None = "
           "None, threads: int | None = None, tactics: str = 'time', "
           "without: str | collections.abc.Iterable[str] = (), "
           "memory: str = 'double', sets: int = 2, sources: str = 'keep') -> Engine"),
-      "Compiles a model: the path of an ONNX file, its bytes, or a tenon.Network.\n\n"
-      "refit: \"all\", \"none\" or names of leaves. shapes: by input, for each axis a number, a "
+      "Compiles a model: the path of an ONNX file, an open binary file, bytes (any buffer), an "
+      "onnx.ModelProto, or a tenon.Network.\n\n"
+      "refit: \"all\", \"none\", or names and globs of leaves. shapes: by input, for each axis a "
+      "number, a "
       "name or "
       "(least, typical, greatest). tactics: \"time\" kernels here, or take the \"first\" that "
       "accepts "
@@ -184,11 +215,13 @@ void bind_build(nb::module_& module) {
       "load", load_engine, nb::arg("path"), nb::arg("device") = nb::none(),
       nb::arg("threads") = nb::none(), nb::arg("tactics") = nb::none(),
       nb::arg("memory") = "double", nb::arg("sets") = 2, nb::arg("sources") = "keep",
-      nb::sig("def load(path: str | os.PathLike[str], device: str | None = None, threads: int | "
+      nb::sig("def load(path: str | os.PathLike[str] | typing.Any, device: str | None = None, "
+              "threads: int | "
               "None = None, "
               "tactics: str | None = None, memory: str = 'double', sets: int = 2, sources: str = "
               "'keep') -> Engine"),
-      "Loads a plan. A stripped one is not ready until it is refitted.\n\n"
+      "Loads a plan: a path, an open binary file, or bytes (any buffer). A stripped one is not "
+      "ready until it is refitted.\n\n"
       "tactics: None takes the kernels that the plan records; \"time\" and \"first\" choose as "
       "build() does.");
   module.def("pass_names", &pass_names,

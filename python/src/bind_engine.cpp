@@ -112,23 +112,92 @@ nb::dict constants_of(PyEngine& self) {
   return result;
 }
 
-RefitReport refit(PyEngine& self, nb::handle weights, bool strict) {
+RefitReport refit(PyEngine& self, nb::handle weights, bool strict, bool complete,
+                  const std::string& prefix, nb::handle rename, nb::handle only,
+                  nb::handle ignore) {
+  RefitOptions options = to_refit_options(strict, complete, prefix, rename, only, ignore);
   if (is_path(weights)) {
     const std::string path = to_path(weights);
     return interruptible([&](const std::stop_token& stop) {
-      Refitter refitter(self.engine, strict);
-      refitter.set_stop_token(stop);
-      refitter.load(path);
-      return refitter.commit();
+      options.stop = stop;
+      return self.engine.refit(std::filesystem::path(path), options);
     });
   }
   const ArrayMap arrays = to_arrays(weights, "weight");
   return interruptible([&](const std::stop_token& stop) {
-    Refitter refitter(self.engine, strict);
-    refitter.set_stop_token(stop);
-    for (const auto& [name, view] : arrays.views) refitter.borrow(name, view);
-    return refitter.commit();
+    options.stop = stop;
+    return self.engine.refit(arrays.views, options);
   });
+}
+
+nb::bytes plan_of(const PyEngine& self, bool strip, bool identical) {
+  const std::vector<std::byte> plan = interruptible([&](const std::stop_token& stop) {
+    return self.engine.to_bytes({.strip = strip, .identical = identical, .stop = stop});
+  });
+  return nb::bytes(reinterpret_cast<const char*>(plan.data()), plan.size());
+}
+
+std::vector<double> profile(PyEngine& self, nb::handle inputs, int runs) {
+  const ArrayMap given = to_arrays(inputs, "input");
+  const nb::gil_scoped_release release;
+  return Context(self.engine).profile(given.views, runs);
+}
+
+std::string text_of(const std::vector<Port>& ports) {
+  std::string text;
+  for (const Port& port : ports) {
+    std::string shape;
+    for (const std::string& extent : port.shape) shape += (shape.empty() ? "" : ", ") + extent;
+    text += (text.empty() ? "" : ", ") + port.name.substr(0, 60) + " " +
+            std::string(to_string(port.dtype)) + "[" + shape + "]";
+  }
+  return text;
+}
+
+// Engine('resnet18.onnx', cpu, 102 weights 44.7 MiB, version 3, x f32[n, 3] → y f32[n, 10])
+nb::str engine_text(const PyEngine& self) {
+  double bytes = 0;
+  const std::vector<WeightInfo> weights = self.engine.weights();
+  for (const WeightInfo& weight : weights)
+    bytes += static_cast<double>(byte_count(weight.dtype, element_count(weight.shape)));
+  const std::string file = self.file.empty() ? "" : "'" + self.file.substr(0, 100) + "', ";
+  const uint64_t version = self.engine.version();
+  return nb::str("Engine({}{}, {} weights {:.1f} MiB, {}, inputs {} → {})")
+      .format(file, self.engine.device(), weights.size(), bytes / (1 << 20),
+              version ? "version " + std::to_string(version) : std::string("not ready"),
+              text_of(self.engine.inputs()), text_of(self.engine.outputs()));
+}
+
+// The executor of submit() may be part of a cycle.
+int visit_engine(PyObject* self, visitproc visit, void* arg) {
+  Py_VISIT(Py_TYPE(self));
+  if (!nb::inst_ready(self)) return 0;
+  Py_VISIT(nb::inst_ptr<PyEngine>(self)->thread.ptr());
+  return 0;
+}
+
+int clear_engine(PyObject* self) {
+  nb::inst_ptr<PyEngine>(self)->thread.reset();
+  return 0;
+}
+
+PyType_Slot engine_slots[] = {
+    {Py_tp_traverse, reinterpret_cast<void*>(visit_engine)},
+    {Py_tp_clear, reinterpret_cast<void*>(clear_engine)},
+    {0, nullptr},
+};
+
+void bind_layer(nb::module_& module) {
+  nb::class_<LayerInfo>(module, "Layer", "One step of a run, and the kernel chosen for it.")
+      .def_ro("op", &LayerInfo::op)
+      .def_ro("name", &LayerInfo::name, "The model's name of the node, or of its output.")
+      .def_ro("kernel", &LayerInfo::kernel)
+      .def_ro("tactic", &LayerInfo::tactic)
+      .def_ro("output", &LayerInfo::output, "Type of the first output.")
+      .def("__repr__", [](const LayerInfo& layer) {
+        return nb::str("Layer({}, {!r}, {}, {})")
+            .format(layer.op, layer.name, layer.kernel, layer.output);
+      });
 }
 
 void bind_port(nb::module_& module) {
@@ -182,10 +251,41 @@ void bind_weight(nb::module_& module) {
             return to_numpy(tensor);
           },
           nb::sig("def numpy(self) -> typing.Any"), "A copy of the current value.")
+      .def(
+          "__array__",
+          [](nb::handle self, nb::handle dtype, nb::handle) {
+            const nb::object array = self.attr("numpy")();
+            return dtype.is_none() ? array : nb::object(array.attr("astype")(dtype));
+          },
+          nb::arg("dtype") = nb::none(), nb::arg("copy") = nb::none(),
+          nb::sig("def __array__(self, dtype: typing.Any = None, copy: bool | None = None) -> "
+                  "typing.Any"))
+      .def(
+          "__dlpack__",
+          [](nb::handle self, const nb::kwargs& options) {
+            return self.attr("numpy")().attr("__dlpack__")(**options);
+          },
+          nb::sig("def __dlpack__(self, **options: typing.Any) -> typing.Any"))
+      .def(
+          "__dlpack_device__", [](nb::handle) { return nb::make_tuple(1, 0); },
+          nb::sig("def __dlpack_device__(self) -> tuple[int, int]"))
+      .def(
+          "torch",
+          [](nb::handle self) { return nb::module_::import_("torch").attr("from_dlpack")(self); },
+          nb::sig("def torch(self) -> typing.Any"), "The same as a torch tensor.")
       .def("__repr__", [](const PyWeight& weight) {
         return nb::str("Weight({!r}, {}, {})")
             .format(weight.info.name, numpy_dtype(weight.info.dtype), to_tuple(weight.info.shape));
       });
+}
+
+// "102: a, b, c, …"
+std::string counted(const std::vector<std::string>& names) {
+  constexpr size_t most = 3;
+  std::string text = std::to_string(names.size());
+  for (size_t i = 0; i < std::min(most, names.size()); ++i)
+    text += (i == 0 ? ": " : ", ") + names[i].substr(0, 60);
+  return names.size() > most ? text + ", …" : text;
 }
 
 void bind_reports(nb::module_& module) {
@@ -198,17 +298,20 @@ void bind_reports(nb::module_& module) {
             for (const auto& [name, reason] : report.ignored) names.push_back(name);
             return names;
           },
-          "Tensors that the engine does not need.")
-      .def_ro("reasons", &RefitReport::ignored, "Why the ignored are not needed, by name.")
+          "Given, and not used.")
+      .def_ro("reasons", &RefitReport::ignored, "Why the ignored are not used, by name.")
+      .def_ro("kept", &RefitReport::kept, "Refittable weights that were not given.")
       .def_ro("overflowed", &RefitReport::overflowed,
               "By weight: finite values that became infinite in its dtype.")
       .def_ro("seconds", &RefitReport::seconds)
       .def_ro("bytes", &RefitReport::bytes, "Bytes of the engine's tables that were written.")
       .def_ro("version", &RefitReport::version, "Of the weights now current.")
       .def("__repr__", [](const RefitReport& report) {
-        return nb::str("RefitReport(version={}, changed={}, ignored={}, seconds={:.6f}, bytes={})")
-            .format(report.version, report.changed.size(), report.ignored.size(), report.seconds,
-                    report.bytes);
+        return nb::str(
+                   "RefitReport(version={}, changed={}, kept={}, ignored={}, seconds={:.6f}, "
+                   "bytes={})")
+            .format(report.version, report.changed.size(), counted(report.kept),
+                    report.ignored.size(), report.seconds, report.bytes);
       });
   nb::class_<WeightSet>(module, "WeightSet",
                         "One complete, immutable set of weights of one engine.")
@@ -250,8 +353,10 @@ void bind_engine(nb::module_& module) {
   bind_port(module);
   bind_weight(module);
   bind_reports(module);
+  bind_layer(module);
   nb::class_<PyEngine> engine(module, "Engine",
-                              "A compiled network with its weights. Use it from any thread.");
+                              "A compiled network with its weights. Use it from any thread.",
+                              nb::is_weak_referenceable(), nb::type_slots(engine_slots));
   bind_runs(engine);
   engine.def_prop_ro("inputs", [](const PyEngine& self) { return self.engine.inputs(); })
       .def_prop_ro("outputs", [](const PyEngine& self) { return self.engine.outputs(); })
@@ -277,12 +382,22 @@ void bind_engine(nb::module_& module) {
           },
           nb::arg("set"),
           "Makes a set of this engine the current one; runs under way finish with theirs.")
-      .def("refit", refit, nb::arg("weights"), nb::arg("strict") = false,
-           nb::sig("def refit(self, weights: str | os.PathLike[str] | collections.abc.Mapping[str, "
-                   "typing.Any], strict: bool = False) -> RefitReport"),
-           "Replaces weights by those of a file (safetensors, ONNX, npz, a folder of shards) or a "
-           "mapping of arrays. "
-           "All or nothing: RefitError holds every problem, and nothing has changed.")
+      .def(
+          "refit", refit, nb::arg("weights"), nb::arg("strict") = false, nb::kw_only(),
+          nb::arg("complete") = false, nb::arg("prefix") = "", nb::arg("rename") = nb::none(),
+          nb::arg("only") = nb::tuple(), nb::arg("ignore") = nb::tuple(),
+          nb::sig("def refit(self, weights: str | os.PathLike[str] | collections.abc.Mapping[str, "
+                  "typing.Any], strict: bool = False, *, complete: bool = False, prefix: str = '', "
+                  "rename: collections.abc.Mapping[str, str] | collections.abc.Callable[[str], "
+                  "str] | str | os.PathLike[str] | None = None, only: str | "
+                  "collections.abc.Iterable[str] = (), ignore: str | collections.abc.Iterable[str] "
+                  "= ()) -> RefitReport"),
+          "Replaces weights by those of a file (safetensors, ONNX, npz, a folder of shards) or a "
+          "mapping of arrays. "
+          "All or nothing: RefitError holds every problem, and nothing has changed.\n\n"
+          "strict refuses names that the engine does not need, complete wants every weight. The "
+          "given names lose `prefix`, then `rename` (a mapping, a callable, or the path of a JSON "
+          "object) makes the engine's of them, which the globs of `only` and `ignore` match.")
       .def(
           "reset",
           [](PyEngine& self) {
@@ -293,6 +408,10 @@ void bind_engine(nb::module_& module) {
       .def(
           "save",
           [](const PyEngine& self, nb::handle path, bool strip, bool identical) {
+            if (nb::hasattr(path, "write")) {
+              path.attr("write")(plan_of(self, strip, identical));
+              return;
+            }
             const std::string target = to_path(path);
             interruptible([&](const std::stop_token& stop) {
               self.engine.save(target, {.strip = strip, .identical = identical, .stop = stop});
@@ -300,11 +419,28 @@ void bind_engine(nb::module_& module) {
             });
           },
           nb::arg("path"), nb::arg("strip") = false, nb::arg("identical") = false,
-          nb::sig("def save(self, path: str | os.PathLike[str], strip: bool = False, identical: "
-                  "bool = False) -> None"),
-          "Writes a plan, which is a safetensors file. `strip` leaves the refittable weights out; "
+          nb::sig("def save(self, path: str | os.PathLike[str] | typing.Any, strip: bool = False, "
+                  "identical: bool = False) -> None"),
+          "Writes a plan, which is a safetensors file, to a path or an open binary file. `strip` "
+          "leaves the refittable weights out; "
           "a plan saved as "
           "`identical` takes only these weights.")
+      .def("to_bytes", plan_of, nb::arg("strip") = false, nb::arg("identical") = false,
+           "The plan that save() would write.")
+      .def("__reduce__",
+           [](const PyEngine& self) {
+             const nb::object load = nb::module_::import_("tenon._plans").attr("load_plan");
+             return nb::make_tuple(load,
+                                   nb::make_tuple(plan_of(self, !self.engine.ready(), false)));
+           })
+      .def_prop_ro(
+          "layers", [](const PyEngine& self) { return self.engine.layers(); },
+          "The steps of a run, in order.")
+      .def("profile", profile, nb::arg("inputs"), nb::arg("runs") = 10,
+           nb::sig("def profile(self, inputs: collections.abc.Mapping[str, typing.Any], runs: int "
+                   "= 10) -> list[float]"),
+           "Median seconds of each of `layers`, over so many runs on a mapping of arrays.")
+      .def("__repr__", engine_text)
       .def(
           "explain",
           [](const PyEngine& self) {

@@ -6,6 +6,7 @@ namespace tenon::python {
 namespace {
 
 const char* class_of(const Error& error) {
+  if (dynamic_cast<const RefitError*>(&error)) return "RefitError";
   if (dynamic_cast<const BuildError*>(&error)) return "BuildError";
   if (dynamic_cast<const PlanError*>(&error)) return "PlanError";
   if (dynamic_cast<const InputError*>(&error)) return "InputError";
@@ -14,16 +15,14 @@ const char* class_of(const Error& error) {
 }
 
 void raise(const Error& error) {
-  const nb::object module = nb::module_::import_("tenon._errors");
-  const std::string code(to_string(error.code()));
-  nb::object raised;
+  nb::list problems;
   if (const auto* refit = dynamic_cast<const RefitError*>(&error)) {
-    nb::list problems;
     for (const std::string& problem : refit->problems()) problems.append(problem);
-    raised = module.attr("RefitError")(error.what(), code, nb::tuple(problems));
-  } else {
-    raised = module.attr(class_of(error))(error.what(), code);
   }
+  const nb::object raised =
+      nb::module_::import_("tenon._errors")
+          .attr("error_of")(class_of(error), error.what(), std::string(to_string(error.code())),
+                            nb::tuple(problems));
   PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(raised.ptr())), raised.ptr());
 }
 

@@ -17,10 +17,15 @@
 namespace tenon::python {
 namespace {
 
+/// What was borrowed: the object, and what keeps its present memory.
+struct Borrowed {
+  nb::object object, owner;
+};
+
 /// A refitter with the arrays that it has borrowed.
 struct PyRefitter {
   Refitter refitter;
-  std::map<std::string, nb::object> borrowed;
+  std::map<std::string, Borrowed> borrowed;
   std::unique_ptr<std::mutex> mutex = std::make_unique<std::mutex>();
 
   /// Two threads in one refitter are refused: waiting with the GIL for one that wants it would
@@ -47,7 +52,16 @@ void borrow(PyRefitter& self, const std::string& name, nb::handle weight) {
   const auto alone = self.alone();
   Array array = to_array(weight, "weight \"" + name + "\"");
   self.refitter.borrow(name, array.view);
-  self.borrowed[name] = std::move(array.owner);
+  self.borrowed[name] = {nb::borrow(weight), std::move(array.owner)};
+}
+
+// An object may have got other memory since, as a torch parameter does by `p.data = …`.
+void follow(PyRefitter& self) {
+  for (auto& [name, borrowed] : self.borrowed) {
+    Array array = to_array(borrowed.object, "weight \"" + name + "\"");
+    self.refitter.borrow(name, array.view);
+    borrowed.owner = std::move(array.owner);
+  }
 }
 
 void unset(PyRefitter& self, const std::string& name) {
@@ -65,6 +79,7 @@ void load(PyRefitter& self, nb::handle path) {
 
 WeightSet prepare(PyRefitter& self) {
   const auto alone = self.alone();
+  follow(self);
   return interruptible([&](const std::stop_token& stop) {
     self.refitter.set_stop_token(stop);
     return self.refitter.prepare();
@@ -73,23 +88,96 @@ WeightSet prepare(PyRefitter& self) {
 
 RefitReport commit(PyRefitter& self) {
   const auto alone = self.alone();
+  follow(self);
   return interruptible([&](const std::stop_token& stop) {
     self.refitter.set_stop_token(stop);
     return self.refitter.commit();
   });
 }
 
+// What is borrowed may hold the refitter.
+int visit_refitter(PyObject* self, visitproc visit, void* arg) {
+  Py_VISIT(Py_TYPE(self));
+  if (!nb::inst_ready(self)) return 0;
+  for (const auto& [name, borrowed] : nb::inst_ptr<PyRefitter>(self)->borrowed) {
+    Py_VISIT(borrowed.object.ptr());
+    Py_VISIT(borrowed.owner.ptr());
+  }
+  return 0;
+}
+
+int clear_refitter(PyObject* self) {
+  PyRefitter& refitter = *nb::inst_ptr<PyRefitter>(self);
+  for (const auto& [name, borrowed] : refitter.borrowed) refitter.refitter.unset(name);
+  std::exchange(refitter.borrowed, {}).clear();
+  return 0;
+}
+
+PyType_Slot refitter_slots[] = {
+    {Py_tp_traverse, reinterpret_cast<void*>(visit_refitter)},
+    {Py_tp_clear, reinterpret_cast<void*>(clear_refitter)},
+    {0, nullptr},
+};
+
+// The callable behind a name, or behind each name of a mapping.
+nb::object to_renaming(nb::handle rename) {
+  if (PyCallable_Check(rename.ptr())) return nb::borrow(rename);
+  nb::object names = nb::borrow(rename);
+  if (is_path(rename)) {
+    const nb::object text =
+        nb::module_::import_("pathlib").attr("Path")(rename).attr("read_text")();
+    names = nb::module_::import_("json").attr("loads")(text);
+  }
+  if (!nb::hasattr(names, "items"))
+    refuse("rename", rename, "give a mapping of names, a callable, or the path of a JSON object");
+  const nb::dict known =
+      nb::cast<nb::dict>(nb::handle(reinterpret_cast<PyObject*>(&PyDict_Type))(names));
+  for (const auto& [from, to] : known) {
+    if (!nb::isinstance<nb::str>(from) || !nb::isinstance<nb::str>(to))
+      refuse("rename", nb::make_tuple(from, to), "give a name for a name");
+  }
+  return nb::cpp_function([known](const nb::str& name) {
+    return known.contains(name) ? nb::object(known[name]) : nb::object(name);
+  });
+}
+
 }  // namespace
+
+RefitOptions to_refit_options(bool strict, bool complete, const std::string& prefix,
+                              nb::handle rename, nb::handle only, nb::handle ignore) {
+  RefitOptions options{.strict = strict,
+                       .complete = complete,
+                       .prefix = prefix,
+                       .only = to_names(only, "only"),
+                       .ignore = to_names(ignore, "ignore")};
+  if (rename.is_none()) return options;
+  const auto drop = [](nb::object* callable) {
+    const nb::gil_scoped_acquire gil;
+    delete callable;
+  };
+  const std::shared_ptr<nb::object> callable(new nb::object(to_renaming(rename)), drop);
+  options.rename = [callable](const std::string& name) {
+    const nb::gil_scoped_acquire gil;
+    const nb::object renamed = (*callable)(name);
+    std::string text;
+    if (!nb::try_cast(renamed, text)) refuse("rename", renamed, "a name becomes a name");
+    return text;
+  };
+  return options;
+}
 
 void bind_refitter(nb::module_& module) {
   nb::class_<PyRefitter>(module, "Refitter",
-                         "Replaces named weights of an engine. Not thread-safe itself; runs go on.")
+                         "Replaces named weights of an engine. Not thread-safe itself; runs go on.",
+                         nb::is_weak_referenceable(), nb::type_slots(refitter_slots))
       .def("set", set, nb::arg("name"), nb::arg("weight"),
            nb::sig("def set(self, name: str, weight: object) -> None"),
            "Copies the array; forgotten by a successful commit().")
       .def("borrow", borrow, nb::arg("name"), nb::arg("weight"),
            nb::sig("def borrow(self, name: str, weight: object) -> None"),
-           "Keeps the array, and reads it anew at every commit() until unset().")
+           "Keeps the object, and reads it anew at every commit() until unset(), wherever its "
+           "memory "
+           "then is.")
       .def("unset", unset, nb::arg("name"))
       .def("load", load, nb::arg("path"),
            nb::sig("def load(self, path: str | os.PathLike[str]) -> None"),
@@ -106,9 +194,20 @@ void bind_refitter(nb::module_& module) {
   auto engine = nb::borrow<nb::class_<PyEngine>>(nb::type<PyEngine>());
   engine.def(
       "refitter",
-      [](const PyEngine& self, bool strict) { return PyRefitter{Refitter(self.engine, strict)}; },
-      nb::arg("strict") = false, nb::sig("def refitter(self, strict: bool = False) -> Refitter"),
-      "A refitter for several weights, commit by commit.");
+      [](const PyEngine& self, bool strict, bool complete, const std::string& prefix,
+         nb::handle rename, nb::handle only, nb::handle ignore) {
+        return PyRefitter{Refitter(
+            self.engine, to_refit_options(strict, complete, prefix, rename, only, ignore))};
+      },
+      nb::arg("strict") = false, nb::kw_only(), nb::arg("complete") = false, nb::arg("prefix") = "",
+      nb::arg("rename") = nb::none(), nb::arg("only") = nb::tuple(),
+      nb::arg("ignore") = nb::tuple(),
+      nb::sig(
+          "def refitter(self, strict: bool = False, *, complete: bool = False, prefix: str = "
+          "'', rename: collections.abc.Mapping[str, str] | collections.abc.Callable[[str], str] "
+          "| str | os.PathLike[str] | None = None, only: str | collections.abc.Iterable[str] = "
+          "(), ignore: str | collections.abc.Iterable[str] = ()) -> Refitter"),
+      "A refitter for several weights, commit by commit; its keywords are those of refit().");
 }
 
 }  // namespace tenon::python

@@ -2,6 +2,7 @@
 
 from tenon._tenon import (
     Engine,
+    Layer,
     LeafInfo,
     Network,
     Port,
@@ -31,6 +32,7 @@ __all__ = [
     "Engine",
     "Error",
     "InputError",
+    "Layer",
     "LeafInfo",
     "Network",
     "NotReadyError",

@@ -1,4 +1,8 @@
-"""What Tenon raises."""
+"""What Tenon raises: classes of its own, which are also what Python calls such facts."""
+
+import errno
+import functools
+import os
 
 
 class Error(Exception):
@@ -14,20 +18,23 @@ class Error(Exception):
         super().__init__(message)
         self.code = code
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return error_of, (self.__class__.__name__, str(self), self.code, tuple(getattr(self, "problems", ())))
 
-class BuildError(Error):
+
+class BuildError(Error, ValueError):
     """A network could not be read or compiled."""
 
 
-class PlanError(Error):
+class PlanError(Error, ValueError):
     """A plan could not be read, or does not fit this library or machine."""
 
 
-class InputError(Error):
+class InputError(Error, ValueError):
     """An input or output of a run has the wrong name, dtype, rank, size or value."""
 
 
-class RefitError(Error):
+class RefitError(Error, ValueError):
     """New weights were refused, and nothing has changed. `problems` holds one line for each."""
 
     problems: list[str]
@@ -37,5 +44,36 @@ class RefitError(Error):
         self.problems = list(problems)
 
 
-class NotReadyError(Error):
+class NotReadyError(Error, RuntimeError):
     """The engine has no weights yet; refit it first."""
+
+
+_CLASSES = {each.__name__: each for each in (Error, BuildError, PlanError, InputError, RefitError, NotReadyError)}
+_OF_CODES: dict[str, type[Exception]] = {"unsupported": NotImplementedError, "bad_file": ValueError, "invalid_input": ValueError}
+_OF_SYSTEM: tuple[tuple[int, type[OSError]], ...] = (
+    (errno.ENOENT, FileNotFoundError),
+    (errno.EACCES, PermissionError),
+    (errno.EISDIR, IsADirectoryError),
+)
+
+
+@functools.cache
+def _joined(base: type[Error], fact: type[Exception]) -> type[Error]:
+    """The class under its own name, which is a `fact` too."""
+    return base if issubclass(base, fact) else type(base.__name__, (base, fact), {"__module__": base.__module__})
+
+
+def error_of(name: str, message: str, code: str, problems: tuple[str, ...] = ()) -> Error:
+    """The error of a class by name; what the system refused is the OSError that Python has for it."""
+    fact: type[Exception] = _OF_CODES.get(code, Error)
+    number = None
+    if code == "io":
+        fact = OSError
+        for known, fitting in _OF_SYSTEM:
+            if message.endswith(os.strerror(known)):
+                number, fact = known, fitting
+    joined = _joined(_CLASSES[name], fact)
+    error = joined(message, code, problems) if issubclass(joined, RefitError) else joined(message, code)
+    if isinstance(error, OSError):
+        error.errno = number
+    return error

@@ -7,6 +7,7 @@ import os
 import weakref
 
 import numpy as np
+import onnx
 import pytest
 from linear import B, W, X, linear_engine
 
@@ -237,3 +238,52 @@ def test_paths_are_the_systems(linear, tmp_path):
     with pytest.raises(tenon.InputError, match="NUL"):
         linear.save(tmp_path / "cut\0.plan")
     assert len(list(tmp_path.iterdir())) == 1
+
+
+class Exports:
+    """An object that only NumPy's older protocols export."""
+
+    def __init__(self, array, protocol):
+        self.array = array
+        setattr(self, "kept", protocol)
+
+    def __getattr__(self, name):
+        if name == self.__dict__.get("kept"):
+            return self.array.__array_interface__ if name == "__array_interface__" else self.array.__array__
+        raise AttributeError(name)
+
+
+@pytest.mark.parametrize("protocol", ["__array_interface__", "buffer", "readonly"])
+def test_other_exports_are_arrays_too(linear, protocol):
+    x = np.ascontiguousarray(X)
+    given = Exports(x, protocol)
+    if protocol == "buffer":
+        given = memoryview(x)
+    if protocol == "readonly":
+        given = x.copy()
+        given.flags.writeable = False
+    np.testing.assert_array_equal(linear(given), linear(x))
+
+
+def test_a_masked_array_is_refused(linear):
+    masked = np.ma.masked_array(X, mask=np.zeros_like(X, dtype=bool))
+    with pytest.raises(tenon.InputError, match="masked"):
+        linear(masked)
+
+
+def test_bits_that_torch_keeps_beside_the_bytes_count(linear):
+    torch = pytest.importorskip("torch")
+    negative = torch.complex(torch.zeros(X.shape), torch.tensor(X)).conj().imag
+    assert negative.is_neg()
+    np.testing.assert_array_equal(linear(negative), linear(-X))
+    with pytest.raises(tenon.InputError, match="cannot be written"):
+        linear.run({"x": X}, out={"y": torch.complex(torch.zeros(linear(X).shape), torch.zeros(linear(X).shape)).conj().imag})
+
+
+def test_models_come_as_bytes_of_any_kind(mnist, tmp_path):
+    data = (mnist / "lenet.onnx").read_bytes()
+    with (mnist / "lenet.onnx").open("rb") as file:
+        for model in (bytearray(data), memoryview(data), file, onnx.load_from_string(data)):
+            assert len(tenon.build(model, tactics="first").weights) == 8
+    with pytest.raises(tenon.InputError, match="give a path"):
+        tenon.build(3.5)

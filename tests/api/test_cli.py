@@ -517,3 +517,34 @@ def test_ctrl_c_that_was_ignored_from_the_start_stays_ignored(plan):
         process.kill()
         process.communicate()
         os.close(reader)
+
+
+def test_external_data_is_found_from_the_models_own_folder(tmp_path):
+    model = onnx.helper.make_model(
+        onnx.helper.make_graph(
+            [onnx.helper.make_node("Mul", ["x", "w"], ["y"])],
+            "g",
+            [onnx.helper.make_tensor_value_info("x", 1, [300])],
+            [onnx.helper.make_tensor_value_info("y", 1, [300])],
+            [onnx.numpy_helper.from_array(numpy.ones(300, "float32"), "w")],
+        ),
+        opset_imports=[onnx.helper.make_opsetid("", 18)],
+    )
+    onnx.save(model, tmp_path / "m.onnx", save_as_external_data=True, location="m.bin", size_threshold=0)
+    for arguments in (["build", "m.onnx", "-o", "m.plan"], ["refit", "m.plan", "m.onnx", "-o", "n.plan"]):
+        done = start(*arguments, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+
+
+def test_a_refit_takes_other_names(tmp_path):
+    arrays = load_file(LENET_A)
+    tenon("build", LENET, "-o", tmp_path / "a.plan", "--tactics", "first")
+    save_file({f"module.{name}": array for name, array in arrays.items()}, tmp_path / "ddp.safetensors")
+    target = ["refit", tmp_path / "a.plan", tmp_path / "ddp.safetensors", "--dry-run"]
+    report = answer(*target, "--prefix", "module.", "--complete", "--strict")
+    assert sorted(report["changed"]) == sorted(arrays) and report["kept"] == []
+    (tmp_path / "map.json").write_text(json.dumps({"module.conv1.bias": "conv1.bias"}))
+    report = answer(*target, "--map", tmp_path / "map.json", "--only", "conv1.*")
+    assert report["changed"] == ["conv1.bias"] and len(report["ignored"]) == len(arrays) - 1
+    (tmp_path / "map.json").write_text("[]")
+    assert "is no JSON object of names" in refused(*target, "--map", tmp_path / "map.json")[0]

@@ -1,7 +1,12 @@
 """The engine in Python: building, running, its weights, refitting, plans."""
 
+import copy
+import gc
+import io
 import json
+import pickle
 import threading
+import weakref
 
 import ml_dtypes
 import numpy as np
@@ -318,6 +323,77 @@ def test_the_report_says_what_was_done(linear):
     assert "version=2" in repr(report)
 
 
+def test_given_names_become_the_engines(linear, tmp_path):
+    save_file({"module.w": 2 * W, "module.b": 2 * B, "module.ema": B}, tmp_path / "ddp.safetensors")
+    report = linear.refit(tmp_path / "ddp.safetensors", prefix="module.", ignore="e*", complete=True, strict=True)
+    assert report.changed == ["b", "w"] and report.kept == [] and report.ignored == ["module.ema"]
+    (tmp_path / "names.json").write_text(json.dumps({"kernel": "w"}))
+    for rename in ({"kernel": "w"}, lambda name: "w" if name == "kernel" else name, tmp_path / "names.json"):
+        report = linear.refit({"kernel": 3 * W}, rename=rename)
+        assert report.changed == ["w"] and report.kept == ["b"]
+        np.testing.assert_array_equal(linear.weights["w"].numpy(), 3 * W)
+        refitter = linear.refitter(rename=rename)
+        refitter.set("kernel", W)
+        assert refitter.commit().changed == ["w"]
+    assert linear.refit({"w": W, "b": B}, only=["w"]).reasons == {"b": "only does not name it"}
+
+
+@pytest.mark.parametrize(
+    ("weights", "options", "problem"),
+    [
+        ({"model.w": W, "model.b": B}, {}, 'weights: without "model." before them, all unknown names fit; give prefix="model."'),
+        ({"w": W}, {"complete": True}, 'weights: "b" is not given (complete)'),
+        ({"v": W, "w": W}, {"rename": {"v": "w"}}, 'weights: "v" and "w" both become "w"; rename one of them'),
+    ],
+)
+def test_names_that_do_not_fit_change_nothing(linear, weights, options, problem):
+    with pytest.raises(tenon.RefitError) as refused:
+        linear.refit(weights, **options)
+    assert problem in refused.value.problems and linear.version == 1
+
+
+def test_what_a_renaming_raises_comes_out(linear):
+    with pytest.raises(ZeroDivisionError):
+        linear.refit({"w": W}, rename=lambda name: 1 / 0)
+    for wrong in (3, {"w": 3}, lambda name: None):
+        with pytest.raises(tenon.InputError, match="rename"):
+            linear.refit({"w": W}, rename=wrong)
+
+
+class Moves:
+    """As a torch parameter: one object, whose memory may be another's tomorrow."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def __dlpack__(self, **options):
+        return self.data.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self.data.__dlpack_device__()
+
+
+def test_a_borrow_follows_its_object(linear):
+    moves = Moves(2 * W)
+    refitter = linear.refitter()
+    refitter.borrow("w", moves)
+    refitter.commit()
+    moves.data = 5 * W
+    refitter.commit()
+    np.testing.assert_array_equal(linear.weights["w"].numpy(), 5 * W)
+    moves.data = W[:1]
+    with pytest.raises(tenon.RefitError, match="shape"):
+        refitter.commit()
+    np.testing.assert_array_equal(linear.weights["w"].numpy(), 5 * W)
+
+
+def test_globs_choose_what_is_refittable(mnist):
+    engine = tenon.build(mnist / "lenet.onnx", refit=["conv?.weight", "fc*.bias"], tactics="first")
+    assert sorted(engine.weights) == ["conv1.weight", "conv2.weight", "fc1.bias", "fc2.bias"]
+    with pytest.raises(tenon.BuildError, match="is no weight"):
+        tenon.build(mnist / "lenet.onnx", refit=["convolution*"])
+
+
 def shards_of(arrays, folder):
     folder.mkdir()
     names = sorted(arrays)
@@ -632,3 +708,71 @@ def test_bf16_weights_come_through_ml_dtypes(device):
     assert engine.weights["w"].dtype == ml_dtypes.bfloat16
     engine.refit({"w": 2 * w})
     assert np.array_equal(engine.weights["w"].numpy(), 2 * w)
+
+
+@pytest.mark.parametrize(
+    ("act", "own", "pythons"),
+    [
+        (lambda engine: tenon.load("absent.plan"), tenon.Error, FileNotFoundError),
+        (lambda engine: tenon.load("/"), tenon.Error, OSError),
+        (lambda engine: engine.refit("absent.npz"), tenon.RefitError, FileNotFoundError),
+        (lambda engine: engine.refit({"x": X}), tenon.RefitError, ValueError),
+        (lambda engine: engine(X, X), tenon.InputError, ValueError),
+        (lambda engine: tenon.build(b"no model"), tenon.Error, ValueError),
+    ],
+)
+def test_errors_are_what_python_calls_them(linear, act, own, pythons):
+    with pytest.raises(pythons) as raised:
+        act(linear)
+    assert isinstance(raised.value, own) and str(raised.value)
+    again = pickle.loads(pickle.dumps(raised.value))
+    assert type(again) is type(raised.value) and str(again) == str(raised.value) and again.code == raised.value.code
+    assert getattr(again, "problems", None) == getattr(raised.value, "problems", None)
+
+
+def test_engines_are_copied_and_pickled_by_their_plans(linear):
+    linear.refit({"w": 2 * W})
+    for again in (
+        pickle.loads(pickle.dumps(linear)), copy.copy(linear), copy.deepcopy(linear), tenon.load(linear.to_bytes()),
+        tenon.load(io.BytesIO(linear.to_bytes())), tenon.load(memoryview(linear.to_bytes())),
+    ):  # fmt: skip
+        np.testing.assert_array_equal(again(X), linear(X))
+        again.refit({"w": W})
+        assert not np.array_equal(again(X), linear(X))
+    file = io.BytesIO()
+    linear.save(file, strip=True)
+    stripped = tenon.load(file.getvalue())
+    assert not stripped.ready and not pickle.loads(pickle.dumps(stripped)).ready
+    for wrong in (3.5, b""):
+        with pytest.raises(tenon.InputError):
+            tenon.load(wrong)
+
+
+def test_an_engine_tells_what_it_is(mnist, tmp_path):
+    engine = tenon.build(mnist / "lenet.onnx", tactics="first")
+    want = "cpu, 8 weights 1.6 MiB, version 1, inputs input f32[n, 1, 28, 28] → output f32[n, 10])"
+    assert repr(engine) == f"Engine('lenet.onnx', {want}"
+    engine.save(tmp_path / "a.plan", strip=True)
+    assert "('a.plan', cpu, 8 weights 1.6 MiB, not ready," in repr(tenon.load(tmp_path / "a.plan"))
+    layers, seconds = engine.layers, engine.profile({"input": np.zeros((1, 1, 28, 28), "float32")}, 3)
+    assert len(layers) == len(seconds) > 4 and all(each >= 0 for each in seconds)
+    assert {"conv", "matmul"} <= {layer.op for layer in layers} and "conv" in repr(layers[0]) + repr(layers[1])
+
+
+def test_a_weight_is_an_array(linear):
+    weight = linear.weights["w"]
+    np.testing.assert_array_equal(np.asarray(weight), W)
+    assert np.asarray(weight, dtype="float64").dtype == np.float64
+    np.testing.assert_array_equal(np.from_dlpack(weight), W)
+    linear.refit({"w": weight})
+
+
+def test_cycles_through_what_is_borrowed_are_collected(linear):
+    moves = Moves(W)
+    moves.refitter = linear.refitter()
+    moves.refitter.borrow("w", moves)
+    gone = weakref.ref(moves.refitter)
+    del moves
+    gc.collect()
+    assert gone() is None
+    assert weakref.ref(linear)() is linear

@@ -149,10 +149,10 @@ def onnx_external_data_is_absolute(s):
 
 @scene
 def onnx_external_data_is_a_link_out(s):
-    s.file("weights.bin", bytes(48))
+    s.file("data/weights.bin", bytes(48))
     (s.folder / "models").mkdir()
-    (s.folder / "models" / "weights.bin").symlink_to(s.folder / "weights.bin")
-    s.build(external_model("weights.bin"), "models/model.onnx")
+    (s.folder / "models" / "linked").symlink_to(s.folder / "data")
+    s.build(external_model("linked/weights.bin"), "models/model.onnx")
 
 
 @scene
@@ -260,6 +260,29 @@ def shard_is_missing(s):
 def folder_holds_no_weights(s):
     (s.folder / "empty").mkdir()
     s.linear().refit(s.folder / "empty")
+
+
+@scene
+def folder_holds_several_checkpoints(s):
+    for name in ("a", "b"):
+        s.file(f"two/{name}.safetensors", safetensors_bytes(b"{}"))
+    s.linear().refit(s.folder / "two")
+
+
+@scene
+def folder_holds_files_of_torch(s):
+    s.file("hub/pytorch_model.bin", b"PK")
+    s.linear().refit(s.folder / "hub")
+
+
+@scene
+def names_have_a_prefix(s):
+    s.linear().refit({"module.w": W, "module.b": B})
+
+
+@scene
+def refit_is_not_complete(s):
+    s.linear().refit({"w": W}, complete=True)
 
 
 # --- npz

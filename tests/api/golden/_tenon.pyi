@@ -1,6 +1,6 @@
 """Tenon's engine, as the package tenon shows it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 import concurrent.futures
 import os
 from typing import Any
@@ -142,6 +142,15 @@ class Weight:
     def numpy(self) -> Any:
         """A copy of the current value."""
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any: ...
+
+    def __dlpack__(self, **options: Any) -> Any: ...
+
+    def __dlpack_device__(self) -> tuple[int, int]: ...
+
+    def torch(self) -> Any:
+        """The same as a torch tensor."""
+
     def __repr__(self) -> str: ...
 
 class RefitReport:
@@ -153,11 +162,15 @@ class RefitReport:
 
     @property
     def ignored(self) -> list[str]:
-        """Tensors that the engine does not need."""
+        """Given, and not used."""
 
     @property
     def reasons(self) -> dict[str, str]:
-        """Why the ignored are not needed, by name."""
+        """Why the ignored are not used, by name."""
+
+    @property
+    def kept(self) -> list[str]:
+        """Refittable weights that were not given."""
 
     @property
     def overflowed(self) -> dict[str, int]:
@@ -181,6 +194,28 @@ class WeightSet:
 
     @property
     def version(self) -> int: ...
+
+    def __repr__(self) -> str: ...
+
+class Layer:
+    """One step of a run, and the kernel chosen for it."""
+
+    @property
+    def op(self) -> str: ...
+
+    @property
+    def name(self) -> str:
+        """The model's name of the node, or of its output."""
+
+    @property
+    def kernel(self) -> str: ...
+
+    @property
+    def tactic(self) -> str: ...
+
+    @property
+    def output(self) -> str:
+        """Type of the first output."""
 
     def __repr__(self) -> str: ...
 
@@ -236,24 +271,44 @@ class Engine:
         Makes a set of this engine the current one; runs under way finish with theirs.
         """
 
-    def refit(self, weights: str | os.PathLike[str] | Mapping[str, Any], strict: bool = False) -> RefitReport:
+    def refit(self, weights: str | os.PathLike[str] | Mapping[str, Any], strict: bool = False, *, complete: bool = False, prefix: str = '', rename: Mapping[str, str] | Callable[[str], str] | str | os.PathLike[str] | None = None, only: str | Iterable[str] = (), ignore: str | Iterable[str] = ()) -> RefitReport:
         """
         Replaces weights by those of a file (safetensors, ONNX, npz, a folder of shards) or a mapping of arrays. All or nothing: RefitError holds every problem, and nothing has changed.
+
+        strict refuses names that the engine does not need, complete wants every weight. The given names lose `prefix`, then `rename` (a mapping, a callable, or the path of a JSON object) makes the engine's of them, which the globs of `only` and `ignore` match.
         """
 
     def reset(self) -> RefitReport:
         """Goes back to the weights that the engine was built or loaded with."""
 
-    def save(self, path: str | os.PathLike[str], strip: bool = False, identical: bool = False) -> None:
+    def save(self, path: str | os.PathLike[str] | Any, strip: bool = False, identical: bool = False) -> None:
         """
-        Writes a plan, which is a safetensors file. `strip` leaves the refittable weights out; a plan saved as `identical` takes only these weights.
+        Writes a plan, which is a safetensors file, to a path or an open binary file. `strip` leaves the refittable weights out; a plan saved as `identical` takes only these weights.
         """
+
+    def to_bytes(self, strip: bool = False, identical: bool = False) -> bytes:
+        """The plan that save() would write."""
+
+    def __reduce__(self) -> tuple: ...
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The steps of a run, in order."""
+
+    def profile(self, inputs: Mapping[str, Any], runs: int = 10) -> list[float]:
+        """
+        Median seconds of each of `layers`, over so many runs on a mapping of arrays.
+        """
+
+    def __repr__(self) -> str: ...
 
     def explain(self) -> str:
         """The kernels of every node, their timings and refusals, as text."""
 
-    def refitter(self, strict: bool = False) -> Refitter:
-        """A refitter for several weights, commit by commit."""
+    def refitter(self, strict: bool = False, *, complete: bool = False, prefix: str = '', rename: Mapping[str, str] | Callable[[str], str] | str | os.PathLike[str] | None = None, only: str | Iterable[str] = (), ignore: str | Iterable[str] = ()) -> Refitter:
+        """
+        A refitter for several weights, commit by commit; its keywords are those of refit().
+        """
 
 class Refitter:
     """
@@ -264,7 +319,9 @@ class Refitter:
         """Copies the array; forgotten by a successful commit()."""
 
     def borrow(self, name: str, weight: object) -> None:
-        """Keeps the array, and reads it anew at every commit() until unset()."""
+        """
+        Keeps the object, and reads it anew at every commit() until unset(), wherever its memory then is.
+        """
 
     def unset(self, name: str) -> None: ...
 
@@ -282,16 +339,16 @@ class Refitter:
     def commit(self) -> RefitReport:
         """Publishes what is set, all or nothing."""
 
-def build(model: str | os.PathLike[str] | bytes | Network, *, device: str = 'cpu', refit: str | Iterable[str] = 'all', shapes: dict[str, Sequence[int | str | tuple[int, int, int]]] | None = None, threads: int | None = None, tactics: str = 'time', without: str | Iterable[str] = (), memory: str = 'double', sets: int = 2, sources: str = 'keep') -> Engine:
+def build(model: str | os.PathLike[str] | bytes | Any | Network, *, device: str = 'cpu', refit: str | Iterable[str] = 'all', shapes: dict[str, Sequence[int | str | tuple[int, int, int]]] | None = None, threads: int | None = None, tactics: str = 'time', without: str | Iterable[str] = (), memory: str = 'double', sets: int = 2, sources: str = 'keep') -> Engine:
     """
-    Compiles a model: the path of an ONNX file, its bytes, or a tenon.Network.
+    Compiles a model: the path of an ONNX file, an open binary file, bytes (any buffer), an onnx.ModelProto, or a tenon.Network.
 
-    refit: "all", "none" or names of leaves. shapes: by input, for each axis a number, a name or (least, typical, greatest). tactics: "time" kernels here, or take the "first" that accepts (reproducible plans). without: names of passes to leave out. memory: "double" refits beside runs, "in_place" over the weights. sources: "keep" remembers where weights' bytes are, or "drop".
+    refit: "all", "none", or names and globs of leaves. shapes: by input, for each axis a number, a name or (least, typical, greatest). tactics: "time" kernels here, or take the "first" that accepts (reproducible plans). without: names of passes to leave out. memory: "double" refits beside runs, "in_place" over the weights. sources: "keep" remembers where weights' bytes are, or "drop".
     """
 
-def load(path: str | os.PathLike[str], device: str | None = None, threads: int | None = None, tactics: str | None = None, memory: str = 'double', sets: int = 2, sources: str = 'keep') -> Engine:
+def load(path: str | os.PathLike[str] | Any, device: str | None = None, threads: int | None = None, tactics: str | None = None, memory: str = 'double', sets: int = 2, sources: str = 'keep') -> Engine:
     """
-    Loads a plan. A stripped one is not ready until it is refitted.
+    Loads a plan: a path, an open binary file, or bytes (any buffer). A stripped one is not ready until it is refitted.
 
     tactics: None takes the kernels that the plan records; "time" and "first" choose as build() does.
     """
