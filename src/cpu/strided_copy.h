@@ -14,11 +14,6 @@ kernel::Prepared prepare_strided_copy(std::span<const int64_t> dims, Strides inp
                                       int64_t first = 0);
 void run_strided_copy(const Launch& launch) noexcept;
 
-/// Those of a plain operand, a view or not.
-inline Strides strides_of(const kernel::Operand& operand) {
-  return operand.strides.empty() ? dense_strides(operand.dims) : operand.strides;
-}
-
 constexpr Kernel strided_copy(std::string_view name, Prepare prepare) {
   return {.name = name,
           .reject = plain_only,

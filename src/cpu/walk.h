@@ -13,6 +13,11 @@ namespace tenon::cpu {
 using Strides = std::vector<int64_t>;
 
 using kernel::dense_strides;
+/// Those of a plain operand, a view or not.
+inline Strides strides_of(const kernel::Operand& operand) {
+  return operand.strides.empty() ? dense_strides(operand.dims) : operand.strides;
+}
+
 /// Strides that read a dense tensor of `dims` as if it had `target` dims, as NumPy broadcasts.
 Strides broadcast_strides(std::span<const int64_t> dims, std::span<const int64_t> target);
 

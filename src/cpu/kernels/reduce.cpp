@@ -21,7 +21,7 @@ struct ReduceGeometry {
 
 kernel::Prepared prepare_reduce(const Call& call, kernel::Backend&) {
   const auto& dims = call.inputs[0].dims;
-  const Strides strides = dense_strides(dims);
+  const Strides strides = strides_of(call.inputs[0]);
   std::vector<bool> is_reduced(dims.size(), false);
   for (const int64_t axis : call.as<ir::Reduce>().axes) {
     is_reduced[static_cast<size_t>(axis < 0 ? axis + static_cast<int64_t>(dims.size()) : axis)] =
@@ -192,7 +192,8 @@ Kernels kernels<ir::Reduce>() {
       {.name = "cpu.reduce.reference",
        .reject = plain_only,
        .prepare = prepare_reduce,
-       .run = reduce_reference},
+       .run = reduce_reference,
+       .strided_inputs = 1},
   };
   return list;
 }
