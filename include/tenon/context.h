@@ -26,7 +26,8 @@ struct RunOptions {
   WeightSet weights;  ///< empty: the current ones
   /// Gets the seconds of each of Engine::layers(). Each step is then waited for.
   std::vector<double>* step_times = nullptr;
-  std::stop_token stop;  ///< looked at between steps; the run then throws Error(cancelled)
+  std::stop_token stop;         ///< looked at between steps; the run then throws Error(cancelled)
+  bool device_outputs = false;  ///< fresh outputs lie in the memory of the engine's device
 };
 
 /// A run that was submitted. What it was given to read and write stays untouched until it is done;
@@ -61,8 +62,10 @@ class TENON_API Context {
   Context(Context&&) noexcept;
   Context& operator=(Context&&) noexcept;
 
-  /// Runs with the current weights (or `weights`), which stay the same to its end. Outputs are
-  /// fresh tensors. Throws InputError (names, dtypes, shapes, a data error), NotReadyError.
+  /// Runs with the current weights (or `weights`), which stay the same to its end. Inputs, and what
+  /// `out` names, lie in host memory or in that of the engine's device, where they are used as they
+  /// lie: dense, and written before. Outputs are fresh tensors. Throws InputError (names, dtypes,
+  /// shapes, a data error), NotReadyError.
   Outputs run(const std::map<std::string, TensorView>& inputs, const RunOptions& options = {});
   /// Writes the outputs named in `out` where they point to (dense, right dtype and shape), without
   /// allocating once the shapes have been seen; outputs that are not named are not given. Returns

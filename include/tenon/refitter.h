@@ -21,7 +21,8 @@ class TENON_API Refitter {
   Refitter(Refitter&&) noexcept;
   Refitter& operator=(Refitter&&) noexcept;
 
-  /// Copies; forgotten by a successful commit().
+  /// Copies; forgotten by a successful commit(). It may lie in the memory of the engine's device,
+  /// dense.
   void set(std::string_view name, const TensorView& weight);
   /// Read at every commit, stays set until unset(); the caller keeps the bytes alive that long.
   void borrow(std::string_view name, const TensorView& weight);

@@ -49,6 +49,10 @@ TENON_API std::string to_string(std::span<const int64_t> shape);
 /// Product of the extents; throws InputError when one is negative or the product overflows.
 TENON_API int64_t element_count(std::span<const int64_t> shape);
 
+/// How views and tensors name the host's memory; other memory has the name of its device
+/// ("cuda:0").
+inline constexpr std::string_view host_device = "cpu";
+
 /// A tensor in somebody else's memory: the caller keeps the bytes alive for as long as the callee
 /// says.
 struct TensorView {
@@ -56,18 +60,26 @@ struct TensorView {
   DType dtype = DType::f32;
   Shape shape;
   Shape strides;  ///< in elements; empty means dense, row-major. May be zero or negative.
+  std::string device{host_device};  ///< whose memory it lies in
 
   TensorView() = default;
-  TensorView(const void* data, DType dtype, Shape shape, Shape strides = {})
-      : data(data), dtype(dtype), shape(std::move(shape)), strides(std::move(strides)) {}
+  TensorView(const void* data, DType dtype, Shape shape, Shape strides = {},
+             std::string device = std::string(host_device))
+      : data(data),
+        dtype(dtype),
+        shape(std::move(shape)),
+        strides(std::move(strides)),
+        device(std::move(device)) {}
   /// A dense view of f32 values; their count must equal the shape's (checked where it is used).
   TensorView(std::span<const float> values, Shape shape)
       : data(values.data()), dtype(DType::f32), shape(std::move(shape)) {}
 
   size_t bytes() const { return byte_count(dtype, element_count(shape)); }
+  bool on_host() const noexcept { return device == host_device; }
 };
 
-/// A dense, row-major tensor in host memory (64-byte aligned). Copies share the bytes.
+/// A dense, row-major tensor, 64-byte aligned, in host memory unless a device is named. Copies
+/// share the bytes.
 class TENON_API Tensor {
  public:
   Tensor() = default;
@@ -75,15 +87,22 @@ class TENON_API Tensor {
   /// large a one.
   Tensor(DType dtype, Shape shape);
   /// Wraps memory that `owner` keeps alive.
-  Tensor(DType dtype, Shape shape, std::shared_ptr<void> owner, void* data)
-      : dtype_(dtype), shape_(std::move(shape)), owner_(std::move(owner)), data_(data) {}
+  Tensor(DType dtype, Shape shape, std::shared_ptr<void> owner, void* data,
+         std::string device = std::string(host_device))
+      : dtype_(dtype),
+        shape_(std::move(shape)),
+        owner_(std::move(owner)),
+        data_(data),
+        device_(std::move(device)) {}
 
   DType dtype() const noexcept { return dtype_; }
   const Shape& shape() const noexcept { return shape_; }
+  /// Whose memory data() lies in.
+  const std::string& device() const noexcept { return device_; }
   void* data() noexcept { return data_; }
   const void* data() const noexcept { return data_; }
   size_t bytes() const { return byte_count(dtype_, element_count(shape_)); }
-  /// The elements as T; the caller answers for T being the dtype's type.
+  /// The elements as T; the caller answers for T being the dtype's type, and the host's the memory.
   template <class T>
   std::span<T> as() {
     return {static_cast<T*>(data_), static_cast<size_t>(element_count(shape_))};
@@ -92,7 +111,9 @@ class TENON_API Tensor {
   std::span<const T> as() const {
     return {static_cast<const T*>(data_), static_cast<size_t>(element_count(shape_))};
   }
-  operator TensorView() const { return {data_, dtype_, shape_}; }  // NOLINT: a tensor is viewable
+  operator TensorView() const {  // NOLINT: a tensor is viewable
+    return {data_, dtype_, shape_, {}, device_};
+  }
   /// Shared ownership of the bytes, for wrappers such as DLPack.
   const std::shared_ptr<void>& owner() const noexcept { return owner_; }
 
@@ -101,6 +122,7 @@ class TENON_API Tensor {
   Shape shape_;
   std::shared_ptr<void> owner_;
   void* data_ = nullptr;
+  std::string device_{host_device};
 };
 
 }  // namespace tenon

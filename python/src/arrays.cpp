@@ -57,6 +57,21 @@ bool from_dlpack(nb::dlpack::dtype type, DType& dtype) {
   }
 }
 
+// The name of the memory that DLPack means. Its extension device is far, the device of tests.
+std::string device_name(int type, int id) {
+  constexpr int extension = 12;
+  if (type == nb::device::cpu::value || type == nb::device::cuda_host::value) return "cpu";
+  if (type == nb::device::cuda::value) return "cuda:" + std::to_string(id);
+  if (type == extension) return "far";
+  return "DLPack device " + std::to_string(type) + ":" + std::to_string(id);
+}
+
+std::pair<int, int> dlpack_device(const std::string& name) {
+  if (name == "cpu") return {nb::device::cpu::value, 0};
+  if (name.starts_with("cuda:")) return {nb::device::cuda::value, std::stoi(name.substr(5))};
+  return {12, 0};
+}
+
 std::string dtype_name(nb::handle object) {
   const nb::object dtype = nb::getattr(object, "dtype", nb::none());
   return dtype.is_none() ? "" : nb::cast<std::string>(nb::str(dtype));
@@ -121,17 +136,20 @@ void check_writable(nb::handle object, const std::string& what) {
     throw InputError(what + " cannot be written; give a writable array");
 }
 
+using ReadOnly = nb::ndarray<nb::ro>;
+using Writable = nb::ndarray<>;
+
 template <class Kind>
 Array view_of(nb::handle given, const std::string& what) {
   bool bf16 = false;
-  constexpr bool read_only = std::is_same_v<Kind, nb::ro>;
+  constexpr bool read_only = std::is_same_v<Kind, ReadOnly>;
   if (!read_only) check_writable(given, what);
   nb::object object = exportable(is_plain(given) ? as_array(given, what) : nb::borrow(given), bf16);
   if (!nb::getattr(given, "mask", nb::none()).is_none() && nb::hasattr(given, "filled"))
     throw InputError(what +
                      " is a masked array; give what stands for the masked elements, as by "
                      "filled()");
-  nb::ndarray<Kind> array;
+  Kind array;
   if (!nb::try_cast(object, array, false)) {
     // What only NumPy can read: __array__, __array_interface__.
     const bool has = nb::hasattr(given, "__array__") || nb::hasattr(given, "__array_interface__");
@@ -139,10 +157,8 @@ Array view_of(nb::handle given, const std::string& what) {
     object = exportable(as_array(given, what), bf16);
     if (!nb::try_cast(object, array, false)) refuse(given, what);
   }
-  if (array.device_type() != nb::device::cpu::value) {
-    throw InputError(what + " is on another device; bring it to the CPU first");
-  }
   Array result;
+  result.view.device = device_name(array.device_type(), array.device_id());
   if (!from_dlpack(array.dtype(), result.view.dtype)) refuse(given, what);
   if (bf16) result.view.dtype = DType::bf16;
   result.view.data = array.data();
@@ -178,14 +194,18 @@ ArrayMap views_of(nb::handle mapping, const std::string& what) {
 
 }  // namespace
 
-Array to_array(nb::handle object, const std::string& what) { return view_of<nb::ro>(object, what); }
+Array to_array(nb::handle object, const std::string& what) {
+  Array array = view_of<ReadOnly>(object, what);
+  if (array.view.on_host()) return array;
+  throw InputError(what + " lies on \"" + array.view.device + "\"; copy it to host memory first");
+}
 
 ArrayMap to_arrays(nb::handle mapping, const std::string& what) {
-  return views_of<nb::ro>(mapping, what);
+  return views_of<ReadOnly>(mapping, what);
 }
 
 ArrayMap to_writable_arrays(nb::handle mapping, const std::string& what) {
-  return views_of<nb::device::cpu>(mapping, what);
+  return views_of<Writable>(mapping, what);
 }
 
 nb::object numpy_dtype(DType dtype) {
@@ -199,23 +219,40 @@ nb::object numpy_dtype(DType dtype) {
   }
 }
 
-nb::object to_numpy(const Tensor& tensor) {
+namespace {
+
+// Over the tensor's bytes, which it keeps alive.
+template <class... Framework>
+nb::object exported(const Tensor& tensor, DType shown) {
   auto* kept = new Tensor(tensor);
   const nb::capsule owner(kept,
                           [](void* pointer) noexcept { delete static_cast<Tensor*>(pointer); });
   const std::vector<size_t> shape(tensor.shape().begin(), tensor.shape().end());
-  const bool bf16 = tensor.dtype() == DType::bf16;
-  const DType shown = bf16 ? DType::u16 : tensor.dtype();
   nb::dlpack::dtype type{0, static_cast<uint8_t>(8 * byte_count(shown, 1)), 1};
   using Code = nb::dlpack::dtype_code;
-  const Code code = is_floating(shown)           ? Code::Float
+  const Code code = shown == DType::bf16         ? Code::Bfloat
+                    : is_floating(shown)         ? Code::Float
                     : shown == DType::bool_      ? Code::Bool
                     : to_string(shown)[0] == 'u' ? Code::UInt
                                                  : Code::Int;
   type.code = static_cast<uint8_t>(code);
-  const nb::ndarray<nb::numpy> array(kept->data(), shape.size(), shape.data(), owner, nullptr,
-                                     type);
-  nb::object result = nb::cast(array);
+  const auto [device, id] = dlpack_device(tensor.device());
+  return nb::cast(nb::ndarray<Framework...>(kept->data(), shape.size(), shape.data(), owner,
+                                            nullptr, type, device, id));
+}
+
+}  // namespace
+
+nb::object to_dlpack(const Tensor& tensor) { return exported<>(tensor, tensor.dtype()); }
+
+nb::tuple to_dlpack_device(const Tensor& tensor) {
+  const auto [device, id] = dlpack_device(tensor.device());
+  return nb::make_tuple(device, id);
+}
+
+nb::object to_numpy(const Tensor& tensor) {
+  const bool bf16 = tensor.dtype() == DType::bf16;
+  nb::object result = exported<nb::numpy>(tensor, bf16 ? DType::u16 : tensor.dtype());
   if (!bf16) return result;
   const nb::object dtype = numpy_dtype(DType::bf16);
   if (nb::isinstance<nb::str>(dtype)) {

@@ -22,7 +22,8 @@ struct Array {
   nb::object owner;
 };
 
-/// Throws InputError, naming `what`, for something that is not a CPU array of a known dtype. Lists
+/// Throws InputError, naming `what`, for something that is not an array in host memory, of a known
+/// dtype. Lists
 /// and numbers become NumPy arrays. Never copies an array.
 Array to_array(nb::handle object, const std::string& what);
 
@@ -31,12 +32,16 @@ struct ArrayMap {
   std::map<std::string, TensorView> views;
   std::vector<nb::object> owners;
 };
+/// They may lie on devices.
 ArrayMap to_arrays(nb::handle mapping, const std::string& what);
 /// The same for arrays that a run writes: they must be writable.
 ArrayMap to_writable_arrays(nb::handle mapping, const std::string& what);
 
 /// A NumPy array over the tensor's bytes, which it keeps alive. bf16 needs ml_dtypes.
 nb::object to_numpy(const Tensor& tensor);
+/// A DLPack capsule over the tensor's bytes, and DLPack's numbers of its device.
+nb::object to_dlpack(const Tensor& tensor);
+nb::tuple to_dlpack_device(const Tensor& tensor);
 /// numpy.dtype of a dtype ("bfloat16" as a string where ml_dtypes is missing).
 nb::object numpy_dtype(DType dtype);
 /// A dtype from its name ("f32", "float32"), a NumPy dtype or a scalar type; throws InputError.

@@ -37,12 +37,16 @@ nb::tuple to_tuple(const Shape& shape) {
 
 nb::object outputs_of(const Outputs& made) {
   nb::object result = nb::module_::import_("tenon._outputs").attr("Outputs")();
-  for (const auto& [name, tensor] : made.tensors) result[name.c_str()] = to_numpy(tensor);
+  for (const auto& [name, tensor] : made.tensors) {
+    const bool on_host = tensor.device() == host_device;
+    result[name.c_str()] = on_host ? to_numpy(tensor) : nb::cast(tensor);
+  }
   result.attr("version") = made.version;
   return result;
 }
 
-nb::object run(PyEngine& self, nb::handle inputs, nb::handle out, const WeightSet* weights) {
+nb::object run(PyEngine& self, nb::handle inputs, nb::handle out, const WeightSet* weights,
+               bool device_outputs) {
   if (weights != nullptr && weights->version() == 0)
     throw InputError("weights: the set is of an engine that was not ready; take `current` again");
   const ArrayMap given = to_arrays(inputs, "input");
@@ -51,7 +55,8 @@ nb::object run(PyEngine& self, nb::handle inputs, nb::handle out, const WeightSe
     Outputs made;
     {
       const nb::gil_scoped_release release;
-      made = self.contexts->run(given.views, RunOptions{.weights = set});
+      made = self.contexts->run(given.views,
+                                RunOptions{.weights = set, .device_outputs = device_outputs});
     }
     return outputs_of(made);
   }
@@ -68,12 +73,13 @@ nb::object run(PyEngine& self, nb::handle inputs, nb::handle out, const WeightSe
 }
 
 // Python's executor does the rest: order, waiting, the end of the interpreter.
-nb::object submit(nb::handle self, nb::handle inputs, nb::handle out, nb::handle weights) {
+nb::object submit(nb::handle self, nb::handle inputs, nb::handle out, nb::handle weights,
+                  bool device_outputs) {
   auto& engine = nb::cast<PyEngine&>(self);
   if (!engine.thread.is_valid()) {
     engine.thread = nb::module_::import_("concurrent.futures").attr("ThreadPoolExecutor")(1);
   }
-  return engine.thread.attr("submit")(self.attr("run"), inputs, out, weights);
+  return engine.thread.attr("submit")(self.attr("run"), inputs, out, weights, device_outputs);
 }
 
 nb::object call(PyEngine& self, const nb::args& positional, const nb::kwargs& named) {
@@ -89,7 +95,7 @@ nb::object call(PyEngine& self, const nb::args& positional, const nb::kwargs& na
       throw InputError("input \"" + nb::cast<std::string>(name) + "\" is given twice");
     given[name] = array;
   }
-  const nb::object made = run(self, given, nb::none(), nullptr);
+  const nb::object made = run(self, given, nb::none(), nullptr, false);
   const std::vector<Port> outputs = self.engine.outputs();
   if (outputs.size() == 1) return made[outputs[0].name.c_str()];
   nb::list results;
@@ -321,6 +327,27 @@ void bind_reports(nb::module_& module) {
       });
 }
 
+void bind_tensor(nb::module_& module) {
+  nb::class_<Tensor>(module, "Tensor", "An output in the memory of a device; DLPack takes it on.")
+      .def_prop_ro("device", &Tensor::device)
+      .def_prop_ro(
+          "dtype", [](const Tensor& tensor) { return numpy_dtype(tensor.dtype()); },
+          nb::sig("def dtype(self) -> typing.Any"))
+      .def_prop_ro(
+          "shape", [](const Tensor& tensor) { return to_tuple(tensor.shape()); },
+          nb::sig("def shape(self) -> tuple[int, ...]"))
+      .def(
+          "__dlpack__",
+          [](const Tensor& tensor, const nb::kwargs& /*asked*/) { return to_dlpack(tensor); },
+          nb::sig("def __dlpack__(self, **kwargs: typing.Any) -> typing.Any"))
+      .def("__dlpack_device__", to_dlpack_device,
+           nb::sig("def __dlpack_device__(self) -> tuple[int, int]"))
+      .def("__repr__", [](const Tensor& tensor) {
+        return nb::str("Tensor({}, {}, device={!r})")
+            .format(numpy_dtype(tensor.dtype()), to_tuple(tensor.shape()), tensor.device());
+      });
+}
+
 void bind_runs(nb::class_<PyEngine>& engine) {
   engine
       .def("__call__", call,
@@ -329,19 +356,21 @@ void bind_runs(nb::class_<PyEngine>& engine) {
            "position or by name, and "
            "returns an array, or a tuple of them.")
       .def("run", run, nb::arg("inputs"), nb::arg("out") = nb::none(),
-           nb::arg("weights") = nb::none(),
+           nb::arg("weights") = nb::none(), nb::arg("device_outputs") = false,
            nb::sig("def run(self, inputs: collections.abc.Mapping[str, typing.Any], out: "
                    "collections.abc.Mapping[str, typing.Any] | None = None, weights: WeightSet | "
-                   "None = None) -> tenon._outputs.Outputs"),
+                   "None = None, device_outputs: bool = False) -> tenon._outputs.Outputs"),
            "Runs on a mapping of arrays; returns a dict of outputs with an attribute `version`. "
            "With `out`, a mapping "
            "of writable arrays, only those are written and returned. With `weights`, runs with "
-           "that set.")
+           "that set. Arrays may lie on the engine's device; with `device_outputs`, fresh outputs "
+           "do, as Tensor.")
       .def("submit", submit, nb::arg("inputs"), nb::arg("out") = nb::none(),
-           nb::arg("weights") = nb::none(),
+           nb::arg("weights") = nb::none(), nb::arg("device_outputs") = false,
            nb::sig("def submit(self, inputs: collections.abc.Mapping[str, typing.Any], out: "
                    "collections.abc.Mapping[str, typing.Any] | None = None, weights: WeightSet | "
-                   "None = None) -> concurrent.futures.Future[tenon._outputs.Outputs]"),
+                   "None = None, device_outputs: bool = False) -> "
+                   "concurrent.futures.Future[tenon._outputs.Outputs]"),
            "As run(), on a thread of the engine, in the order of the calls: returns a future "
            "(`asyncio.wrap_future` takes it) of the outputs or the error. The arrays stay "
            "untouched until it is done.");
@@ -354,6 +383,7 @@ void bind_engine(nb::module_& module) {
   bind_weight(module);
   bind_reports(module);
   bind_layer(module);
+  bind_tensor(module);
   nb::class_<PyEngine> engine(module, "Engine",
                               "A compiled network with its weights. Use it from any thread.",
                               nb::is_weak_referenceable(), nb::type_slots(engine_slots));

@@ -48,6 +48,8 @@ class Backend {
   virtual ~Backend() = default;
   virtual std::string_view name() const = 0;
   virtual const Target& target() const = 0;
+  /// What arrays in its memory name as their device.
+  virtual std::string_view memory() const { return host_memory() ? host_device : name(); }
   /// True when backend pointers are host pointers, and work is done when submit() returns.
   virtual bool host_memory() const = 0;
   /// At least 64-byte aligned, contents undefined. Large blocks are advised as huge pages. Throws

@@ -9,6 +9,7 @@
 #include "runtime/engine_impl.h"
 #include "runtime/leaf_reader.h"
 #include "runtime/read_leaf.h"
+#include "runtime/run_inputs.h"
 
 namespace tenon::runtime {
 namespace {
@@ -243,6 +244,15 @@ class Check {
   }
 
   bool is_readable(const ir::Leaf& leaf, const TensorView& view) {
+    if (!view.on_host()) {
+      const std::string what = "weights: " + base::quoted(leaf.name);
+      const bool here = view.device == engine_.backend->memory();
+      problems_.push_back(
+          here ? fmt::format("{} lies on {}, where it must be dense; make it contiguous", what,
+                             base::quoted(view.device))
+               : wrong_device(what, view.device, engine_.backend->memory()));
+      return false;
+    }
     if (!view.strides.empty() && view.strides.size() != view.shape.size()) {
       problem("weights: {} has {} strides for rank {}; give one for each axis, or none",
               base::quoted(leaf.name), view.strides.size(), view.shape.size());

@@ -80,6 +80,22 @@ auto refusing(Work&& work) {
   }
 }
 
+/// A copy in host memory, as a weight that was set.
+Given brought_to_host(kernel::Backend& backend, std::string_view name, const TensorView& view) {
+  const auto what = [&] { return copy_of_weight(name, view.dtype, view.shape); };
+  Tensor copy =
+      allocated(what, view.bytes(), more_memory, [&] { return Tensor(view.dtype, view.shape); });
+  const auto queue = backend.queue();
+  if (copy.bytes() > 0) {
+    backend.copy(*queue, copy.data(), view.data, copy.bytes(), kernel::CopyKind::from_device);
+  }
+  backend.synchronize(*queue);
+  const base::Bytes bytes(static_cast<const std::byte*>(copy.data()), copy.bytes());
+  return {.kind = Given::Kind::set,
+          .source = std::make_shared<weights::TensorSource>(weights::TensorSource{
+              view.dtype, view.shape, base::memory_source(bytes, copy.owner()), 0})};
+}
+
 }  // namespace
 
 struct Refitter::Impl {
@@ -119,6 +135,27 @@ struct Refitter::Impl {
                                     base::quoted(same->first))});
     same->second = std::move(weight);
   }
+  /// Whether the host can have a copy; what it cannot is refused by the check.
+  bool can_bring(const TensorView& view) const {
+    return view.device == engine->backend->memory() && base::is_dense(view) && view.data;
+  }
+  /// Calls f with what is given; arrays that lie on the device are read now.
+  template <class F>
+  auto with_given(const F& f) {
+    const auto is_there = [&](const auto& entry) {
+      const Given& weight = entry.second;
+      return weight.kind == Given::Kind::borrow && !weight.view.on_host() && can_bring(weight.view);
+    };
+    if (std::ranges::none_of(given, is_there)) return f(given);
+    GivenWeights brought = given;
+    for (auto& entry : brought) {
+      if (!is_there(entry)) continue;
+      Given copy = brought_to_host(*engine->backend, entry.first, entry.second.view);
+      copy.name = entry.second.name;
+      entry.second = std::move(copy);
+    }
+    return f(brought);
+  }
 };
 
 Refitter::Refitter(const Engine& engine, const RefitOptions& options)
@@ -128,6 +165,10 @@ Refitter::Refitter(Refitter&&) noexcept = default;
 Refitter& Refitter::operator=(Refitter&&) noexcept = default;
 
 void Refitter::set(std::string_view name, const TensorView& weight) {
+  if (!weight.on_host()) {
+    if (!impl_->can_bring(weight)) return borrow(name, weight);
+    return impl_->give(name, brought_to_host(*impl_->engine->backend, name, weight));
+  }
   const auto what = [&] { return copy_of_weight(name, weight.dtype, weight.shape); };
   auto copy = std::make_shared<weights::TensorSource>(
       allocated(what, weight.bytes(), more_memory, [&] { return weights::copy_of(weight); }));
@@ -137,8 +178,9 @@ void Refitter::set(std::string_view name, const TensorView& weight) {
 }
 
 void Refitter::borrow(std::string_view name, const TensorView& weight) {
-  impl_->give(name,
-              {.kind = Given::Kind::borrow, .view = weight, .addresses = addresses_of(weight)});
+  impl_->give(name, {.kind = Given::Kind::borrow,
+                     .view = weight,
+                     .addresses = weight.on_host() ? addresses_of(weight) : AddressRange{}});
 }
 
 void Refitter::unset(std::string_view name) {
@@ -179,14 +221,19 @@ WeightSet Refitter::prepare() {
   const std::lock_guard lock(engine.writer);
   return refusing([&] {
     RefitStats stats;
-    const Accepted accepted = engine.check(impl_->given, impl_->demands(), engine.extension());
-    return WeightSet(engine.prepare(accepted, stats, impl_->watch()));
+    return impl_->with_given([&](const GivenWeights& given) {
+      const Accepted accepted = engine.check(given, impl_->demands(), engine.extension());
+      return WeightSet(engine.prepare(accepted, stats, impl_->watch()));
+    });
   });
 }
 
 RefitReport Refitter::commit() {
-  RefitReport report = refusing(
-      [&] { return impl_->engine->commit(impl_->given, impl_->demands(), impl_->watch()); });
+  RefitReport report = refusing([&] {
+    return impl_->with_given([&](const GivenWeights& given) {
+      return impl_->engine->commit(given, impl_->demands(), impl_->watch());
+    });
+  });
   report.ignored.merge(std::exchange(impl_->left_out, {}));
   std::erase_if(impl_->given,
                 [](const auto& entry) { return entry.second.kind != Given::Kind::borrow; });

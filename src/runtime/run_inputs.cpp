@@ -14,16 +14,25 @@ std::string listed(std::span<const std::string> names) {
   return fmt::format("{} and {} more", base::join(names.first(most), ", "), names.size() - most);
 }
 
+std::string wrong_device(std::string_view what, std::string_view device, std::string_view memory) {
+  const std::string here = memory == host_device ? "" : fmt::format(" and \"{}\"", memory);
+  return fmt::format(
+      "{} lies on {}, and this engine reaches arrays on \"{}\"{}; copy it there first", what,
+      base::quoted(device), host_device, here);
+}
+
 bool overlap(const TensorView& a, const TensorView& b) {
   const auto* first = static_cast<const std::byte*>(a.data);
   const auto* second = static_cast<const std::byte*>(b.data);
   const size_t a_bytes = a.bytes(), b_bytes = b.bytes();
-  return a_bytes > 0 && b_bytes > 0 && first < second + b_bytes && second < first + a_bytes;
+  return a.device == b.device && a_bytes > 0 && b_bytes > 0 && first < second + b_bytes &&
+         second < first + a_bytes;
 }
 
 InputRules::InputRules(const ir::Graph& graph, const lower::Symbols& symbols,
-                       const std::map<std::string, plan::SymbolRange>& ranges)
-    : graph_(graph), symbols_(symbols) {
+                       const std::map<std::string, plan::SymbolRange>& ranges,
+                       std::string_view memory)
+    : graph_(graph), symbols_(symbols), memory_(memory) {
   for (size_t i = 0; i < graph.inputs().size(); ++i) {
     const ir::Dims& dims = *graph.type(graph.inputs()[i]).dims;
     for (size_t axis = 0; axis < dims.size(); ++axis) {
@@ -73,6 +82,9 @@ void InputRules::take(const std::map<std::string, TensorView>& given,
 
 void InputRules::check(size_t i, const TensorView& view) const {
   const ir::ValueType& type = graph_.type(graph_.inputs()[i]);
+  if (!view.on_host() && view.device != memory_) {
+    throw InputError(wrong_device("input " + base::quoted(name(i)), view.device, memory_));
+  }
   if (view.dtype != type.dtype) {
     throw InputError(fmt::format("input {} is {}, the network takes {}; convert it first",
                                  base::quoted(name(i)), to_string(view.dtype),

@@ -16,12 +16,15 @@ std::string listed(std::span<const std::string> names);
 /// Whether two pieces of memory have a byte in common.
 bool overlap(const TensorView& a, const TensorView& b);
 
+/// The sentence about an array that the engine of `memory` cannot reach.
+std::string wrong_device(std::string_view what, std::string_view device, std::string_view memory);
+
 /// Knows the inputs of one graph. Immutable.
 class InputRules {
  public:
   /// Refers to all that it is given.
   InputRules(const ir::Graph& graph, const lower::Symbols& symbols,
-             const std::map<std::string, plan::SymbolRange>& ranges);
+             const std::map<std::string, plan::SymbolRange>& ranges, std::string_view memory);
 
   size_t size() const { return graph_.inputs().size(); }
   const std::string& name(size_t i) const { return graph_.value(graph_.inputs()[i]).name; }
@@ -52,6 +55,7 @@ class InputRules {
 
   const ir::Graph& graph_;
   const lower::Symbols& symbols_;
+  std::string_view memory_;  // of the backend
   std::vector<Axis> axes_;
   std::vector<Range> ranges_;
 };

@@ -11,10 +11,14 @@
 
 namespace tenon::runtime {
 
-RunOutputs::RunOutputs(const ir::Graph& graph, Outputs* fresh,
-                       const std::map<std::string, TensorView>* given,
+RunOutputs::RunOutputs(const ir::Graph& graph, kernel::Backend& backend, const RunRequest& request,
                        std::span<const TensorView* const> inputs)
-    : graph_(graph), fresh_(fresh), given_(given), inputs_(inputs) {
+    : graph_(graph),
+      backend_(backend),
+      fresh_(request.fresh),
+      device_outputs_(request.options.device_outputs && !backend.host_memory()),
+      given_(request.out),
+      inputs_(inputs) {
   if (given_) check_given();
 }
 
@@ -26,6 +30,10 @@ void RunOutputs::check_given() const {
       for (const ir::Output& output : graph_.outputs()) names.push_back(output.name);
       throw InputError(fmt::format("out {} is not the network's; it gives: {}",
                                    base::quoted(a->first), listed(names)));
+    }
+    if (!a->second.on_host() && a->second.device != backend_.memory()) {
+      throw InputError(
+          wrong_device("out " + base::quoted(a->first), a->second.device, backend_.memory()));
     }
     // Two outputs in one place would leave the bytes of whichever is written last.
     for (auto b = std::next(a); b != given_->end(); ++b) {
@@ -41,18 +49,23 @@ std::string RunOutputs::text(size_t i, const kernel::Operand& type) const {
   return fmt::format("output {} {}", base::quoted(name(i)), type.text());
 }
 
-void* RunOutputs::target(size_t i, const kernel::Operand& type) {
+OutputPlace RunOutputs::target(size_t i, const kernel::Operand& type) {
   if (fresh_) {
-    Tensor tensor = allocated([&] { return text(i, type); }, type.bytes(), smaller_inputs,
-                              [&] { return Tensor(type.dtype, type.dims); });
-    return fresh_->tensors.insert_or_assign(name(i), std::move(tensor)).first->second.data();
+    const auto make = [&] {
+      if (!device_outputs_) return Tensor(type.dtype, type.dims);
+      const kernel::Buffer memory = backend_.allocate(type.bytes());
+      return Tensor(type.dtype, type.dims, memory, memory.get(), std::string(backend_.memory()));
+    };
+    Tensor tensor = allocated([&] { return text(i, type); }, type.bytes(), smaller_inputs, make);
+    Tensor& kept = fresh_->tensors.insert_or_assign(name(i), std::move(tensor)).first->second;
+    return {kept.data(), kept.device() == backend_.memory()};
   }
   const auto found = given_->find(name(i));
-  return found == given_->end() ? nullptr : given_memory(found->second, i, type);
+  return found == given_->end() ? OutputPlace{} : given_memory(found->second, i, type);
 }
 
-void* RunOutputs::given_memory(const TensorView& view, size_t i,
-                               const kernel::Operand& type) const {
+OutputPlace RunOutputs::given_memory(const TensorView& view, size_t i,
+                                     const kernel::Operand& type) const {
   if (view.dtype != type.dtype || view.shape != type.dims) {
     throw InputError(fmt::format("out {}: is {}{}, the output is {}{}", base::quoted(name(i)),
                                  to_string(view.dtype), to_string(view.shape),
@@ -73,7 +86,7 @@ void* RunOutputs::given_memory(const TensorView& view, size_t i,
                                    base::quoted(graph_.value(graph_.inputs()[input]).name)));
     }
   }
-  return const_cast<void*>(view.data);
+  return {const_cast<void*>(view.data), view.device == backend_.memory()};
 }
 
 }  // namespace tenon::runtime

@@ -5,22 +5,37 @@
 #include <string>
 #include <vector>
 
-#include "kernel/kernel.h"
+#include "kernel/backend.h"
 #include "tenon/context.h"
 
 namespace tenon::runtime {
 
+/// What a run is asked for: fresh outputs, or those of `out`.
+struct RunRequest {
+  const std::map<std::string, TensorView>& inputs;
+  const RunOptions& options;
+  Outputs* fresh = nullptr;
+  const std::map<std::string, TensorView>* out = nullptr;
+};
+
+/// Memory for an output.
+struct OutputPlace {
+  void* data = nullptr;   ///< null: the caller does not want it
+  bool backends = false;  ///< kernels may write there
+};
+
 /// The outputs of one run. Refers to all that it is given.
 class RunOutputs {
  public:
-  /// Exactly one of `fresh` and `given` is there. Throws InputError for a given name that the
-  /// graph has not, for null memory, and for two that overlap.
-  RunOutputs(const ir::Graph& graph, Outputs* fresh, const std::map<std::string, TensorView>* given,
+  /// Exactly one of `fresh` (with device_outputs in the backend's memory) and `given` is there.
+  /// Throws InputError for a given name that the graph has not, for null memory, and for two that
+  /// overlap.
+  RunOutputs(const ir::Graph& graph, kernel::Backend& backend, const RunRequest& request,
              std::span<const TensorView* const> inputs);
 
-  /// Host memory for output `i`, whose type is now known; null where the caller does not want it.
-  /// Throws InputError where the caller's does not fit it, or overlaps an input.
-  void* target(size_t i, const kernel::Operand& type);
+  /// For output `i`, whose type is now known. Throws InputError where the caller's does not fit it,
+  /// or overlaps an input.
+  OutputPlace target(size_t i, const kernel::Operand& type);
 
   /// `output "y" f32[2, 3]`, for an error.
   std::string text(size_t i, const kernel::Operand& type) const;
@@ -28,10 +43,12 @@ class RunOutputs {
  private:
   const std::string& name(size_t i) const { return graph_.outputs()[i].name; }
   void check_given() const;
-  void* given_memory(const TensorView& view, size_t i, const kernel::Operand& type) const;
+  OutputPlace given_memory(const TensorView& view, size_t i, const kernel::Operand& type) const;
 
   const ir::Graph& graph_;
+  kernel::Backend& backend_;
   Outputs* fresh_;
+  bool device_outputs_;
   const std::map<std::string, TensorView>* given_;
   std::span<const TensorView* const> inputs_;
 };

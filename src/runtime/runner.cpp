@@ -6,6 +6,7 @@
 
 #include "base/convert.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "base/thread_pool.h"
 #include "lower/call.h"
 #include "runtime/queue_guard.h"
@@ -60,7 +61,8 @@ Runner::Runner(std::shared_ptr<Engine::Impl> engine)
       queue_(engine_->backend->queue()),
       heap_(std::make_shared<BlockHeap>(engine_->backend)),
       frame_(engine_->lowered.main, engine_->lowered.slots),
-      rules_(graph(), *engine_->lowered.main.symbols, engine_->file.plan.ranges),
+      rules_(graph(), *engine_->lowered.main.symbols, engine_->file.plan.ranges,
+             engine_->backend->memory()),
       dense_(rules_.size()),
       device_inputs_(rules_.size()),
       device_outputs_(graph().outputs().size()) {}
@@ -105,8 +107,34 @@ void Runner::copy(void* to, const void* from, size_t bytes) {
 void Runner::place_inputs() {
   for (size_t i = 0; i < inputs_.size(); ++i) {
     void*& buffer = frame_.buffers[index(graph().inputs()[i])];
-    const void* bytes = dense_input(i);
-    if (through_->host_memory()) {
+// An array on the device is used as it lies.
+void Runner::check_device_input(size_t i) const {
+  const TensorView& view = *inputs_[i];
+  const bool aligned = reinterpret_cast<uintptr_t>(view.data) % byte_count(view.dtype, 1) == 0;
+  if (aligned && base::is_dense(view)) return;
+  throw InputError(fmt::format(
+      "{} lies on {}, where it must be dense and aligned to its element; make it contiguous",
+      rules_.text(i, view), base::quoted(view.device)));
+}
+
+// Bools come through the host, which sees to their bytes.
+const void* Runner::bools_of_device(size_t i) {
+  const auto bytes = std::make_shared<std::vector<std::byte>>(inputs_[i]->bytes());
+  through_->copy(*queue_, bytes->data(), inputs_[i]->data, bytes->size(),
+                 kernel::CopyKind::from_device);
+  through_->synchronize(*queue_);
+  base::make_bools(bytes->data(), bytes->size());
+  dense_[i] = bytes;
+  return bytes->data();
+}
+
+    const bool on_host = inputs_[i]->on_host();
+    if (!on_host) check_device_input(i);
+    const bool in_place = !on_host && inputs_[i]->dtype != DType::bool_;
+    const void* const bytes = in_place  ? inputs_[i]->data
+                              : on_host ? dense_input(i)
+                                        : bools_of_device(i);
+    if (through_->host_memory() || in_place) {
       buffer = const_cast<void*>(bytes);  // kernels only read their inputs
       continue;
     }
@@ -125,17 +153,17 @@ void Runner::place_weights(Frame& frame) const {
 }
 
 void Runner::place_output(size_t i, const kernel::Operand& type, RunOutputs& outputs) {
-  void* const host = outputs.target(i, type);
+  const OutputPlace wanted = outputs.target(i, type);
   const ir::ValueId value = graph().outputs()[i].value;
   void*& buffer = frame_.buffers[index(frame_.executable.storage[index(value)])];
-  if (host && through_->host_memory()) {
-    buffer = host;
+  if (wanted.data && wanted.backends) {
+    buffer = wanted.data;
     return;
   }
   // An output that the caller does not want still needs a place.
   buffer = allocated([&] { return outputs.text(i, type); }, type.bytes(), smaller_inputs,
                      [&] { return device_outputs_[i].reserve(*engine_->backend, type.bytes()); });
-  if (host && type.bytes() > 0) host_copies_.push_back({host, buffer, type.bytes()});
+  if (wanted.data && type.bytes() > 0) host_copies_.push_back({wanted.data, buffer, type.bytes()});
 }
 
 void Runner::place_values(Frame& frame, size_t number, RunOutputs* outputs) {
@@ -216,7 +244,7 @@ void Runner::enter(const RunRequest& request) {
 
 void Runner::queue_all(const RunRequest& request) {
   rules_.bind(inputs_, symbols_);
-  RunOutputs outputs(graph(), request.fresh, request.out, inputs_);
+  RunOutputs outputs(graph(), *engine_->backend, request, inputs_);
   host_copies_.clear();
   const QueueGuard queued(*engine_->backend, *queue_);
   place_weights(frame_);

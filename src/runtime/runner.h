@@ -59,14 +59,6 @@ struct RegionLists {
   std::vector<CapturedSteps> steps;
 };
 
-/// What a run is asked for: fresh outputs, or those of `out`.
-struct RunRequest {
-  const std::map<std::string, TensorView>& inputs;
-  const RunOptions& options;
-  Outputs* fresh = nullptr;
-  const std::map<std::string, TensorView>* out = nullptr;
-};
-
 /// What a run uses until its last step is done.
 struct Flight {
   explicit Flight(int threads) : state(threads) {}
@@ -140,10 +132,12 @@ class Runner {
 
   // binding.cpp: the executor's own steps, and the symbols that they find.
   void run_executors_step(Frame& frame, const lower::Step& step, RunOutputs* outputs);
+  void check_device_input(size_t i) const;
+  const void* bools_of_device(size_t i);
   void bind_elements(const ir::Node& node, Frame& frame);
   void bind(const std::string& symbol, int64_t value, const ir::Node& node,
             const lower::Executable& executable);
-  /// Waits, and reads integers or bools.
+  /// Waits, and reads integers or bools of backend memory.
   std::vector<int64_t> read_elements(const void* data, const kernel::Operand& type);
   int64_t read_scalar(const Frame& frame, const ir::Node& node, size_t operand);
   RunValue value_of(const Frame& frame, ir::ValueId id) const;

@@ -70,6 +70,10 @@ TensorSource make_source(const std::string& name, DType dtype, Shape shape,
 }
 
 TensorSource copy_of(const TensorView& view) {
+  if (!view.on_host()) {
+    base::fail(ErrorCode::invalid_input, "an array lies on {}; copy it to host memory first",
+               base::quoted(view.device));
+  }
   Tensor copy(view.dtype, view.shape);
   if (!view.data && copy.bytes() > 0) {
     base::fail(ErrorCode::invalid_input, "a view of shape {} has no data", to_string(view.shape));

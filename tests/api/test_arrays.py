@@ -287,3 +287,38 @@ def test_models_come_as_bytes_of_any_kind(mnist, tmp_path):
             assert len(tenon.build(model, tactics="first").weights) == 8
     with pytest.raises(tenon.InputError, match="give a path"):
         tenon.build(3.5)
+
+
+def test_arrays_of_a_device_stay_there(device):
+    there = linear_engine(device).run({"x": X}, device_outputs=True)["y"]
+    if device == "cpu":
+        assert isinstance(there, np.ndarray)
+        return
+    assert (there.device, there.shape, there.dtype) == ("far", (1, 4), np.float32)
+    assert repr(there) == "Tensor(float32, (1, 4), device='far')"
+    same = np.eye(4, dtype=np.float32), np.zeros(4, np.float32)
+    engine = linear_engine(device, *same)
+    assert np.array_equal(engine(there), WANT)
+    assert np.array_equal(engine(OnlyDLPack(there)), WANT)
+    target = engine.run({"x": X @ W}, device_outputs=True)["y"]
+    assert engine.run({"x": there}, out={"y": target})["y"] is target
+    assert np.array_equal(engine.submit({"x": target}).result()["y"], WANT)
+    engine.refit({"b": OnlyDLPack(linear_bias(device))})
+    assert np.array_equal(engine(X @ W), WANT)
+    reaches = 'lies on "far", and this engine reaches arrays on "cpu"; copy it there first'
+    on_host = linear_engine("cpu", *same)
+    with pytest.raises(tenon.InputError, match='input "x" ' + reaches):
+        on_host(there)
+    with pytest.raises(tenon.RefitError, match='weights: "b" ' + reaches):
+        on_host.refit({"b": there})
+    with pytest.raises(tenon.InputError, match='lies on "far"; copy it to host memory first'):
+        tenon.Network().weight("w", there)
+
+
+def linear_bias(device):
+    """B in the memory of the device."""
+    net = tenon.Network()
+    zero = net.weight("zero", np.zeros(4, np.float32))
+    (y,) = net.add("Add", net.input("x", [4]), zero)
+    net.output("y", y)
+    return tenon.build(net, device=device).run({"x": B}, device_outputs=True)["y"]

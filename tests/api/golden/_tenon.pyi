@@ -216,6 +216,21 @@ class Layer:
     @property
     def output(self) -> str:
         """Type of the first output."""
+class Tensor:
+    """An output in the memory of a device; DLPack takes it on."""
+
+    @property
+    def device(self) -> str: ...
+
+    @property
+    def dtype(self) -> Any: ...
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __dlpack__(self, **kwargs: Any) -> Any: ...
+
+    def __dlpack_device__(self) -> tuple[int, int]: ...
 
     def __repr__(self) -> str: ...
 
@@ -227,12 +242,12 @@ class Engine:
         Runs on arrays (NumPy, torch, anything with DLPack or the buffer protocol), by position or by name, and returns an array, or a tuple of them.
         """
 
-    def run(self, inputs: Mapping[str, Any], out: Mapping[str, Any] | None = None, weights: WeightSet | None = None) -> tenon._outputs.Outputs:
+    def run(self, inputs: Mapping[str, Any], out: Mapping[str, Any] | None = None, weights: WeightSet | None = None, device_outputs: bool = False) -> tenon._outputs.Outputs:
         """
-        Runs on a mapping of arrays; returns a dict of outputs with an attribute `version`. With `out`, a mapping of writable arrays, only those are written and returned. With `weights`, runs with that set.
+        Runs on a mapping of arrays; returns a dict of outputs with an attribute `version`. With `out`, a mapping of writable arrays, only those are written and returned. With `weights`, runs with that set. Arrays may lie on the engine's device; with `device_outputs`, fresh outputs do, as Tensor.
         """
 
-    def submit(self, inputs: Mapping[str, Any], out: Mapping[str, Any] | None = None, weights: WeightSet | None = None) -> concurrent.futures.Future[tenon._outputs.Outputs]:
+    def submit(self, inputs: Mapping[str, Any], out: Mapping[str, Any] | None = None, weights: WeightSet | None = None, device_outputs: bool = False) -> concurrent.futures.Future[tenon._outputs.Outputs]:
         """
         As run(), on a thread of the engine, in the order of the calls: returns a future (`asyncio.wrap_future` takes it) of the outputs or the error. The arrays stay untouched until it is done.
         """
