@@ -89,6 +89,7 @@ void measure_layers(const Engine& engine, const Arrays& inputs, Json& result, st
                     {"name", layer.name},
                     {"kernel", layer.kernel},
                     {"tactic", layer.tactic},
+                    {"device", layer.device},
                     {"output", layer.output},
                     {"seconds", seconds[i]}});
     rows.push_back({seconds_text(seconds[i]),

@@ -99,6 +99,7 @@ void add_layers(Answer& answer, const Engine& engine) {
                       {"name", layer.name},
                       {"kernel", layer.kernel},
                       {"tactic", layer.tactic},
+                      {"device", layer.device},
                       {"output", layer.output}});
     rows.push_back({layer.op, layer.name, layer.output,
                     layer.tactic.empty() ? layer.kernel : layer.kernel + "/" + layer.tactic});

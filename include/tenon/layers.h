@@ -11,6 +11,7 @@ struct LayerInfo {
   std::string name;    ///< the model's name of the node or of its output; "" where it has none
   std::string kernel;  ///< "cpu.conv.reference"
   std::string tactic;  ///< "" where the kernel has one way only
+  std::string device;  ///< where it runs: "cpu" is the host, also beside a device
   std::string output;  ///< type of the first output: "f32[n, 64, 112, 112]{NCHW16c}"
 };
 

@@ -199,6 +199,7 @@ void bind_layer(nb::module_& module) {
       .def_ro("name", &LayerInfo::name, "The model's name of the node, or of its output.")
       .def_ro("kernel", &LayerInfo::kernel)
       .def_ro("tactic", &LayerInfo::tactic)
+      .def_ro("device", &LayerInfo::device, "Where it runs; cpu is the host, also beside a device.")
       .def_ro("output", &LayerInfo::output, "Type of the first output.")
       .def("__repr__", [](const LayerInfo& layer) {
         return nb::str("Layer({}, {!r}, {}, {})")

@@ -20,13 +20,17 @@ struct Step {
   const kernel::Kernel* kernel = nullptr;  ///< null: the executor runs it
   std::string tactic;
   std::vector<std::shared_ptr<const Executable>> bodies = {};  ///< as Op::bodies()
+  /// Beside a device: the kernel is the host's, and the executor runs it when its turn comes.
+  bool on_host = false;
+
+  bool is_queued() const { return kernel && !on_host; }
 };
 
 /// Steps that run one after another with extents that are all known when the first begins. A step
 /// of the executor's, which may find symbols, is the last of its region.
 struct Region {
   size_t first = 0, last = 0;     ///< its steps, [first, last)
-  bool ends_in_executor = false;  ///< the last step has no kernel
+  bool ends_in_executor = false;  ///< the executor runs the last step
   std::vector<int> symbols;  ///< numbers of those that its extents depend on: what keys a signature
   std::vector<int> dims;     ///< entries of the table that it needs
   std::vector<ir::ValueId> arena;         ///< roots that live within the region
@@ -38,7 +42,7 @@ struct Region {
   std::vector<ir::ValueId> aliases;       ///< values it touches that lie in another's memory
   std::vector<int> constraints;           ///< of the graph, that can be told now
 
-  /// Behind the last step that has a kernel.
+  /// Behind the last step that is queued.
   size_t kernels_end() const { return last - (ends_in_executor ? 1 : 0); }
 };
 

@@ -25,10 +25,11 @@ void ExecutableBuilder::add_step(const kernel::Kernel* kernel, std::string tacti
 std::vector<ir::ValueId> ExecutableBuilder::add(const ir::Node& node,
                                                 std::vector<ir::ValueId> inputs,
                                                 const Candidate& candidate,
-                                                std::span<const ir::Layout> layouts) {
+                                                std::span<const ir::Layout> layouts, bool on_host) {
   const auto outputs = graph_.add_node(node.op, std::move(inputs),
                                        static_cast<int>(node.outputs.size()), node.name, layouts);
   add_step(candidate.kernel, candidate.tactic.name);
+  steps_.back().on_host = on_host;
   return outputs;
 }
 

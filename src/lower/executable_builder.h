@@ -20,9 +20,10 @@ class ExecutableBuilder {
   /// below.
   ir::GraphBuilder& graph() { return graph_; }
 
-  /// A node run by a kernel, its outputs in `layouts` (empty: plain).
+  /// A node run by a kernel, its outputs in `layouts` (empty: plain); `on_host`: by the host's.
   std::vector<ir::ValueId> add(const ir::Node& node, std::vector<ir::ValueId> inputs,
-                               const Candidate& candidate, std::span<const ir::Layout> layouts);
+                               const Candidate& candidate, std::span<const ir::Layout> layouts,
+                               bool on_host = false);
   /// A node run by the first kernel that accepts its operands; static types only. What renames
   /// takes no kernel.
   std::vector<ir::ValueId> add_first(const ir::Op& op, std::vector<ir::ValueId> inputs,

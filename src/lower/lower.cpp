@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "lower/call.h"
+#include "lower/host_nodes.h"
 #include "lower/main_builder.h"
 #include "lower/timing.h"
 
@@ -63,9 +64,16 @@ class Lowering {
 
  private:
   void ask_all(const ir::Graph& graph) {
-    for (const ir::Node& node : graph.nodes()) {
+    const std::vector<bool> on_host = options_.host ? host_nodes(graph) : std::vector<bool>();
+    for (size_t n = 0; n < graph.nodes().size(); ++n) {
+      const ir::Node& node = graph.nodes()[n];
       nodes_.push_back(&node);
-      questions_.push_back(ask(graph, node, probes_, backend_));
+      on_host_.push_back(options_.host && on_host[n]);
+      questions_.push_back(ask(graph, node, probes_, on_host_.back() ? *options_.host : backend_));
+      // The host's are not timed.
+      if (on_host_.back() && questions_.back().candidates.size() > 1) {
+        questions_.back().candidates.resize(1);
+      }
       for (const ir::Body& body : node.op.bodies()) ask_all(*body);
     }
   }
@@ -74,7 +82,7 @@ class Lowering {
 
   Built build(const Assignment& assignment) {
     assignment_ = assignment;
-    return build_main(program_, backend_, probes_, questions_, assignment);
+    return build_main(program_, backend_, probes_, questions_, on_host_, assignment);
   }
 
   Assignment choose() {
@@ -166,7 +174,7 @@ class Lowering {
     const Built built = build(assignment);
     each_executable(built.main, [&](const Executable& executable) {
       for (const Step& step : executable.steps) {
-        if (!step.kernel) continue;
+        if (!step.is_queued()) continue;
         Trial trial{step.kernel,
                     call_of_step(executable, step, probes_.points[0], backend_.target())};
         const uint64_t key = timing_key(trial);
@@ -238,6 +246,7 @@ class Lowering {
   // In preorder, bodies after their node.
   std::vector<const ir::Node*> nodes_;
   std::vector<Question> questions_;
+  std::vector<bool> on_host_;
   // By node and candidate; empty where nothing was timed.
   std::vector<std::vector<double>> seconds_;
   Assignment assignment_;

@@ -1,6 +1,8 @@
 // Node by node: operands in the wished layouts, slots packed, outputs plain.
 #include "lower/main_builder.h"
 
+#include <utility>
+
 #include "ir/ops/reshape.h"
 #include "lower/call.h"
 
@@ -16,6 +18,7 @@ struct Shared {
   kernel::Backend& backend;
   const Probes& probes;
   const std::vector<Question>& questions;
+  const std::vector<bool>& on_host;
   const Assignment& assignment;
   std::shared_ptr<const Symbols> symbols;
   SlotTable slots;
@@ -41,25 +44,44 @@ class MainBuilder {
   Executable run() && {
     for (const ir::Node& node : main_.nodes()) {
       const size_t i = shared_.next++;
-      if (shared_.assignment[i] >= 0) {
-        const Question& question = shared_.questions[i];
-        add(node, question, question.candidates[static_cast<size_t>(shared_.assignment[i])]);
-      } else if (renames(node.op)) {
-        publish(node, {}, {builder_.add_alias(node, in_layout(node.inputs[0], {}))});
-      } else {
-        add_executors(node);
+      if (shared_.on_host[i]) {
+        waiting_.emplace_back(&node, i);
+        continue;
       }
+      if (is_executors(node.op)) add_waiting();
+      add(node, i);
     }
+    add_waiting();
     return finish();
   }
 
  private:
-  void add(const ir::Node& node, const Question& question, const Candidate& candidate) {
+  /// What the host runs between two steps of a device cuts them apart: so it waits for its reader,
+  /// which the executor runs.
+  void add_waiting() {
+    for (const auto& [node, question] : std::exchange(waiting_, {})) add(*node, question);
+  }
+
+  void add(const ir::Node& node, size_t i) {
+    if (shared_.assignment[i] >= 0) {
+      const Question& question = shared_.questions[i];
+      add(node, question, question.candidates[static_cast<size_t>(shared_.assignment[i])],
+          shared_.on_host[i]);
+    } else if (renames(node.op)) {
+      publish(node, {}, {builder_.add_alias(node, in_layout(node.inputs[0], {}))});
+    } else {
+      add_executors(node);
+    }
+  }
+
+  void add(const ir::Node& node, const Question& question, const Candidate& candidate,
+           bool on_host) {
     Form form = form_of(candidate, question.calls[0]);
     if (form.follow) follow(node, question, candidate, form);
     std::vector<ir::ValueId> inputs;
     for (size_t i = 0; i < node.inputs.size(); ++i) inputs.push_back(operand(node, i, form));
-    publish(node, form.outputs, builder_.add(node, std::move(inputs), candidate, form.outputs));
+    publish(node, form.outputs,
+            builder_.add(node, std::move(inputs), candidate, form.outputs, on_host));
   }
 
   /// A step of the executor: plain operands, and its bodies lowered.
@@ -159,15 +181,18 @@ class MainBuilder {
   SlotTable& slots_;
   ExecutableBuilder builder_;
   std::vector<Versions> versions_;
+  std::vector<std::pair<const ir::Node*, size_t>> waiting_;  // the host's, with their questions
 };
 
 }  // namespace
 
 Built build_main(const ir::Program& program, kernel::Backend& backend, const Probes& probes,
-                 const std::vector<Question>& questions, const Assignment& assignment) {
+                 const std::vector<Question>& questions, const std::vector<bool>& on_host,
+                 const Assignment& assignment) {
   Shared shared{backend,
                 probes,
                 questions,
+                on_host,
                 assignment,
                 std::make_shared<const Symbols>(program.main),
                 SlotTable(program.weights)};

@@ -22,7 +22,9 @@ struct Built {
 
 /// Puts in reorders where layouts differ (one for each value and layout), packs and lays out slots
 /// in the weights graph.
+/// What `on_host` tells to run on the host stands right before what needs it.
 Built build_main(const ir::Program& program, kernel::Backend& backend, const Probes& probes,
-                 const std::vector<Question>& questions, const Assignment& assignment);
+                 const std::vector<Question>& questions, const std::vector<bool>& on_host,
+                 const Assignment& assignment);
 
 }  // namespace tenon::lower

@@ -101,12 +101,15 @@ class Decider {
     return type.dims && type.layout.plain();
   }
 
-  const kernel::Kernel* kernel_of(size_t node) const { return steps_[node].kernel; }
+  /// Of a step among the others; null: the executor's, or the host's.
+  const kernel::Kernel* queued_kernel(size_t node) const {
+    return steps_[node].is_queued() ? steps_[node].kernel : nullptr;
+  }
 
   /// Whether all that read a value, but for `except`, take it with strides.
   bool readers_take_strides(ir::ValueId id, size_t except = SIZE_MAX) const {
     return std::ranges::all_of(readers_[index(id)], [&](const Reader& reader) {
-      const kernel::Kernel* kernel = kernel_of(reader.node);
+      const kernel::Kernel* kernel = queued_kernel(reader.node);
       return reader.node == except ||
              (kernel && reader.operand < 32 && (kernel->strided_inputs >> reader.operand & 1u));
     });
@@ -114,7 +117,7 @@ class Decider {
 
   bool has_executors_between(size_t first, size_t last) const {
     for (size_t n = first; n < last; ++n) {
-      if (is_executors(nodes()[n].op)) return true;
+      if (steps_[n].on_host || is_executors(nodes()[n].op)) return true;
     }
     return false;
   }
@@ -124,7 +127,7 @@ class Decider {
   void join_in_place(size_t n) {
     const ir::Node& node = nodes()[n];
     const auto* concat = node.as<ir::Concat>();
-    if (!concat || !is_plain(node.outputs[0])) return;
+    if (!concat || steps_[n].on_host || !is_plain(node.outputs[0])) return;
     const ir::Dims& dims = *it_.graph.type(node.outputs[0]).dims;
     const size_t axis = axis_of(*concat, dims.size());
     const bool dense = std::all_of(dims.begin(), dims.begin() + static_cast<int64_t>(axis), is_one);
@@ -144,7 +147,7 @@ class Decider {
     if (value.node < 0 || fixed_[index(id)] || !is_plain(id)) return false;
     if (it_.views[index(id)].of != ir::absent) return false;
     const auto maker = static_cast<size_t>(value.node);
-    const kernel::Kernel* kernel = kernel_of(maker);
+    const kernel::Kernel* kernel = queued_kernel(maker);
     const bool once = std::ranges::count(nodes()[join].inputs, id) == 1;
     if (!kernel || !once || nodes()[maker].outputs.size() != 1) return false;
     if (has_executors_between(maker, join)) return false;

@@ -47,7 +47,7 @@ class Cutter {
     it_.regions.emplace_back();
     for (size_t step = 0; step < it_.steps.size(); ++step) {
       it_.regions.back().last = step + 1;
-      if (it_.steps[step].kernel) continue;
+      if (it_.steps[step].is_queued()) continue;
       it_.regions.back().ends_in_executor = true;
       it_.regions.push_back({.first = step + 1, .last = step + 1});
     }
@@ -64,7 +64,8 @@ class Cutter {
       }
       for (const ir::ValueId id : node.inputs) {
         if (id == ir::absent) continue;
-        use(id, r, step).by_body |= executors && !node.as<ir::Bind>();
+        const bool on_host = it_.steps[step].on_host || node.as<ir::Bind>();
+        use(id, r, step).by_body |= executors && !on_host;
       }
     }
   }

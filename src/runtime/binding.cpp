@@ -10,8 +10,24 @@
 
 namespace tenon::runtime {
 using ir::index;
+namespace {
+
+std::vector<int64_t> integers_at(const void* host, const kernel::Operand& type) {
+  std::vector<int64_t> values;
+  base::dispatch(type.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    for (int64_t i = 0; i < type.elements(); ++i) {
+      const auto* at = static_cast<const std::byte*>(host) + static_cast<size_t>(i) * sizeof(T);
+      values.push_back(static_cast<int64_t>(base::load<T>(at)));
+    }
+  });
+  return values;
+}
+
+}  // namespace
 
 void Runner::run_executors_step(Frame& frame, const lower::Step& step, RunOutputs* outputs) {
+  if (step.on_host) return run_on_host(frame, step, outputs != nullptr);
   const ir::Node& node = frame.executable.node_of(step);
   if (node.as<ir::Bind>()) return bind_elements(node, frame);
   if (node.as<ir::If>()) return run_if(frame, step, outputs);
@@ -22,8 +38,8 @@ void Runner::run_executors_step(Frame& frame, const lower::Step& step, RunOutput
 void Runner::bind_elements(const ir::Node& node, Frame& frame) {
   const ir::ValueId operand = node.inputs[0];
   const auto& symbols = node.as<ir::Bind>()->symbols;
-  const auto values = read_elements(frame.buffers[index(operand)],
-                                    lower::operand_of(frame.executable, operand, symbols_));
+  const auto values = integers_at(bring_to_host(frame, {&operand, 1})[0],
+                                  lower::operand_of(frame.executable, operand, symbols_));
   for (size_t i = 0; i < symbols.size(); ++i) {
     if (values[i] < 0 || values[i] > INT32_MAX) {
       throw InputError(fmt::format("{}: element {} is {}, outside 0 to {}", ir::describe(node), i,
@@ -55,21 +71,14 @@ std::vector<int64_t> Runner::read_elements(const void* data, const kernel::Opera
     through_->copy(*queue_, host.data(), data, bytes, kernel::CopyKind::from_device);
   }
   wait();
-  if (!through_->host_memory()) data = host.data();
-  std::vector<int64_t> values;
-  base::dispatch(type.dtype, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    for (int64_t i = 0; i < type.elements(); ++i) {
-      const auto* at = static_cast<const std::byte*>(data) + static_cast<size_t>(i) * sizeof(T);
-      values.push_back(static_cast<int64_t>(base::load<T>(at)));
-    }
-  });
-  return values;
+  return integers_at(through_->host_memory() ? data : host.data(), type);
 }
 
-int64_t Runner::read_scalar(const Frame& frame, const ir::Node& node, size_t operand) {
+int64_t Runner::read_scalar(Frame& frame, const ir::Node& node, size_t operand) {
   const RunValue value = value_of(frame, node.inputs[operand]);
-  if (value.type.elements() == 1) return read_elements(value.data, value.type)[0];
+  if (value.type.elements() == 1) {
+    return integers_at(bring_to_host(frame, {&node.inputs[operand], 1})[0], value.type)[0];
+  }
   throw InputError(fmt::format("{}: operand {} is {} here, and must have one element",
                                ir::describe(node), operand, value.type.text()));
 }

@@ -54,7 +54,10 @@ Engine::Impl::Impl(plan::PlanFile plan_file, std::shared_ptr<kernel::Backend> on
       signatures(options.signature_bytes) {
   check_options(options);
   const ir::Program& program = file.plan.program;
-  lowered = lower::lower(program, *backend, lowering);
+  lower::Options beside = lowering;
+  if (!backend->host_memory()) host = make_backend(std::string(host_device), options.threads);
+  beside.host = host.get();
+  lowered = lower::lower(program, *backend, beside);
   if (backend->captures()) {
     std::vector<size_t> sizes;
     for (const lower::SlotProgram& slot : lowered.slots) sizes.push_back(slot.code->bytes);
@@ -263,6 +266,7 @@ std::string Engine::explain() const {
   lowering.tactics = lower::Tactics::recorded;
   lowering.record = &impl_->lowered.record;
   lowering.ranges = impl_->file.plan.ranges;
+  lowering.host = impl_->host.get();
   lowering.explain = &nodes;
   lower::lower(impl_->file.plan.program, *impl_->backend, lowering);
   std::string text;

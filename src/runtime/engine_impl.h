@@ -102,6 +102,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
 
   // Immutable after construction.
   std::shared_ptr<kernel::Backend> backend;
+  std::shared_ptr<kernel::Backend> host;  ///< beside a device; null where the backend is the host
   runtime::EngineOptions options;
   plan::PlanFile file;  ///< program, records; its sources are those of reset()
   lower::Lowered lowered;

@@ -12,7 +12,9 @@ std::vector<LayerInfo> Engine::layers() const {
     const ir::Node& node = main.graph.nodes()[static_cast<size_t>(step.node)];
     const ir::GraphValue& output = main.graph.value(node.outputs.front());
     layers.push_back({std::string(node.op.info().name), node.name.empty() ? output.name : node.name,
-                      std::string(step.kernel->name), step.tactic, output.value.type.text()});
+                      std::string(step.kernel->name), step.tactic,
+                      std::string(step.on_host ? host_device : impl_->backend->memory()),
+                      output.value.type.text()});
   }
   return layers;
 }

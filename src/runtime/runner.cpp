@@ -51,6 +51,12 @@ Frame::Frame(const lower::Executable& of, const std::vector<lower::SlotProgram>&
       tensors(of.graph.values().size()) {
   std::unordered_map<std::string_view, size_t> numbers;
   for (size_t i = 0; i < programs.size(); ++i) numbers.emplace(programs[i].name, i);
+  on_host.resize(buffers.size());
+  for (const lower::Step& step : of.steps) {
+    for (const ir::ValueId id : of.node_of(step).outputs) {
+      if (step.on_host) on_host[index(of.storage[index(id)])] = true;
+    }
+  }
   for (const ir::ValueId id : of.graph.leaves()) {
     slots.emplace_back(id, numbers.at(of.graph.value(id).name));
   }
@@ -65,7 +71,8 @@ Runner::Runner(std::shared_ptr<Engine::Impl> engine)
              engine_->backend->memory()),
       dense_(rules_.size()),
       device_inputs_(rules_.size()),
-      device_outputs_(graph().outputs().size()) {}
+      device_outputs_(graph().outputs().size()),
+      host_inputs_(rules_.size()) {}
 
 std::shared_ptr<WeightSet::Data> Runner::choose(const WeightSet& weights) const {
   if (!weights) return engine_->set_for_run();
@@ -100,13 +107,6 @@ const void* Runner::dense_input(size_t i) {
   return dense_[i]->data();
 }
 
-void Runner::copy(void* to, const void* from, size_t bytes) {
-  if (bytes > 0) through_->copy(*queue_, to, from, bytes, kernel::CopyKind::within);
-}
-
-void Runner::place_inputs() {
-  for (size_t i = 0; i < inputs_.size(); ++i) {
-    void*& buffer = frame_.buffers[index(graph().inputs()[i])];
 // An array on the device is used as it lies.
 void Runner::check_device_input(size_t i) const {
   const TensorView& view = *inputs_[i];
@@ -128,12 +128,20 @@ const void* Runner::bools_of_device(size_t i) {
   return bytes->data();
 }
 
+void Runner::copy(void* to, const void* from, size_t bytes) {
+  if (bytes > 0) through_->copy(*queue_, to, from, bytes, kernel::CopyKind::within);
+}
+
+void Runner::place_inputs() {
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    void*& buffer = frame_.buffers[index(graph().inputs()[i])];
     const bool on_host = inputs_[i]->on_host();
     if (!on_host) check_device_input(i);
     const bool in_place = !on_host && inputs_[i]->dtype != DType::bool_;
     const void* const bytes = in_place  ? inputs_[i]->data
                               : on_host ? dense_input(i)
                                         : bools_of_device(i);
+    host_inputs_[i] = in_place ? nullptr : bytes;
     if (through_->host_memory() || in_place) {
       buffer = const_cast<void*>(bytes);  // kernels only read their inputs
       continue;
@@ -199,6 +207,7 @@ const lower::Signature& Runner::signature(Frame& frame, size_t number) {
 }
 
 void Runner::run_regions(Frame& frame, RunOutputs* outputs) {
+  if (engine_->host) forget_fetched(frame);
   for (size_t number = 0; number < frame.executable.regions.size(); ++number) {
     const lower::Region& region = frame.executable.regions[number];
     const lower::Signature& made = signature(frame, number);
@@ -289,6 +298,8 @@ uint64_t Runner::enqueue(const RunRequest& request, kernel::Backend& through) {
 uint64_t Runner::enqueue(const RunRequest& request) {
   if (!request.options.step_times) return enqueue(request, *engine_->backend);
   TimedBackend timed(*engine_->backend);
+  timed_ = &timed;
+  const std::shared_ptr<void> reset(this, [](Runner* self) { self->timed_ = nullptr; });
   const uint64_t version = enqueue(request, timed);
   *request.options.step_times = timed.take_seconds();
   return version;

@@ -17,6 +17,7 @@
 
 namespace tenon::runtime {
 
+class TimedBackend;
 struct RunValue;
 /// What a sequence or an optional holds. Immutable.
 using Tensors = std::shared_ptr<const std::vector<RunValue>>;
@@ -27,6 +28,12 @@ struct RunValue {
   void* data = nullptr;
   kernel::Operand type;
   Tensors tensors;  ///< of a sequence or an optional, which has nothing else
+};
+
+/// A step of the host's, once its call is known.
+struct HostStep {
+  std::unique_ptr<const kernel::Call> call;
+  kernel::Prepared prepared;
 };
 
 /// Pointers, signatures and blocks of one executable while it runs; kept for the next run.
@@ -41,6 +48,11 @@ struct Frame {
   std::vector<kernel::Buffer> blocks;            ///< by value: of roots that outlive their region
   std::vector<Tensors> tensors;                  ///< by value: of sequences and optionals
   std::map<ir::ValueId, kernel::Operand> types;  ///< of values whose rank only a run knows
+  // Beside a device:
+  std::vector<bool> on_host;           ///< by value: roots that steps of the host make
+  std::map<int, HostStep> host_steps;  ///< by node
+  std::map<ir::ValueId, std::vector<std::byte>> fetched;  ///< from the device: in this run
+  uint64_t fetched_of = 0;                                ///< slots: with these weights
   /// Symbols that the body alone uses, which each of its runs finds anew.
   std::optional<std::vector<int>> own_symbols;
 };
@@ -120,6 +132,8 @@ class Runner {
   // outputs are blocks.
   void place_inputs();
   const void* dense_input(size_t i);
+  void check_device_input(size_t i) const;
+  const void* bools_of_device(size_t i);
   void place_weights(Frame& frame) const;
   void place_output(size_t i, const kernel::Operand& type, RunOutputs& outputs);
   void place_values(Frame& frame, size_t region, RunOutputs* outputs);
@@ -132,20 +146,26 @@ class Runner {
 
   // binding.cpp: the executor's own steps, and the symbols that they find.
   void run_executors_step(Frame& frame, const lower::Step& step, RunOutputs* outputs);
-  void check_device_input(size_t i) const;
-  const void* bools_of_device(size_t i);
   void bind_elements(const ir::Node& node, Frame& frame);
   void bind(const std::string& symbol, int64_t value, const ir::Node& node,
             const lower::Executable& executable);
   /// Waits, and reads integers or bools of backend memory.
   std::vector<int64_t> read_elements(const void* data, const kernel::Operand& type);
-  int64_t read_scalar(const Frame& frame, const ir::Node& node, size_t operand);
+  int64_t read_scalar(Frame& frame, const ir::Node& node, size_t operand);
   RunValue value_of(const Frame& frame, ir::ValueId id) const;
   void give(Frame& frame, const ir::Node& node, size_t output, RunValue value, RunOutputs* outputs);
   void check_type(const ir::Node& node, const ir::ValueType& type, const RunValue& value,
                   std::span<const int> binds);
   RunValue fresh(kernel::Operand type, const ir::Node& node);
   RunValue scalar(DType dtype, int64_t value, const ir::Node& node);
+
+  // host_steps.cpp: what runs on the host beside a device.
+  void run_on_host(Frame& frame, const lower::Step& step, bool outermost);
+  /// Where values lie in host memory: those of the device are brought there, and waited for.
+  std::vector<const void*> bring_to_host(Frame& frame, std::span<const ir::ValueId> values);
+  const void* known_on_host(Frame& frame, ir::ValueId id);
+  void forget_fetched(Frame& frame);
+  const HostStep& host_step(Frame& frame, const lower::Step& step);
 
   // control.cpp: nodes with bodies.
   void run_if(Frame& frame, const lower::Step& step, RunOutputs* outputs);
@@ -157,7 +177,7 @@ class Runner {
 
   // sequences.cpp: sequences and optionals.
   void run_sequence(Frame& frame, const ir::Node& node, RunOutputs* outputs);
-  size_t position(const Frame& frame, const ir::Node& node, size_t operand, size_t count);
+  size_t position(Frame& frame, const ir::Node& node, size_t operand, size_t count);
   RunValue concatenated(const Frame& frame, const ir::Node& node);
 
   std::shared_ptr<Engine::Impl> engine_;
@@ -172,6 +192,7 @@ class Runner {
 
   // Of the run under way.
   kernel::Backend* through_ = nullptr;
+  TimedBackend* timed_ = nullptr;  // where through_ is one
   std::shared_ptr<Flight> flight_;
   lower::SymbolValues symbols_;
   std::vector<const TensorView*> inputs_;  // in the graph's order
@@ -181,6 +202,7 @@ class Runner {
   std::vector<Arena> device_inputs_;                            // of backends that are not the host
   std::vector<Arena> device_outputs_;  // and of outputs that the caller does not want
   std::vector<HostCopy> host_copies_;
+  std::vector<const void*> host_inputs_;  // where they lie in host memory, or null
 };
 
 }  // namespace tenon::runtime

@@ -53,7 +53,7 @@ void Runner::run_sequence(Frame& frame, const ir::Node& node, RunOutputs* output
 }
 
 /// A position among `count`; negative ones count from the end.
-size_t Runner::position(const Frame& frame, const ir::Node& node, size_t operand, size_t count) {
+size_t Runner::position(Frame& frame, const ir::Node& node, size_t operand, size_t count) {
   const int64_t given = read_scalar(frame, node, operand);
   const auto all = static_cast<int64_t>(count);
   if (given >= -all && given < all) return static_cast<size_t>(given < 0 ? given + all : given);

@@ -17,8 +17,12 @@ class TimedBackend final : public kernel::Backend {
   /// Seconds of the kernels since the last call, in the order of their submission.
   std::vector<double> take_seconds() { return std::exchange(seconds_, {}); }
 
+  /// Of a step that the host ran.
+  void add(double seconds) { seconds_.push_back(seconds); }
+
   std::string_view name() const override { return inner_.name(); }
   const kernel::Target& target() const override { return inner_.target(); }
+  std::string_view memory() const override { return inner_.memory(); }
   bool host_memory() const override { return inner_.host_memory(); }
   kernel::Buffer allocate(size_t bytes) override { return inner_.allocate(bytes); }
   std::unique_ptr<kernel::Queue> queue() override { return inner_.queue(); }

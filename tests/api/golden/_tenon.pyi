@@ -214,8 +214,15 @@ class Layer:
     def tactic(self) -> str: ...
 
     @property
+    def device(self) -> str:
+        """Where it runs; cpu is the host, also beside a device."""
+
+    @property
     def output(self) -> str:
         """Type of the first output."""
+
+    def __repr__(self) -> str: ...
+
 class Tensor:
     """An output in the memory of a device; DLPack takes it on."""
 
