@@ -23,6 +23,7 @@ using TileFunction = void (*)(const Tile&) noexcept;
 /// The loop for `op` on arguments of `dtype` (for where: of its branches), or nullptr where they do
 /// not go together.
 TileFunction tile_function(ir::Scalar op, DType dtype) noexcept;
+using FunctionOf = TileFunction(ir::Scalar op, DType dtype) noexcept;
 /// pow of a `dtype` to an exponent that is f64 by now, for exponents of another dtype.
 TileFunction pow_of_f64(DType dtype) noexcept;
 

@@ -1,0 +1,136 @@
+// Steps, the tiles that hold their values, and the loop over them.
+#include "cpu/tile_program.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace tenon::cpu {
+
+using ir::Scalar;
+
+namespace {
+
+bool needs_rounding(DType dtype) { return compute_dtype(dtype) != dtype; }
+
+}  // namespace
+
+TileProgram::TileProgram(const ir::Expression& expression, std::span<const DType> operands,
+                         uint32_t dense, FunctionOf* function)
+    : operands_(operands.begin(), operands.end()) {
+  make_steps(expression, function);
+  place_values(dense);
+}
+
+void TileProgram::make_steps(const ir::Expression& expression, FunctionOf* function) {
+  const std::vector<DType> dtypes = expression.infer(operands_);
+  std::vector<int> places;  // of the expression's instructions among the steps
+  for (size_t i = 0; i < dtypes.size(); ++i) {
+    const auto& instruction = expression.instructions()[i];
+    Step step{.op = instruction.op, .dtype = dtypes[i], .literal = instruction.value};
+    const int arity = ir::arity(step.op);
+    if (step.op == Scalar::input) step.input = instruction.args[0];
+    for (int a = 0; a < arity; ++a) step.args[a] = places[static_cast<size_t>(instruction.args[a])];
+    if (arity > 0) {
+      // The branches of where tell its type, the first argument that of all others (a comparison's
+      // value is bool).
+      const DType operand =
+          steps_[static_cast<size_t>(step.args[step.op == Scalar::where ? 1 : 0])].dtype;
+      step.function = function(step.op, operand);
+      const bool mixed =
+          step.op == Scalar::pow && steps_[static_cast<size_t>(step.args[1])].dtype != operand;
+      if (mixed) {
+        // The exponent as f64 is a step of its own: without function or input.
+        steps_.push_back(
+            {.op = Scalar::literal, .dtype = DType::f64, .args = {step.args[1], -1, -1}});
+        step.args[1] = static_cast<int>(steps_.size()) - 1;
+        step.function = pow_of_f64(operand);
+      }
+      if (!step.function) {
+        base::fail(ErrorCode::build, "internal: {} has no loop for {}", ir::to_string(step.op),
+                   to_string(operand));
+      }
+    }
+    places.push_back(static_cast<int>(steps_.size()));
+    steps_.push_back(step);
+  }
+}
+
+// Gives each value that needs one a tile; a tile is free again after the last use of its value.
+void TileProgram::place_values(uint32_t dense) {
+  std::vector<size_t> last_use(steps_.size(), 0);
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    for (const int arg : steps_[i].args) {
+      if (arg >= 0) last_use[static_cast<size_t>(arg)] = i;
+    }
+  }
+  std::vector<int> free;
+  int slots = 0;
+  for (Step& step : steps_) {
+    if (step.is_literal()) step.slot = slots++;  // filled once for many tiles: nobody else's
+  }
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    Step& step = steps_[i];
+    if (step.is_literal()) continue;
+    const bool last = i + 1 == steps_.size();
+    const bool read_in_place =
+        step.input >= 0 && !last && !needs_rounding(step.dtype) && (dense >> step.input & 1u) != 0;
+    const bool written_in_place = last && step.function && !needs_rounding(step.dtype);
+    if (!read_in_place && !written_in_place) {
+      if (free.empty()) free.push_back(slots++);
+      step.slot = free.back();
+      free.pop_back();
+    }
+    for (size_t arg = 0; arg < i; ++arg) {
+      const bool done = last_use[arg] == i && !steps_[arg].is_literal();
+      if (done && steps_[arg].slot >= 0) free.push_back(steps_[arg].slot);
+    }
+  }
+  if (steps_.size() > most_steps) {
+    base::fail(ErrorCode::build, "an expression of {} steps is beyond the {} of the CPU",
+               steps_.size(), most_steps);
+  }
+  const int64_t fitting = tile_bytes / (8 * std::max(slots, 1)) / 8 * 8;
+  tile_ = std::clamp<int64_t>(fitting, 8, most_elements);
+}
+
+void TileProgram::start(Workspace& workspace) const noexcept {
+  for (const Step& step : steps_) {
+    if (step.is_literal())
+      mover(step.dtype).fill(step.literal, workspace.tiles + step.slot * tile_ * 8, tile_);
+  }
+}
+
+void TileProgram::run(Workspace& workspace, const TileInput* inputs, std::byte* out, int64_t rows,
+                      int64_t columns) const noexcept {
+  const int64_t count = rows * columns;
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    const Step& step = steps_[i];
+    std::byte* place = step.slot >= 0 ? workspace.tiles + step.slot * tile_ * 8 : out;
+    workspace.values[i] = place;
+    const auto value = [&](int arg) { return arg >= 0 ? workspace.values[arg] : nullptr; };
+    if (step.function) {
+      step.function({place, value(step.args[0]), value(step.args[1]), value(step.args[2]), count,
+                     &workspace.by_zero});
+    } else if (step.input >= 0) {
+      const TileInput& input = inputs[step.input];
+      if (step.slot < 0) {
+        workspace.values[i] = input.from;
+        continue;
+      }
+      const int64_t row_bytes = static_cast<int64_t>(byte_count(step.dtype, 1)) * input.row_step;
+      const auto size = static_cast<int64_t>(byte_count(compute_dtype(step.dtype), 1));
+      for (int64_t row = 0; row < rows; ++row) {
+        mover(step.dtype)
+            .load(input.from + row * row_bytes, input.step, place + row * columns * size, columns);
+      }
+    } else if (step.args[0] >= 0) {
+      mover(steps_[static_cast<size_t>(step.args[0])].dtype)
+          .to_f64(value(step.args[0]), place, count);
+    }
+  }
+  const Step& result = steps_.back();
+  if (result.slot >= 0) mover(result.dtype).store(workspace.values[steps_.size() - 1], out, count);
+}
+
+}  // namespace tenon::cpu
