@@ -3,6 +3,7 @@
 
 #include "cpu/kernels.h"
 #include "cpu/walk.h"
+#include "ir/ops/epilogue.h"
 
 namespace tenon::cpu {
 
@@ -10,28 +11,40 @@ namespace tenon::cpu {
 inline constexpr std::string_view matmul_by_rows = "rows";
 
 struct MatMulGeometry {
-  Walk batches;  ///< of the result, a and b, counted in matrices
+  /// An operand of the epilogue: strides along the result's rows and columns, in elements of so
+  /// many bytes.
+  struct Trailing {
+    int64_t bytes = 0, row = 0, column = 0;
+  };
+
+  Walk batches;  ///< of the result, a and b, counted in matrices; then of operands of the epilogue
   int64_t m = 0, n = 0, k = 0;
   int64_t a_row = 0, a_column = 0;  ///< strides of a [m, k]
   int64_t b_row = 0, b_column = 0;  ///< strides of b [k, n], where it is plain
   bool by_rows = false;             ///< the tactic
+  int trailing_operands = 0;
+  Trailing trailing[ir::most_epilogue_operands];
 
   int64_t matrices() const { return batches.rows() * batches.row_length(); }
 
-  /// Calls f with the first elements of matrix `index` of the result, a and b.
+  /// Calls f with the first elements of matrix `index` of the result, a and b, and the offsets of
+  /// those in the operands of the epilogue.
   template <class T, class F>
   void at(int64_t index, const Launch& launch, const F& f) const {
     const int64_t row = index / batches.row_length();
     batches.for_rows(row, row + 1, [&](const int64_t* offsets) {
       const int64_t i = index % batches.row_length();
-      f(launch.output<T>(0) + (offsets[0] + i * batches.step(0)) * m * n,
-        launch.input<T>(0) + (offsets[1] + i * batches.step(1)) * m * k,
-        launch.input<T>(1) + (offsets[2] + i * batches.step(2)) * k * n);
+      const auto at = [&](size_t tensor) { return offsets[tensor] + i * batches.step(tensor); };
+      int64_t behind[ir::most_epilogue_operands];
+      for (int t = 0; t < trailing_operands; ++t) behind[t] = at(static_cast<size_t>(t) + 3);
+      f(launch.output<T>(0) + at(0) * m * n, launch.input<T>(0) + at(1) * m * k,
+        launch.input<T>(1) + at(2) * k * n, behind);
     });
   }
 };
 
-/// Where one b serves all matrices of an untransposed a, their rows are taken as one matrix.
+/// Where one b serves all matrices of an untransposed a, their rows are taken as one matrix, unless
+/// an operand of the epilogue has no one step from row to row then.
 MatMulGeometry make_matmul_geometry(const Call& call);
 
 }  // namespace tenon::cpu

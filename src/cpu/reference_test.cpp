@@ -63,7 +63,7 @@ TEST_P(References, convolution_of_ones_counts_the_taps_inside) {
 }
 
 TEST_P(References, convolution_adds_bias_and_clips) {
-  ir::Conv conv{.act = ir::Activation::clip, .act_min = 1, .act_max = 4};
+  const ir::Conv conv{.epilogue = ir::Expression::parse("min(max(a, 1), 4)")};
   const auto x = f32({1, 1, 4}, {0, 1, 2, 3});
   EXPECT_EQ(values(conv, {x, f32({1, 1, 2}, {1, 1}), f32({1}, {-0.5})}), (Values{1, 2.5, 4}));
 }
@@ -118,8 +118,55 @@ TEST_P(References, matmul_broadcasts_batches_of_both_sides) {
 }
 
 TEST_P(References, matmul_adds_bias_and_applies_relu) {
-  const ir::MatMul op{.act = ir::Activation::relu};
+  const ir::MatMul op{.epilogue = ir::Expression::of(ir::Scalar::relu)};
   EXPECT_EQ(values(op, {f32({1, 1}, {2}), f32({1, 2}, {3, -3}), f32({2}, {1, 2})}), (Values{7, 0}));
+}
+
+// The bits of a pointwise node behind the op.
+TEST_P(References, an_epilogue_fused_is_an_epilogue_not_fused) {
+  const auto check = [&](const auto& op, std::vector<Tensor> inputs, std::string_view text,
+                         const std::vector<Tensor>& operands) {
+    std::vector<Tensor> behind{run(op, inputs).outputs[0]};
+    behind.insert(behind.end(), operands.begin(), operands.end());
+    const auto expression = ir::Expression::parse(text);
+    const Tensor want = run(ir::Pointwise{expression}, behind).outputs[0];
+    auto fused = op;
+    fused.epilogue = expression;
+    inputs.insert(inputs.end(), operands.begin(), operands.end());
+    const Tensor got = run(fused, inputs).outputs[0];
+    ASSERT_EQ(got.bytes(), want.bytes());
+    EXPECT_EQ(std::memcmp(got.data(), want.data(), want.bytes()), 0)
+        << text << " " << to_string(want.dtype());
+  };
+  for (const DType dtype : {DType::f64, DType::f32, DType::f16, DType::bf16}) {
+    const auto random = [&](Shape shape) { return random_tensor(dtype, std::move(shape), 7); };
+    const auto x = random({2, 3, 5, 6}), w = random({4, 3, 3, 3}), b = random({4});
+    const auto a = random({2, 5, 7}), v = random({7, 9});
+    for (const char* text : {"relu(a)", "mul(a, sigmoid(a))", "mul(a, 0.3)",
+                             "mul(mul(a, 0.5), add(erf(div(a, 1.4142135)), 1))",
+                             "mul(a, min(max(add(div(a, 6), 0.5), 0), 1))"}) {
+      check(ir::Conv{}, {x, w, b}, text, {});
+      check(ir::MatMul{}, {a, v, random({9})}, text, {});
+    }
+    check(ir::Conv{}, {x, w, b}, "max(add(a, b), 0)", {random({2, 4, 3, 4})});
+    check(ir::Conv{}, {x, w, b}, "add(mul(a, b), mul(c, d))",
+          {random({4, 1, 1}), random({2, 1, 3, 4}), random({})});
+    check(ir::MatMul{}, {a, v, random({9})}, "where(b, add(a, c), -1)",
+          {tensor_of(DType::bool_, {5, 1}, {1, 0, 1, 1, 0}), random({2, 1, 9})});
+  }
+  const auto ints = [](Shape shape) { return tensor_of(DType::i32, std::move(shape), iota(6)); };
+  check(ir::MatMul{}, {ints({2, 3}), ints({3, 2}), tensor_of(DType::i32, {2}, {1, 2})},
+        "mul(sub(a, b), 3)", {tensor_of(DType::i32, {2, 1}, {4, 5})});
+}
+
+TEST_P(References, an_epilogue_reports_the_error_of_its_data) {
+  const auto i32 = [](Shape shape, const Values& values) {
+    return tensor_of(DType::i32, std::move(shape), values);
+  };
+  const ir::MatMul op{.epilogue = ir::Expression::parse("div(a, b)")};
+  const auto result =
+      run(op, {i32({1, 1}, {2}), i32({1, 2}, {3, 4}), i32({2}, {0, 0}), i32({2}, {1, 0})});
+  EXPECT_STREQ(result.failure, "integer division by zero");
 }
 
 TEST_P(References, a_sum_of_nothing_is_the_bias) {

@@ -74,7 +74,7 @@ TEST(VectorMatMul, equals_the_reference_at_awkward_extents) {
       for (const int64_t k : {1, 9, 64, 300}) {
         for (const bool transposed : {false, true}) {
           ir::MatMul op{.transpose_b = transposed};
-          if (k == 9) op.act = ir::Activation::relu;
+          if (k == 9) op.epilogue = ir::Expression::of(ir::Scalar::relu);
           const Shape b = transposed ? Shape{n, k} : Shape{k, n};
           EXPECT_GE(check_all(matmul(op, {m, k}, b, k != 64, true)), 3)
               << m << " " << n << " " << k;
@@ -105,10 +105,10 @@ TEST(VectorMatMul, sums_over_nothing_are_the_bias) {
   EXPECT_GE(check_all(matmul({}, {3, 0}, {0, 19}, true, true)), 3);
 }
 
-TEST(VectorMatMul, a_nan_passes_the_activation) {
+TEST(VectorMatMul, a_nan_passes_the_epilogue) {
   if (!has_vectors()) GTEST_SKIP() << "no vector unit";
-  auto test = matmul({.act = ir::Activation::clip, .act_min = -0.5, .act_max = 0.5}, {2, 5},
-                     {5, 35}, true, true);
+  auto test = matmul({.epilogue = ir::Expression::parse("min(max(a, -0.5), 0.5)")}, {2, 5}, {5, 35},
+                     true, true);
   test.inputs[0].as<float>()[0] = std::nanf("");
   EXPECT_GE(check_all(test), 3);
 }
@@ -122,6 +122,116 @@ TEST(VectorMatMul, transposed_weights_need_no_pack_for_rows) {
       EXPECT_EQ(kernel.pack(call).nodes().empty(), tactic.name == "rows") << kernel.name;
     }
   }
+}
+
+// ---- epilogues ----
+
+/// What a conv or matmul is followed by, and the extents of what that reads: those of the result,
+/// 1 for "1", and a mask for "m".
+struct EpilogueCase {
+  const char* text;
+  std::vector<std::string> operands;  // an axis a character
+};
+
+// For results of four axes.
+const std::vector<EpilogueCase>& epilogue_cases() {
+  static const std::vector<EpilogueCase> cases{
+      {"max(a, 0)", {}},
+      {"max(min(a, 0.5), -0.25)", {}},
+      {"min(max(a, 2), 1)", {}},
+      {"mul(a, sigmoid(a))", {}},
+      {"mul(mul(a, 0.5), add(erf(div(a, 1.4142135)), 1))", {}},
+      {"mul(a, min(max(add(div(a, 6), 0.5), 0), 1))", {}},
+      {"mul(a, tanh(softplus(a)))", {}},
+      {"add(a, b)", {"nchw"}},
+      {"relu(add(b, a))", {"nchw"}},
+      {"min(max(add(a, b), -0.5), 0.5)", {"nchw"}},
+      {"add(a, b)", {"1c11"}},
+      {"add(a, b)", {"n1hw"}},
+      {"mul(a, b)", {"111w"}},
+      {"mul(a, b)", {"11h1"}},
+      {"mul(sigmoid(a), b)", {"n111"}},
+      {"mul(a, b)", {""}},
+      {"where(b, a, -1)", {"mn1hw"}},
+      {"relu(add(mul(a, b), c))", {"1c11", "nchw"}},
+      {"add(mul(a, b), mul(c, sub(d, e)))", {"nchw", "nc11", "nchw", "1111"}},
+  };
+  return cases;
+}
+
+/// The same call with an epilogue.
+template <class Op>
+TestCall followed_by(const EpilogueCase& each, Op op, std::vector<Tensor> inputs,
+                     const Shape& result) {
+  op.epilogue = ir::Expression::parse(each.text);
+  for (std::string_view axes : each.operands) {
+    const bool mask = axes.starts_with('m');
+    if (mask) axes.remove_prefix(1);
+    Shape shape;
+    for (size_t i = 0; i < axes.size(); ++i) shape.push_back(axes[i] == '1' ? 1 : result[i]);
+    Tensor operand = random(shape, inputs.size() + 1);
+    if (mask) {
+      std::vector<double> values = values_of(operand);
+      for (double& value : values) value = value < 0;
+      operand = tensor_of(DType::bool_, shape, values);
+    }
+    inputs.push_back(std::move(operand));
+  }
+  return make_test_call(std::move(op), std::move(inputs), 6);
+}
+
+TEST(VectorEpilogue, of_a_conv_equals_the_reference) {
+  if (!has_vectors()) GTEST_SKIP() << "no vector unit";
+  for (const EpilogueCase& each : epilogue_cases()) {
+    for (const int64_t channels : {5, 16, 35}) {
+      for (const int64_t width : {1, 5, 15, 19}) {
+        SCOPED_TRACE(fmt::format("{} {} {}", each.text, channels, width));
+        const std::vector<Tensor> point{random({2, 6, 4, width}, 1), random({channels, 6, 1, 1}, 2),
+                                        random({channels}, 3)};
+        EXPECT_GE(check_all(followed_by(each, ir::Conv{}, point, {2, channels, 4, width})), 1);
+        const std::vector<Tensor> window{random({2, 6, 4, width}, 1),
+                                         random({channels, 6, 3, 3}, 2), random({channels}, 3)};
+        EXPECT_GE(check_all(followed_by(each, ir::Conv{.pads = {1, 1, 1, 1}}, window,
+                                        {2, channels, 4, width})),
+                  1);
+      }
+    }
+  }
+}
+
+TEST(VectorEpilogue, of_a_matmul_equals_the_reference) {
+  if (!has_vectors()) GTEST_SKIP() << "no vector unit";
+  for (const EpilogueCase& each : epilogue_cases()) {
+    for (const int64_t rows : {1, 7, 70}) {
+      for (const int64_t columns : {1, 19, 150}) {
+        SCOPED_TRACE(fmt::format("{} {} {}", each.text, rows, columns));
+        const Shape result{2, 3, rows, columns};
+        const std::vector<Tensor> folded{random({2, 3, rows, 300}, 1), random({300, columns}, 2),
+                                         random({columns}, 3)};
+        EXPECT_GE(check_all(followed_by(each, ir::MatMul{}, folded, result)), 3);
+        const std::vector<Tensor> batched{random({2, 1, rows, 9}, 1), random({3, 9, columns}, 2),
+                                          random({columns}, 3)};
+        EXPECT_GE(check_all(followed_by(each, ir::MatMul{}, batched, result)), 1);
+      }
+    }
+  }
+}
+
+TEST(VectorEpilogue, refuses_what_is_too_long_or_of_other_dtypes) {
+  if (!has_vectors()) GTEST_SKIP() << "no vector unit";
+  const auto refusal = [](std::string text, Tensor operand) {
+    ir::MatMul op{.epilogue = ir::Expression::parse(text)};
+    auto test = make_test_call(
+        op, {random({2, 3}, 1), random({3, 4}, 2), random({4}, 3), std::move(operand)}, 6);
+    test.call.target = &backend()->target();
+    return std::string(kernel::refusal(backend()->kernels(test.call.op)[0], test.call));
+  };
+  EXPECT_EQ(refusal("pow(a, b)", tensor_of(DType::i64, {4}, {0, 1, 2, 3})),
+            "the epilogue reads others than f32 and bool");
+  std::string longer = "add(a, b)";
+  for (int i = 0; i < 16; ++i) longer = "exp(sin(" + longer + "))";
+  EXPECT_EQ(refusal(longer, random({4}, 4)),
+            "the epilogue is longer than the 32 instructions that it takes");
 }
 
 // ---- conv ----
@@ -146,10 +256,10 @@ const kernel::Kernel& best_conv() {
 
 TEST(VectorConv, equals_the_reference_at_awkward_extents) {
   if (!has_vectors()) GTEST_SKIP() << "no vector unit";
+  const auto relu = ir::Expression::of(ir::Scalar::relu);
   for (const int64_t c : {1, 3, 5, 16, 19, 40}) {
     for (const int64_t o : {1, 6, 16, 20, 50}) {
-      EXPECT_GE(check_all(conv({.pads = {1, 1, 1, 1}, .act = ir::Activation::relu}, {1, c, 9, 11},
-                               o, 3, 3)),
+      EXPECT_GE(check_all(conv({.pads = {1, 1, 1, 1}, .epilogue = relu}, {1, c, 9, 11}, o, 3, 3)),
                 1);
       EXPECT_GE(check_all(conv({}, {2, c, 5, 7}, o, 1, 1, false)), 1);
     }
@@ -189,7 +299,7 @@ TEST(VectorConv, padded_input_beyond_64_bits_asks_for_more_scratch_than_there_is
 TEST(VectorConv, padding_lanes_are_zero_though_the_bounds_are_not) {
   if (!has_vectors()) GTEST_SKIP() << "no vector unit";
   auto test =
-      conv({.act = ir::Activation::clip, .act_min = 0.25, .act_max = 0.5}, {1, 5, 4, 4}, 5, 3, 3);
+      conv({.epilogue = ir::Expression::parse("min(max(a, 0.25), 0.5)")}, {1, 5, 4, 4}, 5, 3, 3);
   test.inputs[0].as<float>()[0] = std::nanf("");
   EXPECT_GE(check_all(test), 1);
   test.call.target = &backend()->target();

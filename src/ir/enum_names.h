@@ -6,7 +6,6 @@
 #include <string_view>
 
 #include "ir/infer.h"
-#include "ir/ops/conv.h"
 #include "ir/ops/reduce.h"
 #include "ir/ops/window.h"
 
@@ -18,8 +17,6 @@ inline constexpr std::array<std::string_view, 0> enum_names{};
 template <>
 inline constexpr std::array<std::string_view, 4> enum_names<AutoPad>{"notset", "same_upper",
                                                                      "same_lower", "valid"};
-template <>
-inline constexpr std::array<std::string_view, 3> enum_names<Activation>{"none", "relu", "clip"};
 template <>
 inline constexpr std::array<std::string_view, 10> enum_names<ReduceKind>{
     "sum", "mean", "max", "min", "prod", "l1", "l2", "sum_square", "log_sum", "log_sum_exp"};

@@ -68,7 +68,7 @@ TEST(builder, names_the_node_that_does_not_fit) {
   EXPECT_TRUE(error_of([&] { builder.add(Conv{}, {x, w}, "c"); }).starts_with("conv \"c\": "));
   EXPECT_TRUE(error_of([&] { builder.add(Conv{}, {x, w}); }).starts_with("conv of \"x\", \"w\": "));
   EXPECT_EQ(error_of([&] { builder.add(Conv{}, {x}, "c"); }),
-            "conv \"c\": has 1 inputs, takes 2 to 3");
+            "conv \"c\": has 1 inputs, takes 2 to 7");
   EXPECT_EQ(error_of([&] { builder.add_node(relu(), {x}, 2, "r"); }),
             "pointwise \"r\": has 2 outputs, gives 1 to 1");
   EXPECT_EQ(error_of([&] { builder.add(relu(), {77}, "r"); }),

@@ -35,15 +35,14 @@ Conv unusual_conv() {
   conv.pads = {0, 1, 2, 3};
   conv.auto_pad = AutoPad::same_lower;
   conv.groups = 4;
-  conv.act = Activation::clip;
-  conv.act_max = 6;
+  conv.epilogue = Expression::parse("min(max(add(a, b), 0), 6)");
   return conv;
 }
 
 std::vector<Op> one_of_each() {
   const Layout blocked{.order = {0, 2, 3, 1}, .splits = {{1, 16}}};
   return {unusual_conv(),
-          MatMul{.transpose_b = true, .act = Activation::relu},
+          MatMul{.transpose_b = true, .epilogue = Expression::of(Scalar::relu)},
           MaxPool{.kernel = {2, 2}, .ceil_mode = true, .storage_order = 1},
           AveragePool{.kernel = {3}, .count_include_pad = true},
           BatchNorm{.epsilon = 0.25},
@@ -87,8 +86,8 @@ TEST(op, names_the_fields_that_differ_from_the_default) {
   std::vector<std::string_view> names;
   const Op op = unusual_conv();
   for (const auto& [name, value] : op.table().changed_fields(op.data())) names.push_back(name);
-  EXPECT_EQ(names, (std::vector<std::string_view>{"strides", "pads", "auto_pad", "groups", "act",
-                                                  "act_max"}));
+  EXPECT_EQ(names,
+            (std::vector<std::string_view>{"strides", "pads", "auto_pad", "groups", "epilogue"}));
   const Op plain = Conv{};
   EXPECT_TRUE(plain.table().changed_fields(plain.data()).empty());
 }
@@ -126,7 +125,6 @@ TEST(op, substitutes_symbols_in_its_dims) {
 
 TEST(op, enumerators_have_names_of_their_own) {
   EXPECT_EQ(enum_name(AutoPad::valid), "valid");
-  EXPECT_EQ(enum_name(Activation::clip), "clip");
   EXPECT_EQ(enum_name(ReduceKind::prod), "prod");
   EXPECT_EQ(enum_name(ReduceKind::log_sum_exp), "log_sum_exp");
   EXPECT_EQ(parse_enum<ReduceKind>("sum_square"), ReduceKind::sum_square);

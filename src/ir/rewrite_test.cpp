@@ -25,7 +25,7 @@ std::optional<ValueId> fuse_relu(GraphBuilder& out, const Node& node) {
   const Conv* conv = producer ? producer->as<Conv>() : nullptr;
   if (!conv || !out.single_use(node.inputs[0])) return std::nullopt;
   Conv fused = *conv;
-  fused.act = Activation::relu;
+  fused.epilogue = relu;
   return out.add(fused, producer->inputs);
 }
 
@@ -51,10 +51,11 @@ TEST(rewrite, that_keeps_every_node_changes_nothing) {
 }
 
 TEST(rewrite, replaces_a_node_and_drops_what_it_alone_used) {
-  EXPECT_EQ(rewritten(chain, fuse_relu),
-            "graph (x: f32[n, 3, 8, 8]) {\n"
-            "  %1 = conv(%x, \"w\": f32[4, 3, 3, 3]) {act = relu} : f32[n, 4, 6, 6] # \"r\"\n"
-            "} -> (y = %1)\n");
+  EXPECT_EQ(
+      rewritten(chain, fuse_relu),
+      "graph (x: f32[n, 3, 8, 8]) {\n"
+      "  %1 = conv(%x, \"w\": f32[4, 3, 3, 3]) {epilogue = relu(a)} : f32[n, 4, 6, 6] # \"r\"\n"
+      "} -> (y = %1)\n");
 }
 
 TEST(rewrite, sees_the_results_of_earlier_replacements) {

@@ -151,6 +151,7 @@ class Expression {
   static Expression parse(std::string_view text);
 
   const std::vector<Instruction>& instructions() const { return instructions_; }
+  bool empty() const { return instructions_.empty(); }
   int inputs() const;  ///< one more than the greatest input used
   std::string text() const;
   /// The dtype of each instruction, given the inputs'; throws build for operands that do not go

@@ -121,7 +121,8 @@ class Cutter {
   }
 
   /// The operand of a root's step on which the root may lie: dense, of equal extents and size of
-  /// element, read by nobody later, and by this step under no other name.
+  /// element, read by nobody later, and by this step under no other name, nor as an operand on
+  /// which it may not lie.
   ir::ValueId dying_operand(ir::ValueId root) const {
     const size_t step = lives_[index(root)].first_step;
     const ir::Node& node = it_.node_of(it_.steps[step]);
@@ -135,15 +136,19 @@ class Cutter {
       const ir::ValueType& under = it_.graph.type(id);
       const bool alike = under.dims == type.dims && under.layout == type.layout &&
                          byte_count(under.dtype, 1) == byte_count(type.dtype, 1);
-      const auto is_other_name = [&](ir::ValueId other) {
-        return other != ir::absent && other != id && it_.storage[index(other)] == id;
-      };
-      if (alike && lives_[index(id)].last_step == step &&
-          std::ranges::none_of(node.inputs, is_other_name)) {
+      if (alike && lives_[index(id)].last_step == step && is_read_only_as(node, id, allowed))
         return id;
-      }
     }
     return ir::absent;
+  }
+
+  bool is_read_only_as(const ir::Node& node, ir::ValueId id, uint32_t operands) const {
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      const ir::ValueId other = node.inputs[i];
+      if (other == ir::absent || it_.storage[index(other)] != id) continue;
+      if (other != id || !(operands >> i & 1u)) return false;
+    }
+    return true;
   }
 
   /// A symbol is known from the region behind its binding step on.

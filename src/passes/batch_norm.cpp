@@ -58,7 +58,7 @@ ValueId scaled(GraphBuilder& out, const Node& op, const Node& norm, const Dims& 
 
 std::optional<ValueId> into_conv(GraphBuilder& out, const Node& norm) {
   const auto conv = sole_producer<ir::Conv>(out, norm.inputs[0]);
-  if (!conv || conv->as<ir::Conv>()->act != ir::Activation::none) return std::nullopt;
+  if (!conv || !conv->as<ir::Conv>()->epilogue.empty()) return std::nullopt;
   const ValueId weight = conv->inputs[1];
   if (!is_static_leaf(out, weight) || !absent_or_leaf(out, operand(*conv, 2))) return std::nullopt;
   Dims dims(out.type(weight).rank(), ir::Dim(1));
@@ -70,7 +70,7 @@ std::optional<ValueId> into_conv(GraphBuilder& out, const Node& norm) {
 std::optional<ValueId> into_matmul(GraphBuilder& out, const Node& norm) {
   const auto node = sole_producer<ir::MatMul>(out, norm.inputs[0]);
   const auto* matmul = node ? node->as<ir::MatMul>() : nullptr;
-  if (!matmul || matmul->act != ir::Activation::none) return std::nullopt;
+  if (!matmul || !matmul->epilogue.empty()) return std::nullopt;
   const ValueId weight = node->inputs[1];
   if (!is_static_leaf(out, weight) || !absent_or_leaf(out, operand(*node, 2))) return std::nullopt;
   if (out.type(norm.inputs[0]).rank() != 2) return std::nullopt;

@@ -1,4 +1,5 @@
 // conv or matmul -> add of a per-channel leaf  becomes  the bias operand.
+#include "ir/ops/epilogue.h"
 #include "ir/rewrite.h"
 #include "passes/pattern.h"
 #include "passes/rewrites.h"
@@ -16,9 +17,7 @@ std::optional<Node> biasable(const GraphBuilder& out, ValueId id) {
   auto node = sole_producer<ir::Conv>(out, id);
   if (!node) node = sole_producer<ir::MatMul>(out, id);
   if (!node || operand(*node, 2) != ir::absent) return std::nullopt;
-  const auto* conv = node->as<ir::Conv>();
-  const auto act = conv ? conv->act : node->as<ir::MatMul>()->act;
-  return act == ir::Activation::none ? node : std::nullopt;
+  return ir::epilogue_of(node->op)->empty() ? node : std::nullopt;
 }
 
 // True when a value of `dims`, broadcast to `whole`, differs along `axis` only and has its full

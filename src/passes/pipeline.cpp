@@ -18,11 +18,11 @@ constexpr Pass kPasses[] = {
     {"transpose_matmul", transpose_into_matmul},  // before bias: a transposed weight is then a leaf
     {"power", expand_powers},                     // before literal: it looks at scalar operands
     {"gelu", recognise_gelu},                     // before literal: it looks for single operations
-    {"literal", constants_to_literals},           // before activation, which wants clip's bounds
+    {"literal", constants_to_literals},           // before pointwise: fewer operands
     {"bias", add_into_bias},                      // before batch_norm, which folds through a bias
-    {"batch_norm", fold_batch_norm},  // before activation, which ends what may be folded
-    {"activation", fuse_activation},  // before pointwise, which would take the relu away
-    {"pointwise", fuse_pointwise},    // what is left of chains
+    {"batch_norm", fold_batch_norm},              // before epilogue, which ends what may be folded
+    {"pointwise", fuse_pointwise},  // before epilogue: x * sigmoid(x) reads x once from here on
+    {"epilogue", fuse_epilogue},    // last: it takes what is left of a chain, whole
 };
 
 void check_names(const std::set<std::string>& without) {

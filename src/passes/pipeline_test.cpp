@@ -52,7 +52,7 @@ TEST(compile, an_unknown_pass_is_refused_with_those_that_there_are) {
     EXPECT_EQ(
         std::string(error.what()),
         "without: \"hoist\" is no pass; the passes are resolve, shapes, common, transpose_matmul, "
-        "power, gelu, literal, bias, batch_norm, activation, pointwise");
+        "power, gelu, literal, bias, batch_norm, pointwise, epilogue");
   }
 }
 
@@ -79,8 +79,8 @@ TEST(compile, leaving_out_a_pass_leaves_its_pattern) {
   const Options all{.read_weight = exponent_two};
   EXPECT_FALSE(has(compile(network(), all).main, "batch_norm"));
   EXPECT_TRUE(has(compile(network(), {.without = {"batch_norm"}}).main, "batch_norm"));
-  EXPECT_TRUE(has(compile(network(), all).main, "act = clip"));
-  EXPECT_FALSE(has(compile(network(), {.without = {"activation"}}).main, "act = clip"));
+  EXPECT_TRUE(has(compile(network(), all).main, "epilogue"));
+  EXPECT_FALSE(has(compile(network(), {.without = {"epilogue"}}).main, "epilogue"));
   EXPECT_TRUE(has(compile(network(), all).main, "transpose_b"));
   EXPECT_FALSE(has(compile(network(), {.without = {"transpose_matmul"}}).main, "transpose_b"));
 }

@@ -1,4 +1,5 @@
 // Plans written, read back, stripped, damaged and forged.
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -339,13 +340,13 @@ TEST(plan_file, metadata_that_is_no_json_or_names_twice_is_refused) {
 TEST(plan_file, another_format_is_refused_with_the_way_out) {
   EXPECT_EQ(
       error_of(forged([](Json& json) {
-        json["format"] = 3;
+        json["format"] = plan_format + 1;
         json["library"] = "0.9.0";
         json["news"] = true;
       })),
-      std::string("memory: plan format 3 is not 2: it was written by Tenon \"0.9.0\", this is "
-                  "Tenon ") +
-          TENON_VERSION + "; build the model again with this version");
+      fmt::format("memory: plan format {} is not {}: it was written by Tenon \"0.9.0\", this is "
+                  "Tenon {}; build the model again with this version",
+                  plan_format + 1, plan_format, TENON_VERSION));
 }
 
 TEST(plan_file, forged_metadata_is_refused_by_name) {

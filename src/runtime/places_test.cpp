@@ -229,6 +229,27 @@ TEST(Places, a_chain_lies_in_one_block) {
   EXPECT_EQ(Context(engine).run({{"x", x}})["y"].as<float>()[3], 4.0F);
 }
 
+// A conv's result lies on what it adds where that dies, whatever its tiles are, and not on what it
+// still reads: the other graph keeps all to its end.
+TEST(Places, a_residual_may_lie_under_the_sum) {
+  const auto answer = [](int64_t width, const std::string& more) {
+    const Engine engine = engine_of_text(
+        R"(graph (x: f32[n, 20, 5, w]) {
+             %1 = conv(%x, @"0": f32[20, 20, 1, 1])
+             %2 = conv(%x, @"1": f32[20, 20, 3, 3], _, %1) {pads = [1, 1, 1, 1], epilogue = relu(add(a, b))}
+             %3 = conv(%x, @"0", _, %2) {epilogue = add(mul(a, 2), b)}
+             %4 = conv(%3, @"0", _, %3) {epilogue = add(mul(a, 2), b)}
+           } -> (y = %4)" +
+            more + ")",
+        R"(graph () {
+           } -> ("0" = "a": f32[20, 20, 1, 1], "1" = "b": f32[20, 20, 3, 3]))",
+        {{"a", full({20, 20, 1, 1}, 0.125F)}, {"b", full({20, 20, 3, 3}, 0.25F)}});
+    return values_of(Context(engine).run({{"x", counted({2, 20, 5, width})}})["y"]);
+  };
+  for (int64_t width = 1; width < 32; width += 2)
+    EXPECT_EQ(answer(width, ""), answer(width, ", a = %1, b = %2, c = %3")) << width;
+}
+
 // The transpose reads %1 where the sum would write over it.
 TEST(Places, nothing_is_written_over_what_is_read_under_another_name) {
   const Engine engine = engine_of_text(

@@ -164,7 +164,7 @@ def test_a_frozen_plan_refuses_other_weights(tmp_path):
 
 def test_passes_can_be_left_out(tmp_path, run_lenet, images):
     path = tmp_path / "a.plan"
-    passes = "activation,bias"
+    passes = "epilogue,bias"
     tenon("build", LENET, "-o", path, "--without", passes, "--device", DEVICE, "--tactics", "first")
     assert close(run_lenet(path), reference(images))
     ops = [layer["op"] for layer in answer("inspect", path, "--layers")["layers"]]

@@ -155,7 +155,7 @@ def test_a_network_may_grow_while_it_is_built(device):
 
 def test_without_leaves_passes_out(device):
     assert "batch_norm" in tenon.pass_names()
-    for without in ("bias", ["bias", "activation"], ()):
+    for without in ("bias", ["bias", "epilogue"], ()):
         assert np.array_equal(linear_engine(device, W, B, without=without)(X), X @ W + B)
 
 

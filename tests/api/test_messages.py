@@ -598,7 +598,7 @@ def plan_is_damaged_in_its_program(s):
 
 @scene
 def plan_is_of_another_format(s):
-    s.load(rewritten(s, lambda text: text.replace('"format":2', '"format":9')))
+    s.load(rewritten(s, lambda text: text.replace('"format":3', '"format":9')))
 
 
 @scene
@@ -608,7 +608,7 @@ def plan_has_an_op_of_another_version(s):
 
 @scene
 def plan_has_a_field_of_another_version(s):
-    s.load(rewritten(s, lambda text: text.replace('"format":2', '"format":2,"future":2')))
+    s.load(rewritten(s, lambda text: text.replace('"format":3', '"format":3,"future":2')))
 
 
 @scene

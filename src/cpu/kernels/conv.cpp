@@ -1,5 +1,5 @@
 // Convolution: the definition, for any number of spatial axes.
-#include "cpu/activation.h"
+#include "cpu/epilogue.h"
 #include "cpu/kernel_parts.h"
 #include "cpu/vector/vector_kernels.h"
 #include "cpu/window.h"
@@ -9,6 +9,7 @@ namespace tenon::cpu {
 namespace {
 
 struct ConvGeometry {
+  ReferenceEpilogue epilogue;
   WindowGeometry window;
   int64_t batch = 0, outputs = 0, groups = 1;
   int64_t group_inputs = 0, group_outputs = 0;
@@ -18,7 +19,7 @@ kernel::Prepared prepare_conv(const Call& call, kernel::Backend&) {
   const auto& conv = call.as<ir::Conv>();
   const auto& x = call.inputs[0].dims;
   const auto& weight = call.inputs[1].dims;
-  ConvGeometry geometry;
+  ConvGeometry geometry{.epilogue = ReferenceEpilogue(call)};
   geometry.window =
       window_geometry(conv.window(std::span(weight).subspan(2)), x, call.outputs[0].dims);
   geometry.batch = x[0];
@@ -45,7 +46,6 @@ Sum<T> conv_at(const ConvGeometry& geometry, const T* x, const T* weight,
 template <class T>
 void conv_typed(const Launch& launch) noexcept {
   const auto& geometry = prepared<ConvGeometry>(launch);
-  const Bounds<Compute<T>> bounds(launch.call->as<ir::Conv>());
   const T* bias = has_input(*launch.call, 2) ? launch.input<T>(2) : nullptr;
   const int64_t filter = geometry.group_inputs * geometry.window.taps;
   // A unit is one output channel of one image.
@@ -59,7 +59,7 @@ void conv_typed(const Launch& launch) noexcept {
     for (int64_t position = 0; position < geometry.window.out_size; ++position) {
       Sum<T> sum = conv_at(geometry, x, launch.input<T>(1) + o * filter, position);
       if (bias) sum += widen(bias[o]);
-      y[position] = static_cast<T>(bounds(static_cast<Compute<T>>(sum)));
+      y[position] = static_cast<T>(sum);
     }
   });
 }
@@ -67,6 +67,7 @@ void conv_typed(const Launch& launch) noexcept {
 void conv_reference(const Launch& launch) noexcept {
   dispatch_floating(launch.call->outputs[0].dtype,
                     [&](auto tag) { conv_typed<typename decltype(tag)::type>(launch); });
+  prepared<ConvGeometry>(launch).epilogue.run(launch);
 }
 
 }  // namespace

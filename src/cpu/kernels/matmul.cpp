@@ -1,5 +1,5 @@
 // Matrix products: the definition, with broadcast batches.
-#include "cpu/activation.h"
+#include "cpu/epilogue.h"
 #include "cpu/kernel_parts.h"
 #include "cpu/matmul_geometry.h"
 #include "cpu/vector/vector_kernels.h"
@@ -8,8 +8,14 @@ namespace tenon::cpu {
 
 namespace {
 
+struct ReferenceGeometry {
+  MatMulGeometry product;
+  ReferenceEpilogue epilogue;
+};
+
 kernel::Prepared prepare_matmul(const Call& call, kernel::Backend&) {
-  return {std::make_shared<const MatMulGeometry>(make_matmul_geometry(call))};
+  return {std::make_shared<const ReferenceGeometry>(
+      ReferenceGeometry{make_matmul_geometry(call), ReferenceEpilogue(call)})};
 }
 
 // One row of the result, in pieces whose sums stay in the first cache while k runs.
@@ -17,7 +23,6 @@ template <class T>
 void matmul_row(const Launch& launch, const MatMulGeometry& geometry, const T* a, const T* b,
                 T* y) noexcept {
   constexpr int64_t kColumns = 64;
-  const Bounds<Compute<T>> bounds(launch.call->as<ir::MatMul>());
   const T* bias = has_input(*launch.call, 2) ? launch.input<T>(2) : nullptr;
   for (int64_t first = 0; first < geometry.n; first += kColumns) {
     const int64_t columns = std::min(kColumns, geometry.n - first);
@@ -29,19 +34,19 @@ void matmul_row(const Launch& launch, const MatMulGeometry& geometry, const T* a
     }
     for (int64_t j = 0; j < columns; ++j) {
       if (bias) sums[j] += widen(bias[first + j]);
-      y[first + j] = static_cast<T>(bounds(static_cast<Compute<T>>(sums[j])));
+      y[first + j] = static_cast<T>(sums[j]);
     }
   }
 }
 
 template <class T>
 void matmul_typed(const Launch& launch) noexcept {
-  const auto& geometry = prepared<MatMulGeometry>(launch);
+  const MatMulGeometry& geometry = prepared<ReferenceGeometry>(launch).product;
   const int64_t rows = geometry.matrices() * geometry.m;  // of the result
   parallel_ranges(launch, rows, grain_of(geometry.n * geometry.k), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       const int64_t i = row % geometry.m;
-      geometry.at<T>(row / geometry.m, launch, [&](T* y, const T* a, const T* b) {
+      geometry.at<T>(row / geometry.m, launch, [&](T* y, const T* a, const T* b, auto) {
         matmul_row(launch, geometry, a + i * geometry.a_row, b, y + i * geometry.n);
       });
     }
@@ -51,6 +56,7 @@ void matmul_typed(const Launch& launch) noexcept {
 void matmul_reference(const Launch& launch) noexcept {
   dispatch_numeric(launch.call->outputs[0].dtype,
                    [&](auto tag) { matmul_typed<typename decltype(tag)::type>(launch); });
+  prepared<ReferenceGeometry>(launch).epilogue.run(launch);
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cpu/vector/conv.cpp"
-#include "cpu/activation.h"
 #include "cpu/kernel_parts.h"
 #include "cpu/vector/conv_geometry.h"
 #include "cpu/vector/vector_kernels.h"
@@ -30,6 +29,11 @@ struct Tile {
   const float* bias;  // or null
   int64_t lanes;      // of the last block that are channels
   float least, greatest;
+  // Where the epilogue is more than bounds: its operands, the first pixels of the tile that the one
+  // before it has stored, and the scratch.
+  TileInput trailing[ir::most_epilogue_operands];
+  int64_t skip;
+  TileProgram::Workspace* workspace;
 };
 
 template <int kPixels, int kVectors>
@@ -47,12 +51,64 @@ HWY_INLINE void accumulate(const float* x, const float* weight, int64_t pixel_st
   }
 }
 
+// Operands in this order let a NaN in the value pass on x86.
+HWY_INLINE Vector bounded(const Tile& t, Vector value) {
+  const Tag tag;
+  return hn::Min(hn::Set(tag, t.greatest), hn::Max(hn::Set(tag, t.least), value));
+}
+
+// From sums, dense by block, to the result: what lies in other tiles is left alone, for the result
+// may lie on an operand.
+HWY_NOINLINE void finish_block(const Tile& t, const float* sums, int block, int64_t pixels,
+                               int64_t lanes) {
+  const Tag tag;
+  const ConvGeometry& geometry = *t.geometry;
+  const auto mask = hn::FirstN(tag, static_cast<size_t>(lanes));
+  const int64_t count = pixels - t.skip;
+  float* y = t.y + block * geometry.out_h * geometry.out_w * kLanes + t.skip * kLanes;
+  TileInput inputs[1 + ir::most_epilogue_operands];
+  inputs[0] = {reinterpret_cast<const std::byte*>(sums + t.skip * kLanes), kLanes, 1};
+  for (int i = 0; i < geometry.trailing_operands; ++i) {
+    const ConvGeometry::Trailing& operand = geometry.trailing[i];
+    inputs[1 + i] = t.trailing[i];
+    inputs[1 + i].from += (block * operand.block + t.skip * operand.pixel) * operand.bytes;
+  }
+  if (!geometry.epilogue.adds()) {
+    geometry.epilogue.run(*t.workspace, inputs, y, kLanes, count, kLanes);
+    if (lanes == kLanes) return;
+    for (int64_t i = 0; i < count; ++i)
+      hn::StoreU(hn::IfThenElseZero(mask, hn::LoadU(tag, y + i * kLanes)), tag, y + i * kLanes);
+    return;
+  }
+  const float* sum = sums + t.skip * kLanes;
+  const float* residual = reinterpret_cast<const float*>(inputs[1].from);
+  for (int64_t i = 0; i < count * kLanes; i += kLanes) {
+    const Vector value = hn::Add(hn::LoadU(tag, sum + i), hn::LoadU(tag, residual + i));
+    hn::StoreU(hn::IfThenElseZero(mask, bounded(t, value)), tag, y + i);
+  }
+}
+
+template <int kPixels, int kVectors>
+HWY_INLINE void finish(const Tile& t, const Vector (&sums)[kPixels][kVectors]) {
+  const Tag tag;
+  HWY_ALIGN float block[kPixels * kLanes];
+  HWY_UNROLL(2)
+  for (int v = 0; v < kVectors; ++v) {
+    const int64_t lanes = v == kVectors - 1 ? t.lanes : kLanes;
+    const auto mask = hn::FirstN(tag, static_cast<size_t>(lanes));
+    const Vector bias = t.bias ? hn::MaskedLoad(mask, tag, t.bias + v * kLanes) : hn::Zero(tag);
+    HWY_UNROLL(16)
+    for (int i = 0; i < kPixels; ++i)
+      hn::StoreU(hn::Add(sums[i][v], bias), tag, block + i * kLanes);
+    finish_block(t, block, v, kPixels, lanes);
+  }
+}
+
 // Padding lanes stay zero whatever x, the bounds and a NaN make of them.
 template <int kPixels, int kVectors>
 HWY_INLINE void store(const Tile& t, const Vector (&sums)[kPixels][kVectors]) {
   const Tag tag;
   const int64_t plane = t.geometry->out_h * t.geometry->out_w * kLanes;
-  const Vector least = hn::Set(tag, t.least), greatest = hn::Set(tag, t.greatest);
   HWY_UNROLL(2)
   for (int v = 0; v < kVectors; ++v) {
     const int64_t lanes = v == kVectors - 1 ? t.lanes : kLanes;
@@ -60,8 +116,7 @@ HWY_INLINE void store(const Tile& t, const Vector (&sums)[kPixels][kVectors]) {
     const Vector bias = t.bias ? hn::MaskedLoad(mask, tag, t.bias + v * kLanes) : hn::Zero(tag);
     HWY_UNROLL(16)
     for (int i = 0; i < kPixels; ++i) {
-      // Operands in this order let a NaN in the sum pass on x86.
-      const Vector value = hn::Min(greatest, hn::Max(least, hn::Add(sums[i][v], bias)));
+      const Vector value = bounded(t, hn::Add(sums[i][v], bias));
       hn::StoreU(hn::IfThenElseZero(mask, value), tag, t.y + v * plane + i * kLanes);
     }
   }
@@ -98,7 +153,10 @@ HWY_NOINLINE void conv_tile(const Tile& t) {
     }
     x_block += geometry.x_block;
   }
-  store<kPixels, kVectors>(t, sums);
+  if (geometry.trails)
+    finish<kPixels, kVectors>(t, sums);
+  else
+    store<kPixels, kVectors>(t, sums);
 }
 
 using TileFunction = void (*)(const Tile&);
@@ -135,9 +193,23 @@ void pad_input(const Launch& launch, const ConvGeometry& geometry, int threads) 
   });
 }
 
+/// Where operands of the epilogue stand for the tile's first pixel.
+void find_trailing(const Launch& launch, Tile& tile, int64_t n, int64_t block, int64_t row,
+                   int64_t column) {
+  for (int i = 0; i < tile.geometry->trailing_operands; ++i) {
+    const ConvGeometry::Trailing& operand = tile.geometry->trailing[i];
+    const int64_t at =
+        n * operand.image + block * operand.block + row * operand.row + column * operand.pixel;
+    tile.trailing[i] = {
+        launch.input<std::byte>(static_cast<size_t>(ir::first_epilogue_operand + i)) +
+            at * operand.bytes,
+        operand.pixel, operand.lane};
+  }
+}
+
 /// Tiles [first, last) of a plane for one group of blocks of channels.
 void run_tiles(const Launch& launch, const ConvGeometry& geometry, int64_t image_group,
-               int64_t first, int64_t last) {
+               int64_t first, int64_t last, TileProgram::Workspace* workspace) {
   const int64_t groups = (geometry.o_blocks + geometry.vectors - 1) / geometry.vectors;
   const int64_t n = image_group / groups;
   const int64_t block = image_group % groups * geometry.vectors;
@@ -149,21 +221,24 @@ void run_tiles(const Launch& launch, const ConvGeometry& geometry, int64_t image
       n * geometry.x_image;
   float* y = launch.output<float>(0) +
              (n * geometry.o_blocks + block) * geometry.out_h * geometry.out_w * kLanes;
-  const Bounds<float> bounds(launch.call->as<ir::Conv>());
-  constexpr float infinity = __builtin_inff();
   Tile tile{.geometry = &geometry,
             .weight = launch.input<float>(1) +
                       block * geometry.c * geometry.kernel_h * geometry.kernel_w * kLanes,
             .bias = has_input(*launch.call, 2) ? launch.input<float>(2) + block * kLanes : nullptr,
             .lanes = HWY_MIN(kLanes, geometry.o - (block + vectors - 1) * kLanes),
-            .least = bounds.lower ? bounds.least : -infinity,
-            .greatest = bounds.upper ? bounds.greatest : infinity};
+            .least = geometry.epilogue.least(),
+            .greatest = geometry.epilogue.greatest(),
+            .workspace = workspace};
   for (int64_t i = first; i < last; ++i) {
     const int64_t row = i / geometry.tiles_per_row;
     const int64_t column =
         HWY_MIN(i % geometry.tiles_per_row * geometry.tile, geometry.out_w - geometry.tile);
     tile.x = x + row * geometry.row_step + column * geometry.pixel_step;
     tile.y = y + (row * geometry.out_w + column) * kLanes;
+    if (geometry.trails) {
+      tile.skip = i % geometry.tiles_per_row * geometry.tile - column;
+      find_trailing(launch, tile, n, block, row, column);
+    }
     function(tile);
   }
 }
@@ -179,8 +254,10 @@ void run_conv(const Launch& launch) noexcept {
   if (geometry.padded) pad_input(launch, geometry, threads);
   base::parallel_for(threads, units, [&](int64_t unit) {
     const int64_t first = unit % pieces * geometry.tiles_per_unit;
-    run_tiles(launch, geometry, unit / pieces, first,
-              HWY_MIN(tiles, first + geometry.tiles_per_unit));
+    const int64_t last = HWY_MIN(tiles, first + geometry.tiles_per_unit);
+    TileProgram::Workspace workspace;
+    geometry.epilogue.start(workspace);
+    run_tiles(launch, geometry, unit / pieces, first, last, &workspace);
   });
 }
 
@@ -196,7 +273,9 @@ namespace {
 
 template <class Unit>
 constexpr ConvTiling tiling() {
-  return {.lanes = Unit::lanes, .most_pixels = {0, 14, Unit::lanes == 16 ? 14 : 6}};
+  return {.lanes = Unit::lanes,
+          .function = vector_function<Unit>,
+          .most_pixels = {0, 14, Unit::lanes == 16 ? 14 : 6}};
 }
 
 template <class Unit>
@@ -205,7 +284,11 @@ const char* reject_conv(const Call& call) {
   if (call.inputs[0].dims.size() != 4) return "it runs over two spatial axes only";
   if (call.as<ir::Conv>().groups != 1) return "it does not take groups";
   if (!call.inputs[1].weight) return "the filter is not a weight, so it cannot be packed";
-  return nullptr;
+  for (auto i = static_cast<size_t>(ir::first_epilogue_operand); i < call.inputs.size(); ++i) {
+    if (call.inputs[i].dims.size() != 4 && call.inputs[i].elements() != 1)
+      return "operands of the epilogue have the result's rank or one element";
+  }
+  return refuse_epilogue(call);
 }
 
 template <class Unit>
@@ -216,9 +299,12 @@ ir::Layout blocked_channels() {
 // Images of a few channels would be mostly padding.
 template <class Unit>
 kernel::Layouts conv_layouts(const Call& call) {
-  const bool plain = call.inputs[0].dims[1] <= 4;
-  return {.inputs = {plain ? ir::Layout{} : blocked_channels<Unit>()},
-          .outputs = {blocked_channels<Unit>()}};
+  std::vector<ir::Layout> inputs(call.inputs.size());
+  if (call.inputs[0].dims[1] > 4) inputs[0] = blocked_channels<Unit>();
+  for (auto i = static_cast<size_t>(ir::first_epilogue_operand); i < inputs.size(); ++i) {
+    if (call.inputs[i].dims.size() == 4) inputs[i] = blocked_channels<Unit>();
+  }
+  return {.inputs = inputs, .outputs = {blocked_channels<Unit>()}};
 }
 
 // Two blocks of channels read x once for both; one leaves room for more pixels.
@@ -250,7 +336,8 @@ Kernel direct(std::string_view name, void (*run)(const Launch&) noexcept) {
           .tactics = conv_tactics,
           .pack = pack_conv<Unit>,
           .prepare = prepare_conv<Unit>,
-          .run = run};
+          .run = run,
+          .in_place = kernel::every_operand << ir::first_epilogue_operand};
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "cpu/interpreter.h"
 #include "cpu/window.h"
 #include "ir/ops/conv.h"
 
@@ -41,6 +42,32 @@ bool sees_each_pixel_once(const WindowGeometry& window, std::span<const int64_t>
   const auto in_place = [](const auto& axis) { return axis.stride == 1 && axis.pad_begin == 0; };
   return window.taps == 1 && in_place(window.axes[0]) && in_place(window.axes[1]) && x[2] == y[2] &&
          x[3] == y[3];
+}
+
+// Operands of the epilogue: of the result's rank, or of one element.
+std::vector<ConvGeometry::Trailing> trailing_operands(const Call& call) {
+  std::vector<ConvGeometry::Trailing> operands;
+  for (auto i = static_cast<size_t>(ir::first_epilogue_operand); i < call.inputs.size(); ++i) {
+    const Strides strides = operand_strides(call.inputs[i], call.outputs[0]);
+    operands.push_back({static_cast<int64_t>(byte_count(call.inputs[i].dtype, 1)), strides[0],
+                        strides[1], strides[2], strides[3], strides[4]});
+  }
+  return operands;
+}
+
+// Bit 0 is the sums', which a tile has in one piece.
+uint32_t dense_operands(const std::vector<ConvGeometry::Trailing>& operands, int64_t lanes) {
+  uint32_t dense = 1;
+  for (size_t i = 0; i < operands.size(); ++i) {
+    if (operands[i].pixel == lanes && operands[i].lane == 1) dense |= 2u << i;
+  }
+  return dense;
+}
+
+// Rows follow one another in what the epilogue reads.
+bool trailing_rows_merge(const ConvGeometry& geometry) {
+  return std::all_of(geometry.trailing, geometry.trailing + geometry.trailing_operands,
+                     [&](const auto& t) { return t.row == t.pixel * geometry.out_w; });
 }
 
 // A 1x1 window over neighbouring pixels sees one long row.
@@ -90,7 +117,12 @@ ConvGeometry make_conv_geometry(const Call& call, const ConvTiling& tiling) {
   const auto& weight = call.inputs[1].dims;
   const auto& y = call.outputs[0].dims;
   const auto window = window_geometry(conv.window(std::span(weight).subspan(2)), x.dims, y);
-  ConvGeometry geometry;
+  const auto trailing = trailing_operands(call);
+  ConvGeometry geometry{
+      .epilogue = Epilogue(call, dense_operands(trailing, tiling.lanes), tiling.function),
+      .trailing_operands = static_cast<int>(trailing.size())};
+  geometry.trails = geometry.epilogue.trails();
+  std::copy(trailing.begin(), trailing.end(), geometry.trailing);
   geometry.n = x.dims[0];
   geometry.c = x.dims[1];
   geometry.o = weight[0];
@@ -103,7 +135,8 @@ ConvGeometry make_conv_geometry(const Call& call, const ConvTiling& tiling) {
   geometry.out_w = y[3];
   geometry.kernel_h = weight[2];
   geometry.kernel_w = weight[3];
-  if (sees_each_pixel_once(window, x.dims, y)) merge_rows(geometry);
+  if (sees_each_pixel_once(window, x.dims, y) && trailing_rows_merge(geometry))
+    merge_rows(geometry);
   place_input(geometry, window);
   cut(geometry, tiling, call.tactic == conv_by_one_block);
   return geometry;

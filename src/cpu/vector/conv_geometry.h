@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cpu/kernels.h"
+#include "cpu/vector/epilogue.h"
 
 namespace tenon::cpu {
 
@@ -12,6 +13,16 @@ inline constexpr std::string_view conv_by_one_block = "one block";
 /// [o / lanes, c, taps, lanes]; the result [n, o / lanes, out_h, out_w, lanes]. Strides are in
 /// elements.
 struct ConvGeometry {
+  /// An operand of the epilogue: strides along the result, in elements of so many bytes.
+  struct Trailing {
+    int64_t bytes = 0;
+    int64_t image = 0, block = 0, row = 0, pixel = 0, lane = 0;
+  };
+
+  Epilogue epilogue;
+  bool trails = false;  ///< the epilogue is more than bounds
+  int trailing_operands = 0;
+  Trailing trailing[ir::most_epilogue_operands];
   int64_t n = 0, c = 0, o = 0;
   int64_t block = 1, c_blocks = 0, o_blocks = 0;
   int64_t h = 0, w = 0, out_h = 0, out_w = 0, kernel_h = 1, kernel_w = 1;
@@ -29,6 +40,7 @@ struct ConvGeometry {
 /// channels.
 struct ConvTiling {
   int lanes = 8;
+  FunctionOf* function = tile_function;
   int64_t most_pixels[3] = {0, 14, 14};  ///< by `vectors`
 };
 

@@ -3,9 +3,8 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cpu/vector/matmul.cpp"
-#include "cpu/activation.h"
 #include "cpu/kernel_parts.h"
-#include "cpu/matmul_geometry.h"
+#include "cpu/vector/matmul_call.h"
 #include "cpu/vector/vector_kernels.h"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
@@ -35,12 +34,42 @@ struct Product {
   int64_t lanes;     // of the last vector that are columns
   const float* bias;
   float least, greatest;
+  // Where the epilogue is more than bounds, which are then not kept to before it.
+  const MatMulCall* whole;
+  const std::byte* trailing[ir::most_epilogue_operands];
+  TileProgram::Workspace* workspace;
 };
 
 // Operands in this order let a NaN in `value` pass on x86.
-HWY_INLINE Vector bounded(const Product& p, Vector value) {
+HWY_INLINE Vector bounded(float least, float greatest, Vector value) {
   const Tag tag;
-  return hn::Min(hn::Set(tag, p.greatest), hn::Max(hn::Set(tag, p.least), value));
+  return hn::Min(hn::Set(tag, greatest), hn::Max(hn::Set(tag, least), value));
+}
+
+/// The epilogue of rows and columns that have just been stored.
+void finish(const Product& p, int64_t rows, int64_t columns) {
+  const Tag tag;
+  const MatMulCall& geometry = *p.whole;
+  const Epilogue& epilogue = geometry.epilogue;
+  if (!epilogue.adds()) {
+    TileInput inputs[1 + ir::most_epilogue_operands];
+    inputs[0] = {reinterpret_cast<const std::byte*>(p.y), p.y_row, 1};
+    for (int i = 0; i < geometry.trailing_operands; ++i)
+      inputs[1 + i] = {p.trailing[i], geometry.trailing[i].row, geometry.trailing[i].column};
+    epilogue.run(*p.workspace, inputs, p.y, p.y_row, rows, columns);
+    return;
+  }
+  const float* residual = reinterpret_cast<const float*>(p.trailing[0]);
+  for (int64_t row = 0; row < rows; ++row) {
+    float* y = p.y + row * p.y_row;
+    const float* other = residual + row * p.y_row;
+    for (int64_t j = 0; j < columns; j += kLanes) {
+      const auto mask = hn::FirstN(tag, static_cast<size_t>(HWY_MIN(kLanes, columns - j)));
+      const Vector sum =
+          hn::Add(hn::MaskedLoad(mask, tag, y + j), hn::MaskedLoad(mask, tag, other + j));
+      hn::BlendedStore(bounded(epilogue.least(), epilogue.greatest(), sum), mask, tag, y + j);
+    }
+  }
 }
 
 /// kRows x kVectors vectors of the result; with kPartial the last vector has p.lanes columns.
@@ -80,7 +109,8 @@ HWY_NOINLINE void panel_tile(const Product& p) {
     const Vector bias = p.last && p.bias ? load(p.bias + v * kLanes, v) : hn::Zero(tag);
     HWY_UNROLL(8)
     for (int i = 0; i < kRows; ++i) {
-      const Vector value = p.last ? bounded(p, hn::Add(sums[i][v], bias)) : sums[i][v];
+      const Vector value =
+          p.last ? bounded(p.least, p.greatest, hn::Add(sums[i][v], bias)) : sums[i][v];
       float* to = p.y + i * p.y_row + v * kLanes;
       if (kPartial && v == kVectors - 1)
         hn::BlendedStore(value, mask, tag, to);
@@ -149,18 +179,36 @@ void panel_block(Product p, int64_t rows, int64_t columns) {
     p.a += kStretch * p.a_column;
     p.b += kStretch * p.b_step;
   }
+  if (p.whole) finish(p, rows, columns);
 }
 
-Product product_of(const Launch& launch, const MatMulGeometry& geometry) {
-  const Bounds<float> bounds(launch.call->as<ir::MatMul>());
+Product product_of(const Launch& launch, const MatMulCall& geometry) {
   constexpr float infinity = __builtin_inff();
   return {.a_row = geometry.a_row,
           .a_column = geometry.a_column,
           .y_row = geometry.n,
           .k = geometry.k,
           .bias = has_input(*launch.call, 2) ? launch.input<float>(2) : nullptr,
-          .least = bounds.lower ? bounds.least : -infinity,
-          .greatest = bounds.upper ? bounds.greatest : infinity};
+          .least = geometry.trails ? -infinity : geometry.epilogue.least(),
+          .greatest = geometry.trails ? infinity : geometry.epilogue.greatest(),
+          .whole = geometry.trails ? &geometry : nullptr};
+}
+
+/// The part of a product that begins at a row and a column of one matrix, whose operands of the
+/// epilogue have these offsets. The caller moves a and b.
+Product part_of(const Launch& launch, Product p, const int64_t* offsets, int64_t row,
+                int64_t column) {
+  p.y += row * p.y_row + column;
+  p.bias = p.bias ? p.bias + column : nullptr;
+  if (!p.whole) return p;
+  const MatMulCall& geometry = *p.whole;
+  for (int i = 0; i < geometry.trailing_operands; ++i) {
+    const MatMulGeometry::Trailing& operand = geometry.trailing[i];
+    const int64_t at = offsets[i] + row * operand.row + column * operand.column;
+    p.trailing[i] = launch.input<std::byte>(static_cast<size_t>(ir::first_epilogue_operand + i)) +
+                    at * operand.bytes;
+  }
+  return p;
 }
 
 // Below this a second thread costs more than it takes over.
@@ -171,7 +219,7 @@ int threads_for(const Launch& launch, const MatMulGeometry& geometry) {
 
 /// b in panels ("BA16b" or "AB16a") or, with `plain`, as [k, n].
 void run_panels(const Launch& launch, bool plain) noexcept {
-  const auto& geometry = prepared<MatMulGeometry>(launch);
+  const auto& geometry = prepared<MatMulCall>(launch);
   constexpr int64_t kRows = 64;
   const int64_t group = geometry.m == 1 ? 8 : 3;  // vectors
   const int64_t width = group * kLanes;
@@ -185,8 +233,10 @@ void run_panels(const Launch& launch, bool plain) noexcept {
         const int64_t first_row = unit % row_blocks * kRows;
         int64_t first = unit / row_blocks % groups * width;
         const int64_t end = HWY_MIN(geometry.n, first + width);
+        TileProgram::Workspace workspace;
+        geometry.epilogue.start(workspace);
         geometry.at<float>(unit / row_blocks / groups, launch,
-                           [&](float* y, const float* a, const float* b) {
+                           [&](float* y, const float* a, const float* b, const int64_t* trailing) {
                              // What is left of a group of eight is cut into 4, and the rest into at
                              // most 3.
                              while (first < end) {
@@ -196,9 +246,10 @@ void run_panels(const Launch& launch, bool plain) noexcept {
                                Product p = whole;
                                p.a = a + first_row * p.a_row;
                                p.b = b + (plain ? first : first * geometry.k);
-                               p.y = y + first_row * p.y_row + first;
-                               p.bias = whole.bias ? whole.bias + first : nullptr;
-                               panel_block(p, HWY_MIN(kRows, geometry.m - first_row), columns);
+                               p.y = y;
+                               p.workspace = &workspace;
+                               panel_block(part_of(launch, p, trailing, first_row, first),
+                                           HWY_MIN(kRows, geometry.m - first_row), columns);
                                first += columns;
                              }
                            });
@@ -263,7 +314,7 @@ void dot_rows(Product p, int64_t columns) {
 
 /// b as [n, k].
 void run_rows(const Launch& launch) noexcept {
-  const auto& geometry = prepared<MatMulGeometry>(launch);
+  const auto& geometry = prepared<MatMulCall>(launch);
   constexpr int64_t kRows = 32, kColumns = 64;
   const int64_t row_blocks = (geometry.m + kRows - 1) / kRows;
   const int64_t column_blocks = (geometry.n + kColumns - 1) / kColumns;
@@ -276,19 +327,23 @@ void run_rows(const Launch& launch) noexcept {
         const int64_t columns = HWY_MIN(kColumns, geometry.n - first_column);
         int64_t row = unit % row_blocks * kRows;
         const int64_t end = HWY_MIN(geometry.m, row + kRows);
+        TileProgram::Workspace workspace;
+        geometry.epilogue.start(workspace);
         geometry.at<float>(
             unit / row_blocks / column_blocks, launch,
-            [&](float* y, const float* a, const float* b) {
+            [&](float* y, const float* a, const float* b, const int64_t* trailing) {
               while (row < end) {
                 Product p = whole;
                 p.a = a + row * p.a_row;
                 p.b = b + first_column * geometry.k;
-                p.y = y + row * p.y_row + first_column;
-                p.bias = whole.bias ? whole.bias + first_column : nullptr;
+                p.y = y;
+                p.workspace = &workspace;
+                p = part_of(launch, p, trailing, row, first_column);
                 const int64_t step = kTileRows == 8 && end - row >= 4 ? 4 : end - row >= 2 ? 2 : 1;
                 if (step == 4) dot_rows<4>(p, columns);
                 if (step == 2) dot_rows<2>(p, columns);
                 if (step == 1) dot_rows<1>(p, columns);
+                if (p.whole) finish(p, step, columns);
                 row += step;
               }
             });
@@ -296,7 +351,7 @@ void run_rows(const Launch& launch) noexcept {
 }
 
 void run_packed(const Launch& launch) noexcept {
-  if (prepared<MatMulGeometry>(launch).by_rows)
+  if (prepared<MatMulCall>(launch).by_rows)
     run_rows(launch);
   else
     run_panels(launch, false);
@@ -319,8 +374,12 @@ namespace tenon::cpu {
 
 namespace {
 
+// What the epilogue reads lies in rows of the whole result.
+template <class Unit>
 kernel::Prepared prepare(const Call& call, kernel::Backend&) {
-  return {std::make_shared<const MatMulGeometry>(make_matmul_geometry(call))};
+  MatMulCall made{make_matmul_geometry(call), Epilogue(call, 0, vector_function<Unit>)};
+  made.trails = made.epilogue.trails();
+  return {std::make_shared<const MatMulCall>(std::move(made))};
 }
 
 template <class Unit>
@@ -328,7 +387,7 @@ const char* reject_packed(const Call& call) {
   if (const char* reason = refuse_unit_and_dtype<Unit>(call)) return reason;
   if (!call.inputs[1].weight) return "b is not a weight, so it cannot be packed";
   if (call.inputs[1].dims.size() != 2) return "the weight has batches";
-  return nullptr;
+  return refuse_epilogue(call);
 }
 
 template <class Unit>
@@ -336,7 +395,7 @@ const char* reject_plain(const Call& call) {
   if (const char* reason = refuse_unit_and_dtype<Unit>(call)) return reason;
   const auto& op = call.as<ir::MatMul>();
   if (op.transpose_a && op.transpose_b) return "both operands are transposed";
-  return nullptr;
+  return refuse_epilogue(call);
 }
 
 // Dot products read b once, as it comes; few rows of a do not pay for more.
@@ -369,13 +428,13 @@ Kernel packed(std::string_view name, void (*run)(const Launch&) noexcept) {
           .reject = reject_packed<Unit>,
           .tactics = matmul_tactics,
           .pack = pack_matmul<Unit>,
-          .prepare = prepare,
+          .prepare = prepare<Unit>,
           .run = run};
 }
 
 template <class Unit>
 Kernel plain(std::string_view name, void (*run)(const Launch&) noexcept) {
-  return {.name = name, .reject = reject_plain<Unit>, .prepare = prepare, .run = run};
+  return {.name = name, .reject = reject_plain<Unit>, .prepare = prepare<Unit>, .run = run};
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <vector>
 
 #include "cpu/kernels.h"
+#include "cpu/scalar_functions.h"
+#include "ir/ops/epilogue.h"
 
 namespace tenon::cpu {
 
@@ -35,11 +37,23 @@ struct Avx3 {
   static constexpr int lanes = 16;
 };
 
-/// Refuses machines without the unit and operands that are not f32.
+/// Loops for `op`: the unit's own where it has one, for f32, else those of tile_function().
+template <class Unit>
+TileFunction vector_function(ir::Scalar op, DType dtype) noexcept;
+
+template <class Unit>
+const char* refuse_unit(const Call& call) {
+  return call.target && call.target->has(Unit::feature) ? nullptr : Unit::missing;
+}
+
+/// Refuses machines without the unit and operands that are not f32; the epilogue's are left to
+/// refuse_epilogue().
 template <class Unit>
 const char* refuse_unit_and_dtype(const Call& call) {
-  if (!call.target || !call.target->has(Unit::feature)) return Unit::missing;
-  for (const kernel::Operand& operand : call.inputs) {
+  if (const char* reason = refuse_unit<Unit>(call)) return reason;
+  const size_t operands = ir::epilogue_of(call.op) ? ir::first_epilogue_operand : SIZE_MAX;
+  for (size_t i = 0; i < call.inputs.size() && i < operands; ++i) {
+    const kernel::Operand& operand = call.inputs[i];
     if (operand.present && operand.dtype != DType::f32) return "it computes f32 only";
   }
   return nullptr;

@@ -66,12 +66,6 @@ void require_numeric(Infer& in, bool narrow_integers, bool boolean) {
   in.fail(fmt::format("it is not defined for {}; cast the operand", to_string(dtype)));
 }
 
-void require_activation(const Infer& in, Activation act, double least, double greatest) {
-  if (act == Activation::clip && !(least <= greatest)) {
-    in.fail(fmt::format("clip from {} to {} is no range", least, greatest));
-  }
-}
-
 Dims window_output(Infer& in, const Window& window, const Dims& input) {
   const size_t spatial = input.size() - 2;
   require_list(in, "kernel", window.kernel, spatial, 1);

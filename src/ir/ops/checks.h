@@ -4,7 +4,7 @@
 #include <cmath>
 #include <functional>
 
-#include "ir/ops/conv.h"
+#include "ir/op.h"
 #include "ir/ops/window.h"
 
 namespace tenon::ir {
@@ -13,8 +13,6 @@ namespace tenon::ir {
 void require_same_dtype(Infer& in, size_t i);
 /// Fails unless the op is defined for the dtype of operand 0.
 void require_numeric(Infer& in, bool narrow_integers, bool boolean);
-/// Fails for bounds of clip that are not in order.
-void require_activation(const Infer& in, Activation act, double least, double greatest);
 
 /// The spatial extents (axes from 2) of a window op's output; fails for fields that do not fit the
 /// rank, and for extents that are not positive. `window` has its defaults filled in.

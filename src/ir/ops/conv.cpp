@@ -38,7 +38,6 @@ std::vector<Value> Conv::infer(Infer& in) const {
   in.require_floating(0);
   require_same_dtype(in, 1);
   require_same_dtype(in, 2);
-  require_activation(in, act, act_min, act_max);
   const Dims &x = in.dims(0), &weight = in.dims(1);
   if (x.size() < 3) in.fail(fmt::format("input has rank {}, and must have 3 or more", x.size()));
   if (weight.size() != x.size())
@@ -56,7 +55,9 @@ std::vector<Value> Conv::infer(Infer& in) const {
     in.fail(fmt::format("the kernel's extents {} must be constant", text(kernel)));
   Dims out{x[0], weight[0]};
   for (const Dim& extent : window_output(in, window(constants(kernel)), x)) out.push_back(extent);
-  return {{ValueType(in.dtype(0), out), {}}};
+  const ValueType result(in.dtype(0), out);
+  require_epilogue(in, epilogue, result);
+  return {{result, {}}};
 }
 
 }  // namespace tenon::ir

@@ -99,9 +99,6 @@ TEST(InferConv, refusals_name_the_node_and_the_fact) {
             "conv \"node\": operand 1 is f16, and must be f32");
   EXPECT_EQ(infer(Conv{}, {typed(DType::i8, {1, 3, 8, 8}), typed(DType::i8, {8, 3, 3, 3})}).error,
             "conv \"node\": operand 0 is i8, and must be floating");
-  EXPECT_EQ(infer(Conv{.act = Activation::clip, .act_min = 6, .act_max = 0}, {x, f32({8, 3, 3, 3})})
-                .error,
-            "conv \"node\": clip from 6 to 0 is no range");
   Value unknown = x;
   unknown.type.dims.reset();
   EXPECT_EQ(infer(Conv{}, {unknown, x}).error,
@@ -206,6 +203,39 @@ TEST(InferMatMul, refusals) {
             "matmul \"node\": it is not defined for i8; cast the operand");
   EXPECT_EQ(infer(MatMul{}, {f32({4, 5}), f32({5, 7}), f32({8})}).error,
             "matmul \"node\": columns of b and extent of the bias must be equal, not 7 and 8");
+}
+
+// ---- epilogues ----
+
+Result infer_epilogue(std::string_view text, std::vector<Value> operands) {
+  operands.insert(operands.begin(), {f32({n, 2, 3}), f32({3, 8}), f32({8})});
+  return infer(MatMul{.epilogue = Expression::parse(text)}, operands);
+}
+
+TEST(InferEpilogue, operands_are_broadcast_to_the_result) {
+  const Result result = infer_epilogue("add(mul(a, b), where(d, c, 0))",
+                                       {f32({8}), f32({n, 2, 8}), typed(DType::bool_, {n, 1, 1})});
+  EXPECT_EQ(result.type(), "f32[n, 2, 8]");
+  EXPECT_TRUE(result.constraints.empty());
+  const Result symbolic = infer_epilogue("mul(a, b)", {f32({m, 2, 1})});
+  EXPECT_EQ(symbolic.type(), "f32[n, 2, 8]");
+  ASSERT_EQ(symbolic.constraints.size(), 1u);
+  EXPECT_EQ(symbolic.constraints[0].kind, Constraint::Kind::equal);
+}
+
+TEST(InferEpilogue, refusals) {
+  EXPECT_EQ(infer_epilogue("add(a, b)", {}).error,
+            "matmul \"node\": the epilogue has 1 operands beside the result, the node 0");
+  EXPECT_EQ(infer(MatMul{}, {f32({2, 3}), f32({3, 8}), f32({8}), f32({8})}).error,
+            "matmul \"node\": the epilogue has 0 operands beside the result, the node 1");
+  EXPECT_EQ(infer_epilogue("less(a, b)", {f32({8})}).error,
+            "matmul \"node\": the epilogue makes bool of f32");
+  EXPECT_EQ(infer_epilogue("add(a, b)", {typed(DType::f16, {8})}).error,
+            "matmul \"node\": expression: add of f32 and f16");
+  EXPECT_EQ(infer_epilogue("add(a, b)", {f32({1, n, 2, 8})}).error,
+            "matmul \"node\": operand 3 has rank 4, the result 3");
+  EXPECT_EQ(infer_epilogue("add(a, b)", {f32({5, 8})}).error,
+            "matmul \"node\": extents of operand 3 and of the result must be equal, not 5 and 2");
 }
 
 TEST(InferPool, outputs_and_indices) {

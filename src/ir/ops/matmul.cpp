@@ -21,7 +21,6 @@ std::vector<Value> MatMul::infer(Infer& in) const {
   require_numeric(in, false, false);
   require_same_dtype(in, 1);
   require_same_dtype(in, 2);
-  require_activation(in, act, act_min, act_max);
   const Dims &a = in.dims(0), &b = in.dims(1);
   if (a.size() < 2 || b.size() < 2) {
     in.fail(
@@ -41,7 +40,9 @@ std::vector<Value> MatMul::infer(Infer& in) const {
   Dims out = in.broadcast(batch(a), batch(b));
   out.push_back(m);
   out.push_back(n);
-  return {{ValueType(in.dtype(0), out), {}}};
+  const ValueType result(in.dtype(0), out);
+  require_epilogue(in, epilogue, result);
+  return {{result, {}}};
 }
 
 }  // namespace tenon::ir

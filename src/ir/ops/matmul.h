@@ -2,22 +2,23 @@
 #pragma once
 
 #include "ir/op.h"
-#include "ir/ops/conv.h"
+#include "ir/ops/epilogue.h"
 
 namespace tenon::ir {
 
 /// a [batch…, m, k] x b [batch…, k, n] (each stored transposed where told) -> [batch…, m, n], batch
-/// axes broadcast; then an optional bias [n] and `act`. Both operands have rank 2 or more.
+/// axes broadcast; then an optional bias [n] and the epilogue. Both operands have rank 2 or more.
 struct MatMul {
   bool transpose_a = false, transpose_b = false;
-  Activation act = Activation::none;
-  double act_min = 0, act_max = 0;
+  Expression epilogue;  ///< see ops/epilogue.h
 
-  static constexpr OpInfo info{.name = "matmul", .min_inputs = 2, .max_inputs = 3};
+  static constexpr OpInfo info{.name = "matmul",
+                               .min_inputs = 2,
+                               .max_inputs = first_epilogue_operand + most_epilogue_operands};
   static constexpr auto fields() {
     return std::tuple{Field{"transpose_a", &MatMul::transpose_a},
-                      Field{"transpose_b", &MatMul::transpose_b}, Field{"act", &MatMul::act},
-                      Field{"act_min", &MatMul::act_min}, Field{"act_max", &MatMul::act_max}};
+                      Field{"transpose_b", &MatMul::transpose_b},
+                      Field{"epilogue", &MatMul::epilogue}};
   }
   std::vector<Value> infer(Infer& in) const;
 };
