@@ -455,7 +455,7 @@ TEST(BlockedPointwise, follows_blocks_and_keeps_their_padding_zero) {
     std::vector<Tensor> inputs;
     for (const Shape& shape : shapes) inputs.push_back(random(shape, inputs.size() + 1));
     auto test = make_test_call(ir::Pointwise{ir::Expression::parse(text)}, inputs);
-    EXPECT_EQ(check_all(test, channel_layouts()), 5) << text;
+    EXPECT_GE(check_all(test, channel_layouts()), 5) << text;
   };
   check("add(a, b)", {{2, 19, 5, 3}, {2, 19, 5, 3}});
   check("add(mul(a, b), 3)", {{2, 19, 5, 3}, {1, 19, 1, 1}});
@@ -478,9 +478,91 @@ TEST(BlockedPointwise, padding_lanes_are_zero_where_the_expression_is_not) {
   }
 }
 
+// One unit in the last place of results from 0.5 to 1 is 6e-8.
+TEST(VectorFunctions, are_accurate_at_every_size_and_position) {
+  if (!has_vectors()) GTEST_SKIP() << "no vector unit";
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  std::vector<double> points{0.0,  -0.0,  kInfinity, -kInfinity, std::nan(""), 1e-30f, -1e-30f,
+                             88.7, 88.73, -87.4,     -103.9,     -104.1,       3e38,   -3e38};
+  for (double x = -110; x < 110; x += 0.0137) points.push_back(x);
+  for (double x = -5; x < 5; x += 0.000731) points.push_back(x);
+  for (double& x : points) x = static_cast<float>(x);
+  const auto check = [&](std::string_view text, double (*want)(double), double relative,
+                         double absolute) {
+    auto test =
+        make_test_call(ir::Pointwise{ir::Expression::parse(text)},
+                       {tensor_of(DType::f32, {static_cast<int64_t>(points.size())}, points)});
+    test.call.target = &backend()->target();
+    for (const auto& kernel : backend()->kernels(test.call.op)) {
+      if (kernel::refusal(kernel, test.call) || kernel.name.find("avx") == std::string::npos)
+        continue;
+      const auto got = values_of(run_kernel(*backend(), kernel, test).outputs[0]);
+      for (size_t i = 0; i < points.size(); ++i) {
+        const double exact = want(points[i]), rounded = static_cast<float>(exact);
+        const std::string where = fmt::format("{} {}({})", kernel.name, text, points[i]);
+        if (std::isnan(exact)) {
+          EXPECT_TRUE(std::isnan(got[i])) << where;
+        } else if (std::isinf(rounded)) {
+          EXPECT_EQ(got[i], rounded) << where;
+        } else {
+          EXPECT_NEAR(got[i], exact, relative * std::abs(exact) + absolute) << where;
+        }
+      }
+    }
+  };
+  check(
+      "exp(a)", [](double x) { return std::exp(x); }, 1.5e-7, 1.5e-45);
+  check(
+      "tanh(a)", [](double x) { return std::tanh(x); }, 3e-7, 0);
+  check(
+      "erf(a)", [](double x) { return std::erf(x); }, 4e-7, 0);
+  check(
+      "sigmoid(a)", [](double x) { return 1 / (1 + std::exp(-x)); }, 3e-7, 1e-38);
+  check(
+      "relu(a)", [](double x) { return x < 0 ? 0 : x; }, 0, 0);
+  check(
+      "neg(a)", [](double x) { return -x; }, 0, 0);
+  check(
+      "abs(a)", [](double x) { return std::abs(x); }, 0, 0);
+  check(
+      "reciprocal(a)", [](double x) { return 1 / x; }, 6e-8, 1e-45);
+  check(
+      "sqrt(a)", [](double x) { return std::sqrt(x); }, 6e-8, 0);
+}
+
+TEST(VectorFunctions, of_two_operands_have_the_bits_of_the_reference) {
+  if (!has_vectors()) GTEST_SKIP() << "no vector unit";
+  const double nan = std::nan("");
+  const std::vector<double> a{1, nan, 2, nan, 0.0, -0.0, 3, -3, 1.5};
+  const std::vector<double> b{nan, 1, 2, nan, -0.0, 0.0, -3, 3, 0.3};
+  for (const char* text :
+       {"min(a, b)", "max(a, b)", "add(a, b)", "sub(a, b)", "mul(a, b)", "div(a, b)"}) {
+    auto test = make_test_call(ir::Pointwise{ir::Expression::parse(text)},
+                               {tensor_of(DType::f32, {9}, a), tensor_of(DType::f32, {9}, b)});
+    test.call.target = &backend()->target();
+    const auto want = run_reference(*backend(), test);
+    const auto expected = want.outputs[0].as<float>();
+    for (const auto& kernel : backend()->kernels(test.call.op)) {
+      if (kernel::refusal(kernel, test.call)) continue;
+      const auto result = run_kernel(*backend(), kernel, test);
+      for (size_t i = 0; i < a.size(); ++i) {
+        const float got = result.outputs[0].as<float>()[i];
+        if (std::isnan(expected[i]))
+          EXPECT_TRUE(std::isnan(got)) << kernel.name << " " << text << " " << i;
+        else
+          EXPECT_EQ(std::bit_cast<uint32_t>(got), std::bit_cast<uint32_t>(expected[i]))
+              << kernel.name << " " << text << " " << i;
+      }
+    }
+  }
+}
+
 TEST(BlockedPointwise, refuses_operands_that_it_cannot_lay_out) {
   auto test = make_test_call(ir::Pointwise{ir::Expression::parse("add(a, b)")},
                              {random({2, 3}, 1), random({3}, 2)});
+  test.call.target = &backend()->target();
+  EXPECT_EQ(kernel::refusal(backend()->kernels(test.call.op)[0], test.call), nullptr);
+  test.call.outputs[0].layout = {.splits = {{1, 8}}};
   EXPECT_STREQ(kernel::refusal(backend()->kernels(test.call.op)[0], test.call),
                "its operands have the result's rank or one element");
 }

@@ -1,6 +1,7 @@
 // Element-wise expressions, interpreted in tiles.
 #include "cpu/interpreter.h"
 #include "cpu/kernel_parts.h"
+#include "cpu/vector/vector_kernels.h"
 
 namespace tenon::cpu {
 
@@ -45,7 +46,7 @@ const char* reject_blocked(const Call& call) {
   if (!result.layout.plain() && divides_integers(call)) return "padding lanes cannot be divided by";
   for (const kernel::Operand& operand : call.inputs) {
     const bool same_rank = operand.dims.size() == result.dims.size();
-    if (!same_rank && operand.elements() != 1)
+    if (!same_rank && operand.elements() != 1 && !result.layout.plain())
       return "its operands have the result's rank or one element";
     if (!operand.layout.plain() && !one_blocked_axis(operand.layout))
       return "it knows one blocked axis only";
@@ -55,9 +56,9 @@ const char* reject_blocked(const Call& call) {
 
 kernel::Layouts follow(const Call&) { return {.follow = true}; }
 
-kernel::Prepared prepare_blocked(const Call& call, kernel::Backend&) {
+kernel::Prepared make_blocked(const Call& call, FunctionOf* function) {
   const kernel::Operand& result = call.outputs[0];
-  BlockedGeometry geometry{.interpreter = Interpreter(call)};
+  BlockedGeometry geometry{.interpreter = Interpreter(call, function)};
   if (!result.layout.plain()) {
     const ir::Layout::Split split = result.layout.splits[0];
     const auto axis = static_cast<size_t>(split.axis);
@@ -68,6 +69,10 @@ kernel::Prepared prepare_blocked(const Call& call, kernel::Backend&) {
     for (size_t a = axis + 1; a < result.dims.size(); ++a) geometry.columns *= result.dims[a];
   }
   return {std::make_shared<const BlockedGeometry>(std::move(geometry))};
+}
+
+kernel::Prepared prepare_blocked(const Call& call, kernel::Backend&) {
+  return make_blocked(call, tile_function);
 }
 
 // The expression need not give 0 for 0, and a repeated operand is not 0 there.
@@ -89,19 +94,43 @@ void pointwise_blocked(const Launch& launch) noexcept {
   if (geometry.padding > 0) clear_padding(launch, geometry);
 }
 
+constexpr Kernel blocked{.name = "cpu.pointwise.blocked",
+                         .reject = reject_blocked,
+                         .layouts = follow,
+                         .prepare = prepare_blocked,
+                         .run = pointwise_blocked,
+                         .strided_inputs = kernel::every_operand,
+                         .strided_output = true,
+                         .in_place = kernel::every_operand};
+
+/// The same with a vector unit's loops, which are for f32.
+template <class Unit>
+Kernel vectorised(std::string_view name) {
+  Kernel kernel = blocked;
+  kernel.name = name;
+  kernel.reject = [](const Call& call) {
+    const char* reason = refuse_unit<Unit>(call);
+    if (!reason && call.inputs[0].dtype != DType::f32) reason = "it computes f32 only";
+    return reason ? reason : reject_blocked(call);
+  };
+  kernel.prepare = [](const Call& call, kernel::Backend&) {
+    return make_blocked(call, vector_function<Unit>);
+  };
+  return kernel;
+}
+
 }  // namespace
 
 template <>
 Kernels kernels<ir::Pointwise>() {
-  static constexpr Kernel list[] = {
-      {.name = "cpu.pointwise.blocked",
-       .reject = reject_blocked,
-       .layouts = follow,
-       .prepare = prepare_blocked,
-       .run = pointwise_blocked,
-       .strided_inputs = kernel::every_operand,
-       .strided_output = true,
-       .in_place = kernel::every_operand},
+  static const std::vector<Kernel> list{
+#ifdef TENON_VECTOR_AVX3
+      vectorised<Avx3>("cpu.pointwise.avx3"),
+#endif
+#ifdef TENON_VECTOR_AVX2
+      vectorised<Avx2>("cpu.pointwise.avx2"),
+#endif
+      blocked,
       {.name = "cpu.pointwise.reference",
        .reject = plain_only,
        .prepare = prepare_pointwise,
