@@ -25,16 +25,6 @@ std::vector<size_t> physical_axes(size_t rank, const ir::Layout& layout) {
   return axes;
 }
 
-// As NumPy broadcasts; a view has strides of its own.
-Strides broadcast_strides(const kernel::Operand& operand, std::span<const int64_t> target) {
-  Strides strides = cpu::broadcast_strides(operand.dims, target);
-  const size_t missing = target.size() - operand.dims.size();
-  for (size_t i = 0; i < operand.strides.size(); ++i) {
-    if (operand.dims[i] != 1) strides[missing + i] = operand.strides[i];
-  }
-  return strides;
-}
-
 }  // namespace
 
 Strides operand_strides(const kernel::Operand& operand, const kernel::Operand& result) {

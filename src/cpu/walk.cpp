@@ -1,56 +1,12 @@
-// Merging axes, and the odometer over the outer ones.
+// The odometer over the outer axes.
 #include "cpu/walk.h"
 
 #include "base/error.h"
 
 namespace tenon::cpu {
 
-Strides broadcast_strides(std::span<const int64_t> dims, std::span<const int64_t> target) {
-  const Strides dense = dense_strides(dims);
-  Strides strides(target.size(), 0);
-  const size_t missing = target.size() - dims.size();
-  for (size_t i = 0; i < dims.size(); ++i) {
-    if (dims[i] != 1) strides[missing + i] = dense[i];
-  }
-  return strides;
-}
-
-namespace {
-
-/// An axis and how far it steps in each tensor.
-struct Axis {
-  int64_t extent = 1;
-  std::vector<int64_t> strides;
-};
-
-// Whether walking `outer` then `inner` is walking one longer axis in all tensors.
-bool merges(const Axis& outer, const Axis& inner) {
-  for (size_t t = 0; t < inner.strides.size(); ++t) {
-    if (outer.strides[t] != inner.strides[t] * inner.extent) return false;
-  }
-  return true;
-}
-
-std::vector<Axis> merged_axes(std::span<const int64_t> dims, const std::vector<Strides>& strides) {
-  std::vector<Axis> axes;
-  for (size_t i = 0; i < dims.size(); ++i) {
-    if (dims[i] == 1) continue;
-    Axis axis{dims[i], {}};
-    for (const Strides& tensor : strides) axis.strides.push_back(tensor[i]);
-    if (!axes.empty() && merges(axes.back(), axis)) {
-      axis.extent *= axes.back().extent;
-      axes.pop_back();
-    }
-    axes.push_back(std::move(axis));
-  }
-  return axes;
-}
-
-}  // namespace
-
 Walk::Walk(std::span<const int64_t> dims, std::vector<Strides> strides) {
-  std::vector<Axis> axes = merged_axes(dims, strides);
-  if (axes.empty()) axes.push_back({1, std::vector<int64_t>(strides.size(), 1)});
+  std::vector<kernel::Axis> axes = kernel::merged_axes(dims, strides);
   if (axes.size() > most_axes || strides.size() > most_tensors) {
     base::fail(ErrorCode::build,
                "a tensor of {} axes that do not merge is beyond the {} of the CPU", dims.size(),
@@ -61,7 +17,7 @@ Walk::Walk(std::span<const int64_t> dims, std::vector<Strides> strides) {
   axes.pop_back();
   outer_strides_.resize(strides.size());
   rows_ = row_length_ == 0 ? 0 : 1;
-  for (const Axis& axis : axes) {
+  for (const kernel::Axis& axis : axes) {
     outer_.push_back(axis.extent);
     rows_ *= axis.extent;
     for (size_t t = 0; t < strides.size(); ++t) outer_strides_[t].push_back(axis.strides[t]);

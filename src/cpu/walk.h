@@ -6,20 +6,14 @@
 #include <span>
 #include <vector>
 
-#include "kernel/kernel.h"
+#include "kernel/axes.h"
 
 namespace tenon::cpu {
 
-using Strides = std::vector<int64_t>;
-
+using kernel::broadcast_strides;
 using kernel::dense_strides;
-/// Those of a plain operand, a view or not.
-inline Strides strides_of(const kernel::Operand& operand) {
-  return operand.strides.empty() ? dense_strides(operand.dims) : operand.strides;
-}
-
-/// Strides that read a dense tensor of `dims` as if it had `target` dims, as NumPy broadcasts.
-Strides broadcast_strides(std::span<const int64_t> dims, std::span<const int64_t> target);
+using kernel::Strides;
+using kernel::strides_of;
 
 /// The same extents walked through several tensors at once. Axes that every tensor lets be taken as
 /// one are merged, so dense tensors are one long row. Made while preparing; walking allocates

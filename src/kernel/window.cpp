@@ -1,11 +1,11 @@
 // Index arithmetic of windows.
-#include "cpu/window.h"
+#include "kernel/window.h"
 
 #include <algorithm>
 
 #include "base/error.h"
 
-namespace tenon::cpu {
+namespace tenon::kernel {
 
 namespace {
 
@@ -23,7 +23,7 @@ WindowGeometry window_geometry(const ir::Window& window, std::span<const int64_t
   WindowGeometry geometry;
   geometry.rank = window.kernel.size();
   if (geometry.rank > WindowGeometry::most_axes) {
-    base::fail(ErrorCode::build, "a window over {} axes is beyond the {} of the CPU", geometry.rank,
+    base::fail(ErrorCode::build, "a window over {} axes is beyond {}", geometry.rank,
                WindowGeometry::most_axes);
   }
   for (size_t a = 0; a < geometry.rank; ++a) {
@@ -70,4 +70,4 @@ int64_t WindowGeometry::taps_in_padded(int64_t position) const {
   return count;
 }
 
-}  // namespace tenon::cpu
+}  // namespace tenon::kernel
