@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "base/cache_folder.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -31,7 +32,7 @@ class Lowering {
         backend_(backend),
         options_(options),
         probes_(probe_points(program.main, options.ranges)),
-        cache_(times() ? cache_folder() : std::filesystem::path()),
+        cache_(times() ? base::cache_folder() : std::filesystem::path()),
         timer_(backend, cache_, options.stop) {
     ask_all(program.main);
     seconds_.resize(questions_.size());

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <cstdlib>
 #include <mutex>
 
 #include "base/byte_source.h"
@@ -87,20 +86,7 @@ void log_once(const fs::path& folder, std::string_view why) {
   });
 }
 
-std::optional<fs::path> folder_from(const char* variable) {
-  const char* value = std::getenv(variable);
-  if (!value || !*value) return std::nullopt;
-  return fs::path(value);
-}
-
 }  // namespace
-
-fs::path cache_folder() {
-  if (const auto folder = folder_from("TENON_CACHE_DIR")) return *folder;
-  if (const auto folder = folder_from("XDG_CACHE_HOME")) return *folder / "tenon";
-  if (const auto folder = folder_from("HOME")) return *folder / ".cache" / "tenon";
-  return {};
-}
 
 TacticCache::TacticCache(fs::path folder) : folder_(std::move(folder)) {
   if (!folder_.empty()) known_ = read_timings(file());

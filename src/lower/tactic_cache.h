@@ -10,10 +10,6 @@
 
 namespace tenon::lower {
 
-/// Where caches go: TENON_CACHE_DIR, else XDG_CACHE_HOME/tenon, else ~/.cache/tenon; empty when
-/// there is no home.
-std::filesystem::path cache_folder();
-
 /// Content key and seconds.
 using Timing = std::pair<uint64_t, double>;
 

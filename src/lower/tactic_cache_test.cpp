@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "base/cache_folder.h"
 #include "base/log.h"
 #include "lower/timing.h"
 
@@ -84,11 +85,11 @@ TEST_F(tactic_cache, the_folder_comes_from_the_environment) {
   ::unsetenv("TENON_CACHE_DIR");
   ::unsetenv("XDG_CACHE_HOME");
   ::setenv("HOME", "/home/someone", 1);
-  EXPECT_EQ(cache_folder(), "/home/someone/.cache/tenon");
+  EXPECT_EQ(base::cache_folder(), "/home/someone/.cache/tenon");
   ::setenv("XDG_CACHE_HOME", "/x", 1);
-  EXPECT_EQ(cache_folder(), "/x/tenon");
+  EXPECT_EQ(base::cache_folder(), "/x/tenon");
   ::setenv("TENON_CACHE_DIR", "/t", 1);
-  EXPECT_EQ(cache_folder(), "/t");
+  EXPECT_EQ(base::cache_folder(), "/t");
   ::unsetenv("TENON_CACHE_DIR");
   ::unsetenv("XDG_CACHE_HOME");
   if (home) ::setenv("HOME", kept.c_str(), 1);
