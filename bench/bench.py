@@ -203,7 +203,12 @@ def show(result):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=pathlib.Path, default=RELEASE / "bench.json", help="where the figures go")
+    parser.add_argument("--device", default="cpu", help="cuda: beside torch (bench/gpu.py)")
     options = parser.parse_args()
+    if options.device != "cpu":
+        import gpu
+
+        return gpu.main(options.device)
     result = measure()
     show(result)
     options.json.write_text(json.dumps(result, indent=2) + "\n")

@@ -26,7 +26,7 @@ function(tenon_shared_library target output exported)
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} NAMELINK_COMPONENT cpp)
 endfunction()
 
-set(runtime_folders base ir weights kernel cpu plan lower runtime)
+set(runtime_folders base ir weights kernel cpu cuda plan lower runtime)
 tenon_shared_library(tenon_runtime_shared tenon_runtime runtime ${runtime_folders})
 tenon_shared_library(tenon_shared tenon tenon ${runtime_folders} passes build onnx api)
 

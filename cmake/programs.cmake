@@ -37,6 +37,18 @@ foreach(example IN LISTS examples)
   add_dependencies(product example_${name})
 endforeach()
 
+# A GPU that is none, for tests: LD_LIBRARY_PATH=<build>/stand_in gives every program a device cuda:0.
+if(TENON_TESTS)
+  add_library(tenon_stand_in SHARED tests/cuda/stand_in.cpp)
+  target_link_libraries(tenon_stand_in PRIVATE tenon_flags Threads::Threads tenon_lib_dl)
+  target_compile_definitions(tenon_stand_in PRIVATE STAND_IN_SOURCES="${PROJECT_SOURCE_DIR}/src")
+  set(stand_in ${PROJECT_BINARY_DIR}/stand_in)
+  set_target_properties(tenon_stand_in PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${stand_in}
+    OUTPUT_NAME cuda SUFFIX .so.1)
+  add_custom_command(TARGET tenon_stand_in POST_BUILD
+    COMMAND ${CMAKE_COMMAND} -E create_symlink libcuda.so.1 ${stand_in}/libnvrtc.so.13)
+endif()
+
 # tests/<topic>/*_test.cpp go into tests_<topic>; they link the objects, so they reach internals too.
 if(TENON_TESTS)
   file(GLOB topics CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*/*_test.cpp)
@@ -46,6 +58,9 @@ if(TENON_TESTS)
     file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${topic}/*_test.cpp)
     tenon_gtest(tests_${topic} ${topic} ${sources})
     target_link_libraries(tests_${topic} PRIVATE ${all_folders})
+    if(topic STREQUAL cuda)
+      target_link_libraries(tests_${topic} PRIVATE tenon_stand_in)
+    endif()
   endforeach()
 endif()
 

@@ -43,6 +43,7 @@ tenon_library(json)
 tenon_library(protozero)
 tenon_library(hwy)
 tenon_library(zlib ZLIB::ZLIB)
+tenon_library(dl ${CMAKE_DL_LIBS})
 
 if(TENON_TESTS)
   enable_testing()

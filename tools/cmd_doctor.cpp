@@ -38,13 +38,15 @@ void perform(Session& session) {
                                    ? "reference kernels only"
                                    : fmt::format("{}", fmt::join(device.features, " ")))});
   }
+  if (!system.no_cuda.empty()) rows.push_back({"no cuda", system.no_cuda});
   const Json folder =
       system.cache_folder.empty() ? Json(nullptr) : Json(system.cache_folder.native());
   session.print({{"version", version()},
                  {"threads", system.threads},
                  {"cache_folder", folder},
                  {"cache_writable", cached},
-                 {"devices", devices}},
+                 {"devices", devices},
+                 {"no_cuda", system.no_cuda.empty() ? Json(nullptr) : Json(system.no_cuda)}},
                 table(rows));
 }
 

@@ -24,6 +24,7 @@ struct SystemInfo {
   int threads = 1;                     ///< what `threads = 0` means here
   std::filesystem::path cache_folder;  ///< of kernel timings; empty: none
   std::vector<DeviceInfo> devices;
+  std::string no_cuda;  ///< why there is no "cuda" among them; empty where there is
 };
 
 /// Reads the environment (TENON_THREADS once a process, the other variables anew). Throws

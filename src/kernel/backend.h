@@ -56,11 +56,13 @@ class Backend {
   /// std::bad_alloc.
   virtual Buffer allocate(size_t bytes) = 0;
   virtual std::unique_ptr<Queue> queue() = 0;
-  /// In queue order. Both places are read and written when its turn comes: they must stay valid,
-  /// the host's too, until then.
+  /// In queue order: both places must stay valid, the host's too, until its turn is over. Bytes of
+  /// the host may be read from now on.
   virtual void copy(Queue& queue, void* to, const void* from, size_t bytes, CopyKind kind) = 0;
   /// Runs a kernel for each launch, in queue order: the only function that does. Launches are
-  /// copied, and know the queue; what they point to must stay valid until their turn is over.
+  /// copied, and know the queue; what they point to must stay valid until their turn is over, and
+  /// their RunState until something is done that was recorded, kept or synchronized behind them:
+  /// a data error may reach it only then.
   virtual void submit(Queue& queue, const Kernel& kernel, std::span<const Launch> launches) = 0;
   /// The point behind all that is queued so far. Never null.
   virtual EventPtr record(Queue& queue) = 0;

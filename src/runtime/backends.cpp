@@ -2,8 +2,10 @@
 #include "runtime/backends.h"
 
 #include "base/error.h"
+#include "base/text.h"
 #include "base/thread_pool.h"
 #include "cpu/cpu.h"
+#include "cuda/cuda.h"
 
 namespace tenon::runtime {
 
@@ -18,8 +20,13 @@ std::shared_ptr<kernel::Backend> make_backend(const std::string& device, int thr
     return cpu::far_backend(wide, device == "far:banks");
   }
 #endif
-  base::fail(ErrorCode::unavailable, "device \"{}\" is not available in this build; it has: cpu",
-             device);
+  try {
+    if (const auto number = cuda::device_number(device)) return cuda::cuda_backend(*number);
+  } catch (const Error& error) {
+    base::fail(error.code(), "device {}: {}", base::quoted(device), error.what());
+  }
+  base::fail(ErrorCode::unavailable,
+             "device \"{}\" is not available in this build; it has: cpu, cuda", device);
 }
 
 std::vector<std::string> device_names() {
@@ -29,5 +36,7 @@ std::vector<std::string> device_names() {
 #endif
   return names;
 }
+
+std::vector<std::string> gpu_names(std::string& missing) { return cuda::device_names(missing); }
 
 }  // namespace tenon::runtime

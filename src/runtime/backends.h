@@ -10,11 +10,14 @@
 
 namespace tenon::runtime {
 
-/// "cpu" (and "far", "far:banks" in test builds). Throws Error(unavailable) naming the device when
-/// it is not here: there is no silent fall-back. `threads` 0: all physical cores.
+/// "cpu", "cuda" or "cuda:N" (and "far", "far:banks" in test builds). Throws Error(unavailable)
+/// naming the device when it is not here: there is no silent fall-back. `threads` 0: all physical
+/// cores.
 std::shared_ptr<kernel::Backend> make_backend(const std::string& device, int threads);
 
-/// The devices that this build has: what make_backend takes.
+/// The devices that this build has on every machine.
 std::vector<std::string> device_names();
+/// The GPUs of this machine; where there is none, `missing` says why.
+std::vector<std::string> gpu_names(std::string& missing);
 
 }  // namespace tenon::runtime

@@ -86,12 +86,15 @@ int fail_at_every_call(Faulty& faulty, Fault& fault) {
   }
 }
 
+// A slot is made by one launch where the kernel that reads it wants no layout of its own.
+constexpr int least_launches = 1;
+
 void fail_everywhere(const EngineOptions& options) {
   for (const std::string& device : devices()) {
     SCOPED_TRACE(device);
     Faulty faulty(device, options, kSize);
     EXPECT_GE(fail_at_every_call(faulty, faulty.reads), 3);
-    EXPECT_GE(fail_at_every_call(faulty, faulty.backend->launches), 2);
+    EXPECT_GE(fail_at_every_call(faulty, faulty.backend->launches), least_launches);
     if (!faulty.backend->host_memory()) {
       EXPECT_GE(fail_at_every_call(faulty, faulty.backend->copies), 3);
     }
@@ -153,7 +156,7 @@ void stop_everywhere(const EngineOptions& options) {
       SCOPED_TRACE(device);
       int call = 1;
       while (stop_at(faulty, *fault, call)) ++call;
-      EXPECT_GE(call, 3);
+      EXPECT_GE(call, 1 + least_launches);
     }
   }
 }

@@ -1,4 +1,5 @@
-// Every kernel with every tactic that takes an op case, against the reference kernel.
+// Every kernel with every tactic that takes an op case, against the reference kernel; those of a
+// GPU against the CPU's.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -19,6 +20,14 @@ std::shared_ptr<kernel::Backend> make_test_backend() {
   const char* device = std::getenv("TENON_TEST_DEVICE");
   return std::make_shared<kernel::PoisonBackend>(
       runtime::make_backend(device && *device ? device : "cpu", 2));
+}
+
+/// Whose reference kernels define the ops: the CPU's, with what its memory held before poisoned.
+std::shared_ptr<kernel::Backend> oracle_of(const std::shared_ptr<kernel::Backend>& backend) {
+  if (backend->target().backend != "cuda") return backend;
+  static const auto oracle =
+      std::make_shared<kernel::PoisonBackend>(runtime::make_backend("cpu", 2));
+  return oracle;
 }
 
 double default_tolerance(DType dtype) {
@@ -107,6 +116,7 @@ class Evaluation {
       : model_(import_case(test, form)),
         graph_(model_.network.graph),
         backend_(std::move(backend)),
+        oracle_(oracle_of(backend_)),
         tensors_(graph_.values().size()),
         weights_(graph_.values().size()) {
     for (const auto& operand : test.operands) {
@@ -149,7 +159,7 @@ class Evaluation {
   /// Checks every candidate for the node; its outputs are then the reference's.
   void check(const ir::Node& node, std::optional<double> tolerance) {
     const cpu::TestCall test = call_of(node);
-    const cpu::TestResult want = cpu::run_reference(*backend_, test);
+    const cpu::TestResult want = cpu::run_reference(*oracle_, test);
     for (const Candidate& candidate : candidates_of(*backend_, test.call)) {
       SCOPED_TRACE(std::string(candidate.kernel.name) + " " + candidate.tactic.name + " {" +
                    candidate.follow.text(test.call.outputs[0].dims.size()) + "}");
@@ -187,7 +197,7 @@ class Evaluation {
 
   onnx::Model model_;
   const ir::Graph& graph_;
-  std::shared_ptr<kernel::Backend> backend_;
+  std::shared_ptr<kernel::Backend> backend_, oracle_;
   std::vector<Tensor> tensors_;  // by value
   std::vector<bool> weights_;    // by value: no input reaches it
   lower::Bindings bindings_;     // of the nodes so far

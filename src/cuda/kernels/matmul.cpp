@@ -1,0 +1,169 @@
+// Matrix products with broadcast batches: tiles for floating types, and the definition.
+#include "ir/ops/matmul.h"
+
+#include "cuda/kernels/product.h"
+#include "cuda/walk_text.h"
+
+namespace tenon::cuda {
+
+namespace {
+
+constexpr size_t kWalkNumbers = 12;  // before those of the walk
+
+// n: elements of the result, rows, columns, depth, strides of a by row and column, of b, blocks
+// along the rows and along the columns, depth of a part, parts. `o` counts matrices of the result,
+// a and b.
+constexpr std::string_view kMatrices = R"(
+struct Matrices {
+  const T *a, *b, *bias;
+  T* y;
+};
+__device__ inline Matrices matrices_at(const Buffers& buffers, const Numbers<NUMBERS>& n, i64 at) {
+  Index o[3];
+  batches(n, (Index)at, o);
+  return Matrices{(const T*)buffers.at[0] + (i64)o[1] * n[1] * n[3],
+                  (const T*)buffers.at[1] + (i64)o[2] * n[3] * n[2],
+                  BIAS ? (const T*)buffers.at[2] : nullptr,
+                  (T*)buffers.at[INPUTS] + (i64)o[0] * n[1] * n[2]};
+}
+)";
+
+constexpr std::string_view kReference = R"(
+KERNEL {
+  EACH(i64, i, n[0]) {
+    const Matrices at = matrices_at(buffers, n, i / (n[1] * n[2]));
+    const i64 row = i / n[2] % n[1], column = i % n[2];
+    Facts<T>::Sum sum = 0;
+    for (i64 k = 0; k < n[3]; ++k)
+      sum += widen(at.a[row * n[4] + k * n[5]]) * widen(at.b[k * n[6] + column * n[7]]);
+    if (BIAS) sum += widen(at.bias[column]);
+    FINISH(sum, i);
+  }
+})";
+
+constexpr std::string_view kTiled = R"(
+KERNEL {
+  const u32 blocks = gridDim.x / (u32)n[11];
+  const i64 block = blockIdx.x % blocks, begin = blockIdx.x / blocks * n[10];
+  const Matrices at = matrices_at(buffers, n, block / (n[8] * n[9]));
+  const i64 row0 = block / n[9] % n[8] * 64, column0 = block % n[9] * 64;
+  const i64 rows = n[1] - row0, columns = n[2] - column0, depth = n[3];
+  const i64 end = begin + n[10] < depth ? begin + n[10] : depth;
+  const T* a = at.a + row0 * n[4];
+  const T* b = at.b + column0 * n[7];
+  const i64 a_row = n[4], a_column = n[5], b_row = n[6], b_column = n[7];
+  f32 sums[4][4] = {};
+  product_tile(
+      [&](int row, i64 k) {
+        return row < rows && k < end ? (f32)get(a[row * a_row + k * a_column]) : 0.0f;
+      },
+      [&](i64 k, int column) {
+        return column < columns && k < end ? (f32)get(b[k * b_row + column * b_column]) : 0.0f;
+      },
+      begin, end, sums);
+  const i64 row = threadIdx.x / 16 * 4, column = threadIdx.x % 16 * 4;
+  const i64 first = at.y - (T*)buffers.at[INPUTS];
+#pragma unroll
+  for (int i = 0; i < 4; ++i)
+#pragma unroll
+    for (int j = 0; j < 4; ++j) {
+      if (row + i >= rows || column + j >= columns) continue;
+      const i64 place = first + (row0 + row + i) * n[2] + column0 + column + j;
+      STORE(place, column0 + column + j, sums[i][j]);
+    }
+})";
+
+struct Geometry {
+  int64_t m = 0, n = 0, k = 0;
+  int64_t a_row = 0, a_column = 0, b_row = 0, b_column = 0;
+  std::vector<int64_t> batch;
+  std::vector<kernel::Strides> strides;  // of the result, a and b, in matrices
+};
+
+Geometry geometry_of(const Call& call) {
+  const auto& op = call.as<ir::MatMul>();
+  const auto batch_of = [](const kernel::Operand& operand) {
+    return std::vector<int64_t>(operand.dims.begin(), operand.dims.end() - 2);
+  };
+  const auto &a = call.inputs[0].dims, &y = call.outputs[0].dims;
+  Geometry geometry;
+  geometry.m = y[y.size() - 2];
+  geometry.n = y[y.size() - 1];
+  geometry.k = a[a.size() - (op.transpose_a ? 2 : 1)];
+  geometry.a_row = op.transpose_a ? 1 : geometry.k;
+  geometry.a_column = op.transpose_a ? geometry.m : 1;
+  geometry.b_row = op.transpose_b ? 1 : geometry.n;
+  geometry.b_column = op.transpose_b ? geometry.k : 1;
+  geometry.batch = batch_of(call.outputs[0]);
+  const auto a_batch = batch_of(call.inputs[0]), b_batch = batch_of(call.inputs[1]);
+  const int64_t count = element_count(geometry.batch);
+  if (!op.transpose_a && element_count(b_batch) == 1 && element_count(a_batch) == count) {
+    geometry.m *= count;  // one matrix of all rows
+    geometry.batch.clear();
+    geometry.strides.resize(3);
+  } else {
+    geometry.strides = {kernel::dense_strides(geometry.batch),
+                        kernel::broadcast_strides(a_batch, geometry.batch),
+                        kernel::broadcast_strides(b_batch, geometry.batch)};
+  }
+  return geometry;
+}
+
+kernel::Prepared prepare(const Call& call, bool tiled) {
+  const Geometry g = geometry_of(call);
+  const WalkText walk = walk_text("batches", kWalkNumbers, g.batch, g.strides);
+  const int64_t count = call.outputs[0].elements();
+  const ProductCut cut(walk.count, g.m, g.n, g.k);
+  const Finish finish =
+      make_finish(call, call.as<ir::MatMul>().epilogue, kWalkNumbers + walk.numbers.size());
+  const std::string types =
+      define_type("T", type_name(call.outputs[0].dtype)) +
+      define_index(std::max(walk.reach, finish.reach)) +
+      define("BIAS", has_input(call, 2) ? 1 : 0) + define("INPUTS", std::ssize(call.inputs)) +
+      define("A_BY_ROWS", g.a_column == 1 ? 1 : 0) + define("B_BY_ROWS", g.b_column == 1 ? 1 : 0) +
+      finish.text + walk.text + std::string(kMatrices);
+  std::vector<int64_t> numbers = {count,       g.m,         g.n,       g.k,
+                                  g.a_row,     g.a_column,  g.b_row,   g.b_column,
+                                  cut.tiles_m, cut.tiles_n, cut.depth, cut.parts};
+  numbers.insert(numbers.end(), walk.numbers.begin(), walk.numbers.end());
+  numbers.insert(numbers.end(), finish.numbers.begin(), finish.numbers.end());
+  if (tiled)
+    return prepare_product(call, {types, std::string(kTiled), "i % n[2]", finish.sentence},
+                           std::move(numbers), cut);
+  return prepare_stages(
+      call,
+      {Stage{
+          .text = types + std::string(kReference), .numbers = std::move(numbers), .items = count}},
+      {.sentence = finish.sentence});
+}
+
+const char* reject_tiled(const Call& call) {
+  const DType dtype = call.outputs[0].dtype;
+  if (!is_floating(dtype) || dtype == DType::f64) return "it multiplies f32, f16 and bf16 only";
+  return plain_only(call);
+}
+
+kernel::Prepared prepare_tiled(const Call& call, kernel::Backend&) { return prepare(call, true); }
+
+kernel::Prepared prepare_reference(const Call& call, kernel::Backend&) {
+  return prepare(call, false);
+}
+
+}  // namespace
+
+template <>
+Kernels kernels<ir::MatMul>() {
+  static constexpr Kernel list[] = {
+      {.name = "cuda.matmul.tiled",
+       .reject = reject_tiled,
+       .prepare = prepare_tiled,
+       .run = run_stages},
+      {.name = "cuda.matmul.reference",
+       .reject = plain_only,
+       .prepare = prepare_reference,
+       .run = run_stages},
+  };
+  return list;
+}
+
+}  // namespace tenon::cuda

@@ -1,0 +1,57 @@
+// Element-wise expressions: one device function for each, made from its instructions.
+#include "ir/ops/pointwise.h"
+
+#include "cuda/expression_text.h"
+#include "cuda/walk_text.h"
+
+namespace tenon::cuda {
+
+namespace {
+
+kernel::Prepared prepare_pointwise(const Call& call, kernel::Backend&) {
+  const kernel::Operand& result = call.outputs[0];
+  std::vector<kernel::Strides> strides{kernel::strides_of(result)};
+  std::vector<DType> dtypes;
+  for (const kernel::Operand& operand : call.inputs) {
+    strides.push_back(kernel::broadcast_strides(operand, result.dims));
+    dtypes.push_back(operand.dtype);
+  }
+  const WalkText walk = walk_text("walk", 1, result.dims, strides);
+  const ExpressionText body(call.as<ir::Pointwise>().expression, dtypes,
+                            [](int input) { return fmt::format("in{}[o[{}]]", input, input + 1); });
+  std::string text = define_index(walk.reach) + walk.text + "KERNEL {\n";
+  for (size_t i = 0; i < dtypes.size(); ++i) {
+    text +=
+        fmt::format("  const {0}* in{1} = (const {0}*)buffers.at[{1}];\n", type_name(dtypes[i]), i);
+  }
+  text +=
+      fmt::format("  {0}* out = ({0}*)buffers.at[{1}];\n", type_name(result.dtype), dtypes.size());
+  text += fmt::format("  EACH(Index, i, n[0]) {{\n    Index o[{}];\n    walk(n, i, o);\n",
+                      strides.size());
+  if (body.may_fail()) text += "    bool by_zero = false;\n";
+  text += body.text();
+  text += fmt::format("    out[o[0]] = As<{}>::of(v{});\n", type_name(result.dtype), body.result());
+  if (body.may_fail()) text += "    if (by_zero) FAIL();\n";
+  text += "  }\n}\n";
+  Stage stage{.text = std::move(text), .numbers = {walk.count}, .items = walk.count};
+  stage.numbers.insert(stage.numbers.end(), walk.numbers.begin(), walk.numbers.end());
+  return prepare_stages(call, {std::move(stage)}, {.sentence = body.sentence()});
+}
+
+}  // namespace
+
+template <>
+Kernels kernels<ir::Pointwise>() {
+  static constexpr Kernel list[] = {
+      {.name = "cuda.pointwise.reference",
+       .reject = plain_only,
+       .prepare = prepare_pointwise,
+       .run = run_stages,
+       .strided_inputs = kernel::every_operand,
+       .strided_output = true,
+       .in_place = kernel::every_operand},
+  };
+  return list;
+}
+
+}  // namespace tenon::cuda
