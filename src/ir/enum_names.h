@@ -7,6 +7,7 @@
 
 #include "ir/infer.h"
 #include "ir/ops/reduce.h"
+#include "ir/ops/scatter.h"
 #include "ir/ops/window.h"
 
 namespace tenon::ir {
@@ -20,6 +21,9 @@ inline constexpr std::array<std::string_view, 4> enum_names<AutoPad>{"notset", "
 template <>
 inline constexpr std::array<std::string_view, 10> enum_names<ReduceKind>{
     "sum", "mean", "max", "min", "prod", "l1", "l2", "sum_square", "log_sum", "log_sum_exp"};
+template <>
+inline constexpr std::array<std::string_view, 5> enum_names<ScatterKind>{"replace", "add", "mul",
+                                                                         "max", "min"};
 /// As the text form writes constraints: `n == 3`.
 template <>
 inline constexpr std::array<std::string_view, 3> enum_names<Constraint::Kind>{"==", "~", ">="};

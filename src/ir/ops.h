@@ -20,6 +20,7 @@
 #include "ir/ops/reorder.h"
 #include "ir/ops/repeat.h"
 #include "ir/ops/reshape.h"
+#include "ir/ops/scatter.h"
 #include "ir/ops/sequence.h"
 #include "ir/ops/shape.h"
 #include "ir/ops/slice.h"
@@ -35,7 +36,7 @@ struct TypeList {};
 using OpList = TypeList<AveragePool, BatchNorm, Bind, Cast, Concat, ConcatFromSequence, Conv,
                         Expand, Gather, If, Loop, MatMul, MaxPool, NonMaxSuppression, NonZero,
                         Optional, OptionalGetElement, OptionalHasElement, Pointwise, Range, Reduce,
-                        Reorder, Reshape, SequenceAt, SequenceConstruct, SequenceInsert,
+                        Reorder, Reshape, Scatter, SequenceAt, SequenceConstruct, SequenceInsert,
                         SequenceLength, ShapeOf, Slice, Softmax, Tile, TopK, Transpose>;
 
 }  // namespace tenon::ir

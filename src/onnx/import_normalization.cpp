@@ -1,7 +1,9 @@
-// Imports of batch normalisation and softmax.
+// Imports of normalisations and softmax.
 #include <array>
+#include <numeric>
 
 #include "ir/ops/batch_norm.h"
+#include "ir/ops/reduce.h"
 #include "ir/ops/softmax.h"
 #include "onnx/imports.h"
 
@@ -23,6 +25,16 @@ DType common_dtype(const NodeContext& node) {
 // Axes [first, last) as one.
 ir::Dim extent(const ir::Dims& dims, size_t first, size_t last) {
   return ir::product(std::span(dims).subspan(first, last - first));
+}
+
+std::vector<int64_t> axes_from(int64_t first, size_t rank) {
+  std::vector<int64_t> axes(rank - static_cast<size_t>(first));
+  std::iota(axes.begin(), axes.end(), first);
+  return axes;
+}
+
+ir::ValueId mean(NodeContext& node, ir::ValueId x, const std::vector<int64_t>& axes) {
+  return node.add(ir::Reduce{.kind = ir::ReduceKind::mean, .axes = axes}, {x});
 }
 
 }  // namespace
@@ -58,6 +70,28 @@ Outputs import_softmax(NodeContext& node) {
   const ir::ValueId flat =
       node.reshape(node.input(0), {extent(dims, 0, first), extent(dims, first, dims.size())});
   return {node.reshape(node.add(ir::Softmax{.axis = 1, .log = log}, {flat}), dims)};
+}
+
+// Over the axes from `axis` on, in f32 at least: the deviation from the mean over its root mean
+// square.
+Outputs import_layer_normalization(NodeContext& node) {
+  node.ignore_attribute("stash_type");
+  const double epsilon = node.number("epsilon", 1e-5f);
+  const DType dtype = node.dtype(0), computed = dtype == DType::f64 ? dtype : DType::f32;
+  const ir::Dims dims = node.dims(0);
+  const auto axes = axes_from(node.axis(node.integer("axis", -1), dims.size()), dims.size());
+  const auto operand = [&](size_t i) { return node.cast(node.input(i), computed); };
+  const ir::ValueId average = mean(node, operand(0), axes);
+  const ir::ValueId deviation = node.pointwise("sub(a, b)", {operand(0), average});
+  const ir::ValueId square = mean(node, node.pointwise("mul(a, a)", {deviation}), axes);
+  const ir::ValueId inverse =
+      node.pointwise("reciprocal(sqrt(add(a, b)))", {square}, std::array{epsilon});
+  ir::ValueId y = node.has(2)
+                      ? node.pointwise("add(mul(mul(a, b), c), d)",
+                                       {deviation, inverse, operand(1), operand(2)})
+                      : node.pointwise("mul(mul(a, b), c)", {deviation, inverse, operand(1)});
+  node.require_dims(y, dims, "a parameter");
+  return {node.cast(y, dtype), average, inverse};
 }
 
 }  // namespace tenon::onnx

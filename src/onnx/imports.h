@@ -31,6 +31,7 @@ Outputs import_gemm(NodeContext& node);
 // import_normalization.cpp
 Outputs import_batch_normalization(NodeContext& node);
 Outputs import_softmax(NodeContext& node);
+Outputs import_layer_normalization(NodeContext& node);
 
 // import_reduce.cpp
 Outputs import_reduce(NodeContext& node);
@@ -62,6 +63,15 @@ Outputs import_top_k(NodeContext& node);
 Outputs import_non_zero(NodeContext& node);
 Outputs import_compress(NodeContext& node);
 Outputs import_non_max_suppression(NodeContext& node);
+
+// import_index.cpp
+Outputs import_gather_elements(NodeContext& node);
+Outputs import_gather_nd(NodeContext& node);
+Outputs import_scatter_elements(NodeContext& node);
+Outputs import_scatter_nd(NodeContext& node);
+
+// import_pad.cpp
+Outputs import_pad(NodeContext& node);
 
 // import_control.cpp
 Outputs import_if(NodeContext& node);

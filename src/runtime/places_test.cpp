@@ -69,7 +69,8 @@ TEST(Places, softmax_and_reduce_read_what_is_transposed_or_cut) {
           EXPECT_NEAR(softmax[static_cast<size_t>((i * 4 + j) * n + k)],
                       std::exp(at(i, j, k) - at(i, 3, k)) / sum, 1e-6);
         }
-        if (i > 0) EXPECT_EQ(most[static_cast<size_t>((i - 1) * n + k)], at(i, 3, k));
+        if (i == 0) continue;  // the slice begins behind it
+        EXPECT_EQ(most[static_cast<size_t>((i - 1) * n + k)], at(i, 3, k));
       }
     }
   }

@@ -1,0 +1,128 @@
+// Import of padding: constants are laid beside the input, all else is gathered from it.
+#include <array>
+
+#include "ir/ops/concat.h"
+#include "ir/ops/gather.h"
+#include "ir/ops/range.h"
+#include "ir/ops/repeat.h"
+#include "ir/ops/slice.h"
+#include "onnx/imports.h"
+
+namespace tenon::onnx {
+namespace {
+
+/// What is added before and after each of some axes; negative numbers cut.
+struct Pads {
+  ir::Dims before, after;
+  std::vector<size_t> axes;
+};
+
+// They were attributes up to opset 10.
+Pads pads_of(NodeContext& node) {
+  ir::Dims pads;
+  if (node.opset() < 11) {
+    for (const int64_t pad : node.integers("pads")) pads.emplace_back(pad);
+  } else {
+    pads = node.known_dims(1);
+  }
+  Pads result;
+  std::vector<int64_t> axes;
+  if (node.has(3)) axes = node.known_integers(3);
+  for (size_t i = 0; i < node.rank(0) && !node.has(3); ++i) axes.push_back(static_cast<int64_t>(i));
+  if (pads.size() != 2 * axes.size())
+    node.fail("{} pads are given for {} axes", pads.size(), axes.size());
+  node.axes(axes, node.rank(0));  // that none is there twice
+  const auto half = pads.begin() + std::ssize(axes);
+  result.before.assign(pads.begin(), half);
+  result.after.assign(half, pads.end());
+  for (const int64_t axis : axes)
+    result.axes.push_back(static_cast<size_t>(node.axis(axis, node.rank(0))));
+  return result;
+}
+
+ir::ValueId pad_value(NodeContext& node) {
+  const DType dtype = node.dtype(0);
+  if (node.has(2)) return node.reshape(node.input(2), {});
+  const float given = node.opset() < 11 ? node.number("value", 0) : 0;
+  return node.cast(node.builder().constant(DType::f32, {}, std::as_bytes(std::span(&given, 1))),
+                   dtype);
+}
+
+bool cuts(const ir::Dim& pad) { return pad.try_constant().value_or(0) < 0; }
+
+// The input without what negative pads cut, which are 0 from then on.
+ir::ValueId cut(NodeContext& node, Pads& pads) {
+  ir::Slice slice{ir::Dims(node.rank(0), 0), node.dims(0), {}};
+  for (size_t i = 0; i < pads.axes.size(); ++i) {
+    ir::Dim& extent = slice.dims[pads.axes[i]];
+    if (cuts(pads.before[i])) {
+      slice.starts[pads.axes[i]] = ir::Dim(0) - pads.before[i];
+      extent = extent + pads.before[i];
+      pads.before[i] = 0;
+    }
+    if (cuts(pads.after[i])) {
+      extent = extent + pads.after[i];
+      pads.after[i] = 0;
+    }
+  }
+  if (slice.dims == node.dims(0)) return node.input(0);
+  return node.add(std::move(slice), {node.input(0)});
+}
+
+ir::ValueId beside_constants(NodeContext& node, ir::ValueId x, size_t axis, const ir::Dim& before,
+                             const ir::Dim& after) {
+  const auto block = [&](const ir::Dim& count) {
+    ir::Dims dims = node.builder().dims(x);
+    dims[axis] = count;
+    return node.add(ir::Expand{std::move(dims)}, {pad_value(node)});
+  };
+  std::vector<ir::ValueId> parts;
+  if (!(before == ir::Dim(0))) parts.push_back(block(before));
+  parts.push_back(x);
+  if (!(after == ir::Dim(0))) parts.push_back(block(after));
+  return node.add(ir::Concat{static_cast<int64_t>(axis)}, std::move(parts));
+}
+
+// By mode: from the place a, counted from the first element of the input, and its extent b, to the
+// place that is copied there.
+std::string_view source_formula(NodeContext& node, const std::string& mode) {
+  if (mode == "edge") return "min(max(a, 0), sub(b, 1))";
+  if (mode == "wrap") return "mod(a, b)";
+  if (mode != "reflect") node.fail("mode \"{}\" is unknown", mode);
+  return "sub(sub(b, 1), abs(sub(sub(b, 1), mod(a, max(mul(sub(b, 1), 2), 1)))))";
+}
+
+ir::ValueId number(NodeContext& node, int64_t value) {
+  return node.reshape(node.constant(std::array{value}), {});
+}
+
+ir::ValueId gathered(NodeContext& node, ir::ValueId x, size_t axis, const ir::Dim& before,
+                     const ir::Dim& after, std::string_view formula) {
+  const auto first = before.try_constant();
+  if (!first) node.unsupported("padding of {}, which must be known while building", before.text());
+  const ir::Dim extent = node.builder().dims(x)[axis];
+  const ir::ValueId places =
+      node.add(ir::Range{{extent + before + after}}, {number(node, -*first), number(node, 1)});
+  const ir::ValueId extent_here =
+      node.add(ir::Gather{0}, {node.shape_of(x), number(node, static_cast<int64_t>(axis))});
+  return node.add(ir::Gather{static_cast<int64_t>(axis)},
+                  {x, node.pointwise(formula, {places, extent_here})});
+}
+
+}  // namespace
+
+Outputs import_pad(NodeContext& node) {
+  const std::string mode = node.text("mode", "constant");
+  Pads pads = pads_of(node);
+  ir::ValueId x = cut(node, pads);
+  for (size_t i = pads.axes.size(); i-- > 0;) {
+    const ir::Dim &before = pads.before[i], &after = pads.after[i];
+    if (before == ir::Dim(0) && after == ir::Dim(0)) continue;
+    x = mode == "constant"
+            ? beside_constants(node, x, pads.axes[i], before, after)
+            : gathered(node, x, pads.axes[i], before, after, source_formula(node, mode));
+  }
+  return {x};
+}
+
+}  // namespace tenon::onnx
