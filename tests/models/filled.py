@@ -1,0 +1,38 @@
+"""Exports without their weights, filled with seeded ones: another seed is another checkpoint."""
+
+import zlib
+
+import numpy as np
+import onnx
+from onnx import TensorProto, numpy_helper
+
+
+def variances(graph):
+    """Names that a BatchNormalization takes as variances, through Identities too."""
+    same = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "Identity"}
+    names = [node.input[4] for node in graph.node if node.op_type == "BatchNormalization"]
+    return {same.get(name, name) for name in names}
+
+
+def values(name, shape, seed, positive):
+    """Of a scale that keeps activations finite through deep graphs."""
+    rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
+    if positive:
+        return rng.uniform(0.5, 1.5, shape).astype(np.float32)
+    if len([extent for extent in shape if extent > 1]) < 2:
+        return (0.02 * rng.standard_normal(shape)).astype(np.float32)
+    fan_in = int(np.prod(shape[1:])) if len(shape) > 2 else min(shape)
+    return (rng.standard_normal(shape) * (1.5 / fan_in) ** 0.5).astype(np.float32)
+
+
+def filled(path, seed):
+    """The model as bytes."""
+    model = onnx.load(path, load_external_data=False)
+    positive = variances(model.graph)
+    for tensor in model.graph.initializer:
+        if tensor.data_location != TensorProto.EXTERNAL:
+            continue
+        name = tensor.name
+        made = values(name, tuple(tensor.dims), seed, name in positive)
+        tensor.CopyFrom(numpy_helper.from_array(made, name))
+    return model.SerializeToString()
