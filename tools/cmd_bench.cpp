@@ -77,10 +77,14 @@ Samples measure_runs(const Engine& engine, const Arrays& inputs, const Options& 
 }
 
 void measure_layers(const Engine& engine, const Arrays& inputs, Json& result, std::string& text) {
-  const std::vector<double> seconds = Context(engine).profile(views(inputs), profiled_runs);
+  const std::vector<LayerTime> times = Context(engine).profile(views(inputs), profiled_runs);
   const std::vector<LayerInfo> layers = engine.layers();
   double total = 0;
-  for (const double each : seconds) total += each;
+  uint64_t moved = 0;
+  for (size_t i = 0; i < layers.size(); ++i) {
+    total += times[i].seconds;
+    if (layers[i].moves) moved += times[i].bytes;
+  }
   Json list = Json::array();
   std::vector<std::vector<std::string>> rows;
   for (size_t i = 0; i < layers.size(); ++i) {
@@ -91,14 +95,18 @@ void measure_layers(const Engine& engine, const Arrays& inputs, Json& result, st
                     {"tactic", layer.tactic},
                     {"device", layer.device},
                     {"output", layer.output},
-                    {"seconds", seconds[i]}});
-    rows.push_back({seconds_text(seconds[i]),
-                    fmt::format("{:.0f} %", total > 0 ? 100 * seconds[i] / total : 0), layer.op,
-                    layer.name, layer.output,
+                    {"seconds", times[i].seconds},
+                    {"bytes", times[i].bytes}});
+    rows.push_back({seconds_text(times[i].seconds),
+                    fmt::format("{:.0f} %", total > 0 ? 100 * times[i].seconds / total : 0),
+                    bytes_text(times[i].bytes), layer.op, layer.name, layer.output,
                     layer.tactic.empty() ? layer.kernel : layer.kernel + "/" + layer.tactic});
   }
   result["layers"] = std::move(list);
+  result["moved_bytes"] = moved;
   text += table(rows);
+  text += fmt::format("  steps that compute nothing move {}\n", bytes_text(moved));
+  add_views(engine, result, text);
 }
 
 void measure_refits(const Engine& engine, const Options& options, const Session& session,

@@ -106,6 +106,7 @@ void add_layers(Answer& answer, const Engine& engine) {
   }
   answer.json["layers"] = std::move(layers);
   answer.text += table(rows);
+  add_views(engine, answer.json, answer.text);
 }
 
 void add_arrays(Answer& answer, const Options& options) {

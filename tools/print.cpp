@@ -118,6 +118,18 @@ Json to_json(const std::vector<Port>& ports) {
   return list;
 }
 
+void add_views(const Engine& engine, Json& result, std::string& text) {
+  Json list = Json::array();
+  std::vector<std::vector<std::string>> rows;
+  for (const LayerInfo& view : engine.views()) {
+    list.push_back({{"op", view.op}, {"name", view.name}, {"output", view.output}});
+    rows.push_back({view.op, view.name, view.output});
+  }
+  result["views"] = std::move(list);
+  text += fmt::format("  views, which move nothing: {}\n", rows.size());
+  text += table(rows);
+}
+
 Json to_json(const RefitReport& report) {
   return {{"changed", report.changed}, {"kept", report.kept},
           {"ignored", report.ignored}, {"overflowed", report.overflowed},

@@ -24,6 +24,8 @@ Json to_json(const std::vector<Port>& ports);
 Json to_json(const RefitReport& report);
 /// The lines that people read of a report, but for `changed`.
 std::string to_text(const RefitReport& report);
+/// Lists the nodes that became views.
+void add_views(const Engine& engine, Json& result, std::string& text);
 
 /// dtype, shape and, of up to `most` elements, the values as numbers (null: not finite).
 Json to_json(const Tensor& tensor, size_t most);

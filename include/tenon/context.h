@@ -24,8 +24,8 @@ struct Outputs {
 /// How to run.
 struct RunOptions {
   WeightSet weights;  ///< empty: the current ones
-  /// Gets the seconds of each of Engine::layers(). Each step is then waited for.
-  std::vector<double>* step_times = nullptr;
+  /// Gets what each of Engine::layers() took. Each step is then waited for.
+  std::vector<LayerTime>* step_times = nullptr;
   std::stop_token stop;         ///< looked at between steps; the run then throws Error(cancelled)
   bool device_outputs = false;  ///< fresh outputs lie in the memory of the engine's device
 };
@@ -79,9 +79,9 @@ class TENON_API Context {
   Run submit(const std::map<std::string, TensorView>& inputs,
              const std::map<std::string, TensorView>& out, const RunOptions& options = {});
 
-  /// Median seconds of each of Engine::layers() over `runs` runs (at least 1) after one that is not
-  /// counted. Each step is waited for. Throws as run().
-  std::vector<double> profile(const std::map<std::string, TensorView>& inputs, int runs);
+  /// What each of Engine::layers() takes, the median of its seconds over `runs` runs (at least 1)
+  /// after one that is not counted. Each step is waited for. Throws as run().
+  std::vector<LayerTime> profile(const std::map<std::string, TensorView>& inputs, int runs);
 
  private:
   friend class Run;

@@ -116,6 +116,9 @@ class TENON_API Engine {
 
   /// The steps of a run, in order.
   std::vector<LayerInfo> layers() const;
+  /// Nodes that are no steps, since their results lie in the memory of other values: views, and
+  /// joins whose parts are made in place. They have no kernel.
+  std::vector<LayerInfo> views() const;
   /// Kernels, timings and refusals for each node, as text.
   std::string explain() const;
 

@@ -1,6 +1,7 @@
 // What an engine runs, step by step.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 namespace tenon {
@@ -13,6 +14,13 @@ struct LayerInfo {
   std::string tactic;  ///< "" where the kernel has one way only
   std::string device;  ///< where it runs: "cpu" is the host, also beside a device
   std::string output;  ///< type of the first output: "f32[n, 64, 112, 112]{NCHW16c}"
+  bool moves = false;  ///< it computes nothing, and moves elements to where others want them
+};
+
+/// What one step of a run took.
+struct LayerTime {
+  double seconds = 0;
+  uint64_t bytes = 0;  ///< of its operands and results, each once
 };
 
 }  // namespace tenon

@@ -146,7 +146,10 @@ nb::bytes plan_of(const PyEngine& self, bool strip, bool identical) {
 std::vector<double> profile(PyEngine& self, nb::handle inputs, int runs) {
   const ArrayMap given = to_arrays(inputs, "input");
   const nb::gil_scoped_release release;
-  return Context(self.engine).profile(given.views, runs);
+  std::vector<double> seconds;
+  for (const LayerTime& time : Context(self.engine).profile(given.views, runs))
+    seconds.push_back(time.seconds);
+  return seconds;
 }
 
 std::string text_of(const std::vector<Port>& ports) {
@@ -467,6 +470,9 @@ void bind_engine(nb::module_& module) {
       .def_prop_ro(
           "layers", [](const PyEngine& self) { return self.engine.layers(); },
           "The steps of a run, in order.")
+      .def_prop_ro(
+          "views", [](const PyEngine& self) { return self.engine.views(); },
+          "Nodes that are no steps, since their results lie in the memory of other values.")
       .def("profile", profile, nb::arg("inputs"), nb::arg("runs") = 10,
            nb::sig("def profile(self, inputs: collections.abc.Mapping[str, typing.Any], runs: int "
                    "= 10) -> list[float]"),

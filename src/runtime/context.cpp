@@ -92,22 +92,20 @@ Run Context::submit(const std::map<std::string, TensorView>& inputs,
   return Run(std::move(run));
 }
 
-std::vector<double> Context::profile(const std::map<std::string, TensorView>& inputs, int runs) {
+std::vector<LayerTime> Context::profile(const std::map<std::string, TensorView>& inputs, int runs) {
   if (runs < 1) base::fail(ErrorCode::invalid_input, "profile: {} runs; give 1 or more", runs);
-  const auto& steps = impl_->engine().lowered.main.steps;
-  const auto has_kernel = [](const lower::Step& step) { return step.kernel != nullptr; };
-  std::vector<std::vector<double>> by_layer(
-      static_cast<size_t>(std::ranges::count_if(steps, has_kernel)));
   const std::map<std::string, TensorView> no_outputs;
+  std::vector<std::vector<LayerTime>> by_layer;
   for (int run = 0; run <= runs; ++run) {
-    std::vector<double> seconds;
-    this->run(inputs, no_outputs, {.step_times = &seconds});
-    for (size_t i = 0; run > 0 && i < seconds.size(); ++i) by_layer[i].push_back(seconds[i]);
+    std::vector<LayerTime> times;
+    this->run(inputs, no_outputs, {.step_times = &times});
+    by_layer.resize(times.size());
+    for (size_t i = 0; run > 0 && i < times.size(); ++i) by_layer[i].push_back(times[i]);
   }
-  std::vector<double> medians;
-  for (std::vector<double>& seconds : by_layer) {
-    const auto middle = seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2);
-    std::nth_element(seconds.begin(), middle, seconds.end());
+  std::vector<LayerTime> medians;
+  for (std::vector<LayerTime>& times : by_layer) {
+    const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
+    std::ranges::nth_element(times, middle, {}, &LayerTime::seconds);
     medians.push_back(*middle);
   }
   return medians;

@@ -283,6 +283,8 @@ std::string Engine::explain() const {
       text += "\n";
     }
   }
+  for (const LayerInfo& view : views())
+    text += fmt::format("{} {}: a view, which moves nothing\n", view.op, base::quoted(view.name));
   return text;
 }
 

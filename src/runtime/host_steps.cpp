@@ -99,7 +99,7 @@ void Runner::run_on_host(Frame& frame, const lower::Step& step, bool outermost) 
   const double start = host.time(*queue);
   host.submit(*queue, *step.kernel, {&launch, 1});
   host.synchronize(*queue);
-  if (timed_ && outermost) timed_->add(host.time(*queue) - start);
+  if (timed_ && outermost) timed_->add(*made.call, host.time(*queue) - start);
   if (state.failure()) throw InputError(lower::failure_text(state));
 }
 

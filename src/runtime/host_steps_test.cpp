@@ -190,8 +190,8 @@ TEST_P(HostSteps, are_profiled) {
   const Engine engine = engine_of_texts(kArithmetic);
   Context context(engine);
   const Tensor x = counted({30}), s = integers({2}), t = integers({30});
-  const std::vector<double> seconds = context.profile({{"x", x}, {"s", s}, {"t", t}}, 2);
-  EXPECT_EQ(seconds.size(), engine.layers().size());
+  const std::vector<LayerTime> times = context.profile({{"x", x}, {"s", s}, {"t", t}}, 2);
+  EXPECT_EQ(times.size(), engine.layers().size());
 }
 
 INSTANTIATE_TEST_SUITE_P(All, HostSteps, ::testing::Values("far", "far:banks"),

@@ -1,22 +1,53 @@
 // Engine::layers(): the steps of the lowered network with their kernels.
 #include "tenon/layers.h"
 
+#include "ir/ops.h"
 #include "runtime/engine_impl.h"
 
 namespace tenon {
+namespace {
+
+template <class... Ops>
+bool is_one_of(const ir::Node& node) {
+  return (node.as<Ops>() || ...);
+}
+
+LayerInfo layer_of(const ir::Graph& graph, const ir::Node& node) {
+  const ir::GraphValue& output = graph.value(node.outputs.front());
+  LayerInfo layer;
+  layer.op = node.op.info().name;
+  layer.name = node.name.empty() ? output.name : node.name;
+  layer.output = output.value.type.text();
+  layer.moves = is_one_of<ir::Concat, ir::Expand, ir::Reorder, ir::Reshape, ir::Slice, ir::Tile,
+                          ir::Transpose>(node);
+  return layer;
+}
+
+}  // namespace
+
 std::vector<LayerInfo> Engine::layers() const {
   const lower::Executable& main = impl_->lowered.main;
   std::vector<LayerInfo> layers;
   for (const lower::Step& step : main.steps) {
     if (!step.kernel) continue;
-    const ir::Node& node = main.graph.nodes()[static_cast<size_t>(step.node)];
-    const ir::GraphValue& output = main.graph.value(node.outputs.front());
-    layers.push_back({std::string(node.op.info().name), node.name.empty() ? output.name : node.name,
-                      std::string(step.kernel->name), step.tactic,
-                      std::string(step.on_host ? host_device : impl_->backend->memory()),
-                      output.value.type.text()});
+    LayerInfo& layer = layers.emplace_back(
+        layer_of(main.graph, main.graph.nodes()[static_cast<size_t>(step.node)]));
+    layer.kernel = step.kernel->name;
+    layer.tactic = step.tactic;
+    layer.device = step.on_host ? host_device : impl_->backend->memory();
   }
   return layers;
+}
+
+std::vector<LayerInfo> Engine::views() const {
+  const lower::Executable& main = impl_->lowered.main;
+  std::vector<bool> runs(main.graph.nodes().size());
+  for (const lower::Step& step : main.steps) runs[static_cast<size_t>(step.node)] = true;
+  std::vector<LayerInfo> views;
+  for (size_t n = 0; n < runs.size(); ++n) {
+    if (!runs[n]) views.push_back(layer_of(main.graph, main.graph.nodes()[n]));
+  }
+  return views;
 }
 
 }  // namespace tenon

@@ -53,6 +53,9 @@ TEST(Places, softmax_and_reduce_read_what_is_transposed_or_cut) {
            %5 = reduce(%4) {axes = [1], keep_dims = false, kind = max}
          } -> (y = %3, z = %5))");
   EXPECT_EQ(steps_of(engine), "pointwise softmax reduce ");
+  std::string views;
+  for (const LayerInfo& view : engine.views()) views += view.op + (view.moves ? " " : "! ");
+  EXPECT_EQ(views, "transpose slice ");
   Context context(engine);
   for (const int64_t n : {2, 5, 1}) {
     const Tensor x = counted({n, 3, 4});

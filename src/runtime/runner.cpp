@@ -301,7 +301,7 @@ uint64_t Runner::enqueue(const RunRequest& request) {
   timed_ = &timed;
   const std::shared_ptr<void> reset(this, [](Runner* self) { self->timed_ = nullptr; });
   const uint64_t version = enqueue(request, timed);
-  *request.options.step_times = timed.take_seconds();
+  *request.options.step_times = timed.take_times();
   return version;
 }
 

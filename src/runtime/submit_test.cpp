@@ -141,11 +141,14 @@ TEST(Submit, a_stop_is_seen_between_two_steps) {
 
 TEST(Submit, step_times_are_those_of_the_layers) {
   const Engine engine = product_engine();
-  std::vector<double> seconds;
+  std::vector<LayerTime> times;
   const Tensor x = full({1, kSize}, 1);
-  Context(engine).run({{"x", x}}, RunOptions{.step_times = &seconds});
-  EXPECT_EQ(seconds.size(), engine.layers().size());
-  for (const double second : seconds) EXPECT_GT(second, 0);
+  Context(engine).run({{"x", x}}, RunOptions{.step_times = &times});
+  EXPECT_EQ(times.size(), engine.layers().size());
+  for (const LayerTime& time : times) {
+    EXPECT_GT(time.seconds, 0);
+    EXPECT_GE(time.bytes, 2 * x.bytes());
+  }
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernel/backend.h"
+#include "tenon/layers.h"
 
 namespace tenon::runtime {
 
@@ -14,11 +15,17 @@ class TimedBackend final : public kernel::Backend {
  public:
   explicit TimedBackend(kernel::Backend& inner) : inner_(inner) {}
 
-  /// Seconds of the kernels since the last call, in the order of their submission.
-  std::vector<double> take_seconds() { return std::exchange(seconds_, {}); }
+  /// What the kernels since the last call took, in the order of their submission.
+  std::vector<LayerTime> take_times() { return std::exchange(times_, {}); }
 
-  /// Of a step that the host ran.
-  void add(double seconds) { seconds_.push_back(seconds); }
+  /// A step that took so long, wherever it ran.
+  void add(const kernel::Call& call, double seconds) {
+    LayerTime& time = times_.emplace_back(LayerTime{seconds, 0});
+    for (const auto* operands : {&call.inputs, &call.outputs}) {
+      for (const kernel::Operand& operand : *operands)
+        if (operand.present) time.bytes += operand.bytes();
+    }
+  }
 
   std::string_view name() const override { return inner_.name(); }
   const kernel::Target& target() const override { return inner_.target(); }
@@ -35,7 +42,7 @@ class TimedBackend final : public kernel::Backend {
     for (const kernel::Launch& launch : launches) {
       const double start = inner_.time(queue);
       inner_.submit(queue, kernel, {&launch, 1});
-      seconds_.push_back(inner_.time(queue) - start);
+      add(*launch.call, inner_.time(queue) - start);
     }
   }
   kernel::EventPtr record(kernel::Queue& queue) override { return inner_.record(queue); }
@@ -51,7 +58,7 @@ class TimedBackend final : public kernel::Backend {
 
  private:
   kernel::Backend& inner_;
-  std::vector<double> seconds_;
+  std::vector<LayerTime> times_;
 };
 
 }  // namespace tenon::runtime

@@ -252,6 +252,8 @@ def test_inspect_shows_layers_and_explains_kernels(plan):
         if layer["op"] != "reorder":
             assert f"* {layer['kernel']}" in inspected["explain"]
             assert layer["name"] in inspected["explain"]
+    assert [view["op"] for view in inspected["views"]] == ["reshape"]
+    assert "a view, which moves nothing" in inspected["explain"]
 
 
 def test_random_inputs_follow_the_seed(plan):
@@ -282,7 +284,11 @@ def test_bench_measures_runs_layers_and_refits(plan):
     run = measured["run"]["seconds"]
     assert run["count"] >= 10 and 0 < run["min"] <= run["median"] <= run["p90"]
     layers = answer("inspect", plan, "--layers")["layers"]
-    assert [{k: v for k, v in layer.items() if k != "seconds"} for layer in measured["layers"]] == layers
+    measures = {"seconds", "bytes"}
+    assert [{k: v for k, v in layer.items() if k not in measures} for layer in measured["layers"]] == layers
+    assert all(layer["bytes"] > 0 for layer in measured["layers"])
+    moving = [layer["bytes"] for layer in measured["layers"] if layer["op"] in ("reorder", "reshape")]
+    assert measured["moved_bytes"] == sum(moving)
     assert all(layer["seconds"] >= 0 for layer in measured["layers"])
     assert sum(layer["seconds"] for layer in measured["layers"]) > 0
     assert measured["refit"]["seconds"]["median"] > 0 and measured["refit"]["bytes"] > 0

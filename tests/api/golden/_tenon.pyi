@@ -317,6 +317,12 @@ class Engine:
     def layers(self) -> list[Layer]:
         """The steps of a run, in order."""
 
+    @property
+    def views(self) -> list[Layer]:
+        """
+        Nodes that are no steps, since their results lie in the memory of other values.
+        """
+
     def profile(self, inputs: Mapping[str, Any], runs: int = 10) -> list[float]:
         """
         Median seconds of each of `layers`, over so many runs on a mapping of arrays.
