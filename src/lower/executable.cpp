@@ -16,8 +16,8 @@ constexpr size_t kMostBytes = PTRDIFF_MAX;
 
 using ir::index;
 
-std::string describe_step(const Executable& executable, const Region& region, size_t step) {
-  return describe(executable.node_of(executable.steps[region.first + step]));
+std::string describe_caller(const Executable& executable, const Region& region, size_t call) {
+  return describe(executable.node_of(executable.steps[region.callers[call]]));
 }
 
 /// Makes the signature of a region.
@@ -43,8 +43,8 @@ class Maker {
       const auto i = static_cast<size_t>(dim);
       extents_[i] = extent_at(it_.dims.dims()[i], bindings_);
     }
-    made_->calls.reserve(region_.kernels_end() - region_.first);
-    for (size_t step = region_.first; step < region_.kernels_end(); ++step) add_call(step);
+    made_->calls.reserve(region_.callers.size());
+    for (const size_t step : region_.callers) add_call(step);
     for (const ir::ValueId id : region_.kept) made_->kept.push_back(operand(id, false));
     for (const ir::ValueId id : region_.outputs) made_->outputs.push_back(operand(id, false));
     place_values();
@@ -111,7 +111,7 @@ class Maker {
   void prepare() {
     size_t most = 0, greediest = 0;
     for (size_t i = 0; i < made_->calls.size(); ++i) {
-      const kernel::Kernel& kernel = *it_.steps[region_.first + i].kernel;
+      const kernel::Kernel& kernel = *it_.steps[region_.callers[i]].kernel;
       made_->prepared.push_back(kernel::prepare(kernel, made_->calls[i], backend_));
       const size_t bytes = made_->prepared[i].scratch;
       if (bytes > most) greediest = i;
@@ -121,7 +121,7 @@ class Maker {
     if (most > kMostBytes - std::min(kMostBytes, made_->arena_bytes)) {
       base::fail(ErrorCode::unavailable,
                  "{} wants more bytes of scratch than any memory has; give smaller extents",
-                 describe_step(it_, region_, greediest));
+                 describe_caller(it_, region_, greediest));
     }
     made_->arena_bytes += most;
   }
@@ -194,7 +194,7 @@ std::string largest_in_arena(const Executable& executable, const Region& region,
     const size_t bytes = signature.prepared[i].scratch;
     if (bytes <= most) continue;
     most = bytes;
-    name = "scratch of " + describe_step(executable, region, i);
+    name = "scratch of " + describe_caller(executable, region, i);
   }
   return name;
 }
@@ -221,14 +221,15 @@ void run_steps(const Executable& executable, const Region& region, const Signatu
                std::span<void*> buffers, kernel::RunState& state) {
   fill_buffers(executable, region, signature, arena, buffers);
   void* const scratch = static_cast<std::byte*>(arena) + signature.scratch_offset;
-  for (size_t i = 0; i < signature.calls.size(); ++i) {
+  for (size_t i = 0; i < region.calls.size(); ++i) {
     base::throw_if_stopped(state.stop);
+    const auto call = static_cast<size_t>(region.calls[i]);
     const Step& step = executable.steps[region.first + i];
     const ir::Node& node = executable.node_of(step);
     kernel::Launch launch;
-    launch.call = &signature.calls[i];
+    launch.call = &signature.calls[call];
     launch.scratch = scratch;
-    launch.prepared = signature.prepared[i].state.get();
+    launch.prepared = signature.prepared[call].state.get();
     launch.queue = &queue;
     launch.state = &state;
     launch.node = &node;

@@ -41,6 +41,8 @@ struct Region {
   std::vector<ir::ValueId> done;          ///< kept roots that nobody reads after it
   std::vector<ir::ValueId> aliases;       ///< values it touches that lie in another's memory
   std::vector<int> constraints;           ///< of the graph, that can be told now
+  std::vector<int> calls;       ///< by queued step: which of the region's distinct calls it makes
+  std::vector<size_t> callers;  ///< of each distinct call, the first step that makes it
 
   /// Behind the last step that is queued.
   size_t kernels_end() const { return last - (ends_in_executor ? 1 : 0); }
@@ -89,8 +91,8 @@ void cut_regions(Executable& executable, std::shared_ptr<const Symbols> symbols)
 /// A region at concrete extents: calls, memory, prepared objects. Immutable; shared by contexts.
 struct Signature {
   std::vector<int64_t> symbols;            ///< values of Region::symbols
-  std::vector<kernel::Call> calls;         ///< by step of the region
-  std::vector<kernel::Prepared> prepared;  ///< by step of the region
+  std::vector<kernel::Call> calls;         ///< by Region::callers
+  std::vector<kernel::Prepared> prepared;  ///< by Region::callers
   std::vector<size_t> offsets;             ///< by Region::intervals, into the arena
   std::vector<size_t> places;              ///< by Region::aliases: bytes from their roots' first
   std::vector<kernel::Operand> kept;       ///< by Region::kept

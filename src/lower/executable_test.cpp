@@ -110,6 +110,21 @@ TEST(signature, says_what_takes_the_most_of_its_arena) {
   EXPECT_EQ(largest(9), "f32[9, 5] of matmul");
 }
 
+TEST(signature, steps_that_repeat_share_a_call) {
+  FakeBackend backend;
+  const Lowered lowered =
+      lower_first(program_of("graph (x: f32[n, 2]) {\n  %1 = pointwise(%x) {relu(a)}\n"
+                             "  %2 = reshape(%1) {dims = [2*n]}\n"
+                             "  %3 = pointwise(%2) {relu(a)}\n"
+                             "  %4 = reshape(%3) {dims = [n, 2]}\n"
+                             "  %5 = pointwise(%4) {relu(a)}\n"
+                             "  %6 = pointwise(%5) {neg(a)}\n} -> (y = %6)",
+                             "graph () {\n} -> ()"),
+                  backend);
+  EXPECT_EQ(lowered.main.regions[0].calls, (std::vector<int>{0, 1, 0, 2}));
+  EXPECT_EQ(make_signature(lowered.main, {{"n", 5}}, backend)->calls.size(), 3u);
+}
+
 TEST(signature, shapes_are_logical_extents_of_all_values) {
   FakeBackend backend;
   const Lowered lowered =

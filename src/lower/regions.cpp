@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "ir/ops/bind.h"
-#include "lower/executable.h"
+#include "lower/equal_calls.h"
 
 namespace tenon::lower {
 namespace {
@@ -266,6 +266,7 @@ void cut_regions(Executable& executable, std::shared_ptr<const Symbols> symbols)
     executable.symbolic_op.push_back(depends_on_symbols(node.op));
   }
   Cutter(executable).run();
+  find_equal_calls(executable);
 }
 
 }  // namespace tenon::lower

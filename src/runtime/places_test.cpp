@@ -200,6 +200,21 @@ TEST(Places, what_is_expanded_is_not_copied_for_who_takes_strides) {
             (std::vector<float>{0, 1, 1, 2, 4, 5, 5, 6, 8, 9, 9, 10}));
 }
 
+// Equal extents and other strides: another call.
+TEST(Places, a_step_that_reads_a_view_is_told_from_one_that_does_not) {
+  const Engine engine = engine_of_text(
+      R"(graph (x: f32[4, 4]) {
+           %1 = pointwise(%x) {neg(a)}
+           %2 = transpose(%1) {permutation = [1, 0]}
+           %3 = reduce(%1) {axes = [1], keep_dims = false, kind = max}
+           %4 = reduce(%2) {axes = [1], keep_dims = false, kind = max}
+         } -> (rows = %3, columns = %4))");
+  EXPECT_EQ(steps_of(engine), "pointwise reduce reduce ");
+  const Outputs outputs = Context(engine).run({{"x", counted({4, 4})}});
+  EXPECT_EQ(values_of(outputs["rows"]), (std::vector<float>{0, -4, -8, -12}));
+  EXPECT_EQ(values_of(outputs["columns"]), (std::vector<float>{0, -1, -2, -3}));
+}
+
 // A part of a join is read in a later region, where its place depends on the parts before it.
 TEST(Places, parts_of_a_join_are_found_in_later_regions) {
   const Engine engine = engine_of_text(
