@@ -11,10 +11,6 @@ namespace tenon::cpu {
 
 namespace {
 
-std::vector<int64_t> batch_dims(const std::vector<int64_t>& dims) {
-  return {dims.begin(), dims.end() - 2};
-}
-
 int64_t count(const std::vector<int64_t>& dims) {
   int64_t product = 1;
   for (const int64_t extent : dims) product *= extent;
@@ -22,7 +18,8 @@ int64_t count(const std::vector<int64_t>& dims) {
 }
 
 // The step with which strides walk `dims` as one axis, if there is one.
-std::optional<int64_t> one_step(std::span<const int64_t> dims, std::span<const int64_t> strides) {
+std::optional<int64_t> one_step_of(std::span<const int64_t> dims,
+                                   std::span<const int64_t> strides) {
   std::optional<int64_t> step;
   int64_t next = 0;
   for (size_t i = dims.size(); i-- > 0;) {
@@ -33,6 +30,33 @@ std::optional<int64_t> one_step(std::span<const int64_t> dims, std::span<const i
   }
   return step.value_or(0);
 }
+
+/// An operand as matrices.
+struct Matrices {
+  Matrices(const kernel::Operand& operand, bool transposed) {
+    const Strides strides = strides_of(operand);
+    const size_t outer = operand.dims.size() - 2, last = outer + 1;
+    batch.dims.assign(operand.dims.begin(), operand.dims.end() - 2);
+    batch.strides.assign(strides.begin(), strides.end() - 2);
+    rows = operand.dims[transposed ? last : outer];
+    columns = operand.dims[transposed ? outer : last];
+    row = strides[transposed ? last : outer];
+    column = strides[transposed ? outer : last];
+  }
+
+  /// From row to row of all matrices, where there is one.
+  std::optional<int64_t> one_step() const {
+    std::vector<int64_t> dims = batch.dims;
+    Strides strides = batch.strides;
+    dims.push_back(rows);
+    strides.push_back(row);
+    return one_step_of(dims, strides);
+  }
+
+  kernel::Operand batch;
+  int64_t rows = 0, columns = 0;
+  int64_t row = 0, column = 0;  // strides
+};
 
 // Strides along the result, by operand of the epilogue.
 std::vector<Strides> trailing_strides(const Call& call) {
@@ -46,37 +70,42 @@ std::vector<Strides> trailing_strides(const Call& call) {
 
 MatMulGeometry make_matmul_geometry(const Call& call) {
   const auto& op = call.as<ir::MatMul>();
-  const auto& a = call.inputs[0].dims;
-  const auto& y = call.outputs[0].dims;
-  const auto a_batch = batch_dims(a), b_batch = batch_dims(call.inputs[1].dims);
-  auto batch = batch_dims(y);
+  const Matrices a(call.inputs[0], op.transpose_a), b(call.inputs[1], op.transpose_b);
+  const Matrices y(call.outputs[0], false);
   MatMulGeometry geometry;
   geometry.by_rows = call.tactic == matmul_by_rows;
-  geometry.m = y[y.size() - 2];
-  geometry.n = y[y.size() - 1];
-  geometry.k = a[a.size() - (op.transpose_a ? 2 : 1)];
-  geometry.a_row = op.transpose_a ? 1 : geometry.k;
-  geometry.a_column = op.transpose_a ? geometry.m : 1;
-  geometry.b_row = op.transpose_b ? 1 : geometry.n;
-  geometry.b_column = op.transpose_b ? geometry.k : 1;
+  geometry.m = y.rows;
+  geometry.n = y.columns;
+  geometry.k = a.columns;
+  geometry.y_row = y.row;
+  geometry.a_row = a.row;
+  geometry.a_column = a.column;
+  geometry.b_row = b.row;
+  geometry.b_column = b.column;
   const std::vector<Strides> trailing = trailing_strides(call);
-  const auto rows = std::span(y).first(y.size() - 1);
-  const bool folds = !op.transpose_a && count(b_batch) == 1 && count(a_batch) == count(batch) &&
-                     std::ranges::all_of(
-                         trailing, [&](const Strides& s) { return one_step(rows, s).has_value(); });
-  std::vector<Strides> strides{dense_strides(batch), broadcast_strides(a_batch, batch),
-                               broadcast_strides(b_batch, batch)};
+  const auto all_rows = std::span(call.outputs[0].dims).first(y.batch.dims.size() + 1);
+  const auto a_step = a.one_step(), y_step = y.one_step();
+  const bool folds = count(b.batch.dims) == 1 && count(a.batch.dims) == count(y.batch.dims) &&
+                     a_step && y_step && std::ranges::all_of(trailing, [&](const Strides& s) {
+                       return one_step_of(all_rows, s).has_value();
+                     });
+  std::vector<Strides> strides;
+  for (const Matrices* each : {&y, &a, &b})
+    strides.push_back(broadcast_strides(each->batch, y.batch.dims));
   for (size_t i = 0; i < trailing.size(); ++i) {
     const Strides& each = trailing[i];
     const DType dtype = call.inputs[static_cast<size_t>(ir::first_epilogue_operand) + i].dtype;
     geometry.trailing[i] = {static_cast<int64_t>(byte_count(dtype, 1)),
-                            folds ? *one_step(rows, each) : each[rows.size() - 1],
-                            each[rows.size()]};
+                            folds ? *one_step_of(all_rows, each) : each[all_rows.size() - 1],
+                            each[all_rows.size()]};
     strides.emplace_back(each.begin(), each.end() - 2);
   }
   geometry.trailing_operands = static_cast<int>(trailing.size());
+  std::vector<int64_t> batch = y.batch.dims;
   if (folds) {
     geometry.m *= count(batch);
+    geometry.a_row = *a_step;
+    geometry.y_row = *y_step;
     batch.clear();
     strides.assign(strides.size(), {});
   }

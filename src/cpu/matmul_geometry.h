@@ -10,6 +10,9 @@ namespace tenon::cpu {
 /// The tactic whose packed b is [n, k].
 inline constexpr std::string_view matmul_by_rows = "rows";
 
+/// Operands that may be views: all but the bias.
+inline constexpr uint32_t matmul_views = ~(uint32_t{1} << (ir::first_epilogue_operand - 1));
+
 struct MatMulGeometry {
   /// An operand of the epilogue: strides along the result's rows and columns, in elements of so
   /// many bytes.
@@ -17,8 +20,9 @@ struct MatMulGeometry {
     int64_t bytes = 0, row = 0, column = 0;
   };
 
-  Walk batches;  ///< of the result, a and b, counted in matrices; then of operands of the epilogue
+  Walk batches;  ///< of the result, a and b; then of operands of the epilogue
   int64_t m = 0, n = 0, k = 0;
+  int64_t y_row = 0;                ///< stride of the result [m, n], whose rows are dense
   int64_t a_row = 0, a_column = 0;  ///< strides of a [m, k]
   int64_t b_row = 0, b_column = 0;  ///< strides of b [k, n], where it is plain
   bool by_rows = false;             ///< the tactic
@@ -37,14 +41,14 @@ struct MatMulGeometry {
       const auto at = [&](size_t tensor) { return offsets[tensor] + i * batches.step(tensor); };
       int64_t behind[ir::most_epilogue_operands];
       for (int t = 0; t < trailing_operands; ++t) behind[t] = at(static_cast<size_t>(t) + 3);
-      f(launch.output<T>(0) + at(0) * m * n, launch.input<T>(0) + at(1) * m * k,
-        launch.input<T>(1) + at(2) * k * n, behind);
+      f(launch.output<T>(0) + at(0), launch.input<T>(0) + at(1), launch.input<T>(1) + at(2),
+        behind);
     });
   }
 };
 
-/// Where one b serves all matrices of an untransposed a, their rows are taken as one matrix, unless
-/// an operand of the epilogue has no one step from row to row then.
+/// Where one b serves all matrices of a, their rows are taken as one matrix, unless a, the result
+/// or an operand of the epilogue has no one step from row to row then.
 MatMulGeometry make_matmul_geometry(const Call& call);
 
 }  // namespace tenon::cpu

@@ -148,7 +148,9 @@ struct Kernel {
   Prepared (*prepare)(const Call&, Backend&) = nullptr;
   void (*run)(const Launch&) noexcept = nullptr;  ///< no allocation
   uint32_t strided_inputs = 0;  ///< bit i: plain operand i may be a view, with strides
-  bool strided_output = false;  ///< and so may the one result
+  uint32_t rows_inputs = 0;     ///< bit i: it may, where its last axis is dense
+  /// So may the one result, whose last axis is dense.
+  bool strided_output = false;
   /// Bit i: the one result may lie on operand i, where both are dense and of equal extents.
   uint32_t in_place = 0;
 };

@@ -5,10 +5,20 @@
 
 namespace tenon::kernel {
 
+namespace {
+
+bool has_rows(const Operand& operand) {
+  return !operand.dims.empty() && (operand.dims.back() == 1 || operand.strides.back() == 1);
+}
+
+}  // namespace
+
 const char* refusal(const Kernel& kernel, const Call& call) {
   for (size_t i = 0; i < call.inputs.size(); ++i) {
-    const bool takes = i < 32 && (kernel.strided_inputs >> i & 1u);
-    if (!call.inputs[i].strides.empty() && !takes) return "it takes dense operands only";
+    const Operand& operand = call.inputs[i];
+    if (operand.strides.empty()) continue;
+    const uint32_t taken = kernel.strided_inputs | (has_rows(operand) ? kernel.rows_inputs : 0);
+    if (i >= 32 || !(taken >> i & 1u)) return "it takes dense operands only";
   }
   for (const Operand& output : call.outputs) {
     if (!output.strides.empty() && !kernel.strided_output) return "it gives dense results only";

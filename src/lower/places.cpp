@@ -44,6 +44,16 @@ bool is_dense_part(const ir::Slice& slice, const ir::Dims& whole) {
   return true;
 }
 
+/// Whether a view keeps the last axis as it is.
+bool keeps_rows(const ir::Node& view, const ir::Dims& from, const ir::Dims& to) {
+  if (from.empty() || to.empty()) return false;
+  const size_t last = to.size() - 1;
+  if (const auto* slice = view.as<ir::Slice>()) return slice->step(last) == 1;
+  if (const auto* transpose = view.as<ir::Transpose>())
+    return transpose->permutation.back() == static_cast<int64_t>(last);
+  return from.back() == to.back();  // Expand
+}
+
 /// A node of a graph's that reads a value.
 struct Reader {
   size_t node = 0, operand = 0;
@@ -57,6 +67,7 @@ class Decider {
         readers_(it_.graph.values().size()),
         fixed_(it_.graph.values().size()),
         is_dense_(it_.graph.values().size(), true),
+        has_rows_(it_.graph.values().size(), true),
         is_view_(it_.graph.nodes().size()) {
     it_.views.assign(readers_.size(), {});
     for (size_t n = 0; n < nodes().size(); ++n) {
@@ -109,9 +120,12 @@ class Decider {
   /// Whether all that read a value, but for `except`, take it with strides.
   bool readers_take_strides(ir::ValueId id, size_t except = SIZE_MAX) const {
     return std::ranges::all_of(readers_[index(id)], [&](const Reader& reader) {
+      if (reader.node == except) return true;
       const kernel::Kernel* kernel = queued_kernel(reader.node);
-      return reader.node == except ||
-             (kernel && reader.operand < 32 && (kernel->strided_inputs >> reader.operand & 1u));
+      if (!kernel || reader.operand >= 32) return false;
+      const uint32_t taken =
+          kernel->strided_inputs | (has_rows_[index(id)] ? kernel->rows_inputs : 0);
+      return (taken >> reader.operand & 1u) != 0;
     });
   }
 
@@ -166,9 +180,15 @@ class Decider {
     if (!is_view || fixed_[index(node.outputs[0])]) return;
     if (it_.views[index(node.outputs[0])].of != ir::absent) return;
     if (!is_plain(node.inputs[0]) || !is_plain(node.outputs[0])) return;
-    const bool dense = slice && is_dense_[index(node.inputs[0])] &&
-                       is_dense_part(*slice, *it_.graph.type(node.inputs[0]).dims);
-    if (!dense && !readers_take_strides(node.outputs[0])) return;
+    const ir::Dims& from = *it_.graph.type(node.inputs[0]).dims;
+    const bool dense = slice && is_dense_[index(node.inputs[0])] && is_dense_part(*slice, from);
+    has_rows_[index(node.outputs[0])] =
+        has_rows_[index(node.inputs[0])] &&
+        keeps_rows(node, from, *it_.graph.type(node.outputs[0]).dims);
+    if (!dense && !readers_take_strides(node.outputs[0])) {
+      has_rows_[index(node.outputs[0])] = true;
+      return;
+    }
     is_dense_[index(node.outputs[0])] = dense;
     it_.views[index(node.outputs[0])] = {node.inputs[0], static_cast<int>(n), -1};
     is_view_[n] = true;
@@ -195,6 +215,7 @@ class Decider {
   std::vector<std::vector<Reader>> readers_;
   std::vector<bool> fixed_;     // by value: an output's memory, dense
   std::vector<bool> is_dense_;  // by value: whatever the extents are
+  std::vector<bool> has_rows_;  // by value: the last axis is dense
   std::vector<bool> is_view_;   // by node
 };
 

@@ -127,7 +127,7 @@ TEST(Places, what_cannot_lie_there_is_copied) {
         "%1 = pointwise(%x) {neg(a)}\n %2 = pointwise(%x) {abs(a)}\n"
         "%3 = concat(%1, %2) {axis = 0}\n} -> (y = %3, z = %1)",
         "%1 = pointwise(%x) {neg(a)}\n %2 = pointwise(%x) {abs(a)}\n"
-        "%3 = concat(%1, %2) {axis = 1}\n %4 = matmul(%1, %1)\n} -> (y = %3, z = %4)"}) {
+        "%3 = concat(%1, %2) {axis = 1}\n %4 = reshape(%1) {dims = [4]}\n} -> (y = %3, z = %4)"}) {
     const Engine engine = engine_of_text("graph (x: f32[2, 2]) {\n" + text);
     EXPECT_NE(steps_of(engine).find("concat"), std::string::npos) << text;
     const Tensor x = counted({2, 2});
@@ -198,6 +198,63 @@ TEST(Places, what_is_expanded_is_not_copied_for_who_takes_strides) {
   const Tensor x = counted({2, 1}), y = counted({3, 2, 2});
   EXPECT_EQ(values_of(Context(engine).run({{"x", x}, {"y", y}})["y"]),
             (std::vector<float>{0, 1, 1, 2, 4, 5, 5, 6, 8, 9, 9, 10}));
+}
+
+// Heads cut out of columns, as attention has them: only the sums of two heads are joined by a copy.
+TEST(Places, a_product_reads_cut_and_transposed_operands_and_is_made_in_a_join) {
+  const Engine engine = engine_of_text(
+      R"(graph (x: f32[n, 3, 8], y: f32[n, 3, 8]) {
+           %1 = pointwise(%x) {neg(a)}
+           %2 = pointwise(%y) {neg(a)}
+           %3 = reshape(%1) {dims = [n, 3, 2, 4]}
+           %4 = transpose(%3) {permutation = [0, 2, 1, 3]}
+           %5 = reshape(%2) {dims = [n, 3, 2, 4]}
+           %6 = transpose(%5) {permutation = [0, 2, 1, 3]}
+           %7 = matmul(%4, %6) {transpose_b = true}
+           %8 = matmul(%7, %6)
+           %9 = slice(%1) {starts = [0, 0, 4], dims = [n, 3, 4]}
+           %10 = matmul(%2, %9) {transpose_a = true}
+           %11 = concat(%7, %8) {axis = 3}
+         } -> (y = %11, z = %10))");
+  EXPECT_EQ(steps_of(engine), "pointwise pointwise matmul matmul matmul ");
+  for (const int64_t n : {1, 3}) {
+    const Tensor x = counted({n, 3, 8}), y = full({n, 3, 8}, 0.5F);
+    const Outputs outputs = Context(engine).run({{"x", x}, {"y", y}});
+    const float *joined = outputs["y"].as<float>().data(), *z = outputs["z"].as<float>().data();
+    for (int64_t i = 0; i < n * 2 * 3; ++i) {
+      const int64_t b = i / 6, head = i / 3 % 2, row = i % 3;
+      float sum = 0;
+      for (int64_t d = 0; d < 4; ++d) sum += static_cast<float>(24 * b + 8 * row + 4 * head + d);
+      for (int64_t j = 0; j < 3; ++j) EXPECT_EQ(joined[7 * i + j], sum / 2);
+      for (int64_t d = 0; d < 4; ++d) EXPECT_EQ(joined[7 * i + 3 + d], -3 * sum / 4);
+    }
+    for (int64_t i = 0; i < n * 8 * 4; ++i) {
+      float sum = 0;
+      for (int64_t s = 0; s < 3; ++s) sum += static_cast<float>(24 * (i / 32) + 8 * s + 4 + i % 4);
+      EXPECT_EQ(z[i], sum / 2);
+    }
+  }
+}
+
+// Whatever its tiles and stretches of k are.
+TEST(Places, a_product_may_lie_on_what_it_adds) {
+  const auto answer = [](int64_t rows, const std::string& more) {
+    const Engine engine = engine_of_text(
+        R"(graph (x: f32[n, 300], z: f32[n, 150]) {
+             %1 = pointwise(%z) {neg(a)}
+             %2 = matmul(%x, @"0": f32[300, 150], _, %1) {epilogue = relu(add(a, b))}
+             %3 = matmul(%2, @"1": f32[150, 150], _, %2) {epilogue = add(a, b)}
+             %4 = matmul(%x, @"0", _, %3) {epilogue = add(mul(a, 2), b)}
+           } -> (y = %4)" +
+            more + ")",
+        R"(graph () {
+           } -> ("0" = "a": f32[300, 150], "1" = "b": f32[150, 150]))",
+        {{"a", full({300, 150}, 0.125F)}, {"b", full({150, 150}, 0.25F)}});
+    return values_of(
+        Context(engine).run({{"x", counted({rows, 300})}, {"z", counted({rows, 150})}})["y"]);
+  };
+  for (const int64_t rows : {1, 2, 7, 65})
+    EXPECT_EQ(answer(rows, ""), answer(rows, ", a = %1, b = %2, c = %3")) << rows;
 }
 
 // Equal extents and other strides: another call.

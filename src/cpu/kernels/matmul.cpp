@@ -47,7 +47,7 @@ void matmul_typed(const Launch& launch) noexcept {
     for (int64_t row = begin; row < end; ++row) {
       const int64_t i = row % geometry.m;
       geometry.at<T>(row / geometry.m, launch, [&](T* y, const T* a, const T* b, auto) {
-        matmul_row(launch, geometry, a + i * geometry.a_row, b, y + i * geometry.n);
+        matmul_row(launch, geometry, a + i * geometry.a_row, b, y + i * geometry.y_row);
       });
     }
   });
@@ -67,7 +67,9 @@ Kernels kernels<ir::MatMul>() {
       with_reference(vector_matmul_kernels(), {.name = "cpu.matmul.reference",
                                                .reject = plain_only,
                                                .prepare = prepare_matmul,
-                                               .run = matmul_reference});
+                                               .run = matmul_reference,
+                                               .strided_inputs = matmul_views,
+                                               .strided_output = true});
   return list;
 }
 

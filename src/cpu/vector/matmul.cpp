@@ -46,14 +46,15 @@ HWY_INLINE Vector bounded(float least, float greatest, Vector value) {
   return hn::Min(hn::Set(tag, greatest), hn::Max(hn::Set(tag, least), value));
 }
 
-/// The epilogue of rows and columns that have just been stored.
-void finish(const Product& p, int64_t rows, int64_t columns) {
+/// Stores the epilogue of dense rows of sums. The result may lie on an operand: what is read there
+/// is read before.
+void finish(const Product& p, const float* sums, int64_t rows, int64_t columns) {
   const Tag tag;
   const MatMulCall& geometry = *p.whole;
   const Epilogue& epilogue = geometry.epilogue;
   if (!epilogue.adds()) {
     TileInput inputs[1 + ir::most_epilogue_operands];
-    inputs[0] = {reinterpret_cast<const std::byte*>(p.y), p.y_row, 1};
+    inputs[0] = {reinterpret_cast<const std::byte*>(sums), columns, 1};
     for (int i = 0; i < geometry.trailing_operands; ++i)
       inputs[1 + i] = {p.trailing[i], geometry.trailing[i].row, geometry.trailing[i].column};
     epilogue.run(*p.workspace, inputs, p.y, p.y_row, rows, columns);
@@ -62,11 +63,12 @@ void finish(const Product& p, int64_t rows, int64_t columns) {
   const float* residual = reinterpret_cast<const float*>(p.trailing[0]);
   for (int64_t row = 0; row < rows; ++row) {
     float* y = p.y + row * p.y_row;
-    const float* other = residual + row * p.y_row;
+    const float* from = sums + row * columns;
+    const float* other = residual + row * geometry.trailing[0].row;
     for (int64_t j = 0; j < columns; j += kLanes) {
       const auto mask = hn::FirstN(tag, static_cast<size_t>(HWY_MIN(kLanes, columns - j)));
       const Vector sum =
-          hn::Add(hn::MaskedLoad(mask, tag, y + j), hn::MaskedLoad(mask, tag, other + j));
+          hn::Add(hn::MaskedLoad(mask, tag, from + j), hn::MaskedLoad(mask, tag, other + j));
       hn::BlendedStore(bounded(epilogue.least(), epilogue.greatest(), sum), mask, tag, y + j);
     }
   }
@@ -162,9 +164,17 @@ void panel_rows(Product p, int64_t rows, int64_t vectors, bool partial) {
   }
 }
 
+constexpr int64_t kBlockRows = 64;  // with three vectors of columns, or one row with eight
+
 /// Columns [first, first + columns) of `rows` rows; pointers of `p` stand at the first column
 /// already.
 void panel_block(Product p, int64_t rows, int64_t columns) {
+  alignas(64) float sums[kBlockRows * 3 * kLanes];
+  const Product whole = p;
+  if (p.whole) {
+    p.y = sums;
+    p.y_row = columns;
+  }
   constexpr int64_t kStretch =
       256;  // of k: three vectors of b take 48 KiB with AVX3, half with AVX2
   const int64_t vectors = (columns + kLanes - 1) / kLanes;
@@ -179,14 +189,14 @@ void panel_block(Product p, int64_t rows, int64_t columns) {
     p.a += kStretch * p.a_column;
     p.b += kStretch * p.b_step;
   }
-  if (p.whole) finish(p, rows, columns);
+  if (p.whole) finish(whole, sums, rows, columns);
 }
 
 Product product_of(const Launch& launch, const MatMulCall& geometry) {
   constexpr float infinity = __builtin_inff();
   return {.a_row = geometry.a_row,
           .a_column = geometry.a_column,
-          .y_row = geometry.n,
+          .y_row = geometry.y_row,
           .k = geometry.k,
           .bias = has_input(*launch.call, 2) ? launch.input<float>(2) : nullptr,
           .least = geometry.trails ? -infinity : geometry.epilogue.least(),
@@ -220,17 +230,16 @@ int threads_for(const Launch& launch, const MatMulGeometry& geometry) {
 /// b in panels ("BA16b" or "AB16a") or, with `plain`, as [k, n].
 void run_panels(const Launch& launch, bool plain) noexcept {
   const auto& geometry = prepared<MatMulCall>(launch);
-  constexpr int64_t kRows = 64;
   const int64_t group = geometry.m == 1 ? 8 : 3;  // vectors
   const int64_t width = group * kLanes;
-  const int64_t row_blocks = (geometry.m + kRows - 1) / kRows;
+  const int64_t row_blocks = (geometry.m + kBlockRows - 1) / kBlockRows;
   const int64_t groups = (geometry.n + width - 1) / width;
   Product whole = product_of(launch, geometry);
-  whole.b_step = plain ? geometry.n : kLanes;
+  whole.b_step = plain ? geometry.b_row : kLanes;
   whole.b_vector = plain ? kLanes : kLanes * geometry.k;
   base::parallel_for(
       threads_for(launch, geometry), geometry.matrices() * groups * row_blocks, [&](int64_t unit) {
-        const int64_t first_row = unit % row_blocks * kRows;
+        const int64_t first_row = unit % row_blocks * kBlockRows;
         int64_t first = unit / row_blocks % groups * width;
         const int64_t end = HWY_MIN(geometry.n, first + width);
         TileProgram::Workspace workspace;
@@ -249,7 +258,7 @@ void run_panels(const Launch& launch, bool plain) noexcept {
                                p.y = y;
                                p.workspace = &workspace;
                                panel_block(part_of(launch, p, trailing, first_row, first),
-                                           HWY_MIN(kRows, geometry.m - first_row), columns);
+                                           HWY_MIN(kBlockRows, geometry.m - first_row), columns);
                                first += columns;
                              }
                            });
@@ -312,14 +321,14 @@ void dot_rows(Product p, int64_t columns) {
   }
 }
 
-/// b as [n, k].
-void run_rows(const Launch& launch) noexcept {
+/// b as [n, k], whose rows lie `b_row` apart.
+void run_rows(const Launch& launch, int64_t b_row) noexcept {
   const auto& geometry = prepared<MatMulCall>(launch);
   constexpr int64_t kRows = 32, kColumns = 64;
   const int64_t row_blocks = (geometry.m + kRows - 1) / kRows;
   const int64_t column_blocks = (geometry.n + kColumns - 1) / kColumns;
   Product whole = product_of(launch, geometry);
-  whole.b_vector = geometry.k;
+  whole.b_vector = b_row;
   base::parallel_for(
       threads_for(launch, geometry), geometry.matrices() * row_blocks * column_blocks,
       [&](int64_t unit) {
@@ -327,6 +336,7 @@ void run_rows(const Launch& launch) noexcept {
         const int64_t columns = HWY_MIN(kColumns, geometry.n - first_column);
         int64_t row = unit % row_blocks * kRows;
         const int64_t end = HWY_MIN(geometry.m, row + kRows);
+        alignas(64) float sums[4 * kColumns];
         TileProgram::Workspace workspace;
         geometry.epilogue.start(workspace);
         geometry.at<float>(
@@ -335,15 +345,20 @@ void run_rows(const Launch& launch) noexcept {
               while (row < end) {
                 Product p = whole;
                 p.a = a + row * p.a_row;
-                p.b = b + first_column * geometry.k;
+                p.b = b + first_column * b_row;
                 p.y = y;
                 p.workspace = &workspace;
                 p = part_of(launch, p, trailing, row, first_column);
+                const Product part = p;
+                if (p.whole) {
+                  p.y = sums;
+                  p.y_row = columns;
+                }
                 const int64_t step = kTileRows == 8 && end - row >= 4 ? 4 : end - row >= 2 ? 2 : 1;
                 if (step == 4) dot_rows<4>(p, columns);
                 if (step == 2) dot_rows<2>(p, columns);
                 if (step == 1) dot_rows<1>(p, columns);
-                if (p.whole) finish(p, step, columns);
+                if (p.whole) finish(part, sums, step, columns);
                 row += step;
               }
             });
@@ -351,15 +366,16 @@ void run_rows(const Launch& launch) noexcept {
 }
 
 void run_packed(const Launch& launch) noexcept {
-  if (prepared<MatMulCall>(launch).by_rows)
-    run_rows(launch);
+  const auto& geometry = prepared<MatMulCall>(launch);
+  if (geometry.by_rows)
+    run_rows(launch, geometry.k);
   else
     run_panels(launch, false);
 }
 
 void run_plain(const Launch& launch) noexcept {
   if (launch.call->as<ir::MatMul>().transpose_b)
-    run_rows(launch);
+    run_rows(launch, prepared<MatMulCall>(launch).b_column);
   else
     run_panels(launch, true);
 }
@@ -374,7 +390,6 @@ namespace tenon::cpu {
 
 namespace {
 
-// What the epilogue reads lies in rows of the whole result.
 template <class Unit>
 kernel::Prepared prepare(const Call& call, kernel::Backend&) {
   MatMulCall made{make_matmul_geometry(call), Epilogue(call, 0, vector_function<Unit>)};
@@ -429,12 +444,21 @@ Kernel packed(std::string_view name, void (*run)(const Launch&) noexcept) {
           .tactics = matmul_tactics,
           .pack = pack_matmul<Unit>,
           .prepare = prepare<Unit>,
-          .run = run};
+          .run = run,
+          .rows_inputs = matmul_views,
+          .strided_output = true,
+          .in_place = kernel::every_operand << ir::first_epilogue_operand};
 }
 
 template <class Unit>
 Kernel plain(std::string_view name, void (*run)(const Launch&) noexcept) {
-  return {.name = name, .reject = reject_plain<Unit>, .prepare = prepare<Unit>, .run = run};
+  return {.name = name,
+          .reject = reject_plain<Unit>,
+          .prepare = prepare<Unit>,
+          .run = run,
+          .rows_inputs = matmul_views,
+          .strided_output = true,
+          .in_place = kernel::every_operand << ir::first_epilogue_operand};
 }
 
 }  // namespace
