@@ -2,6 +2,7 @@
 #include "cpu/interpreter.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "cpu/kernel_parts.h"
 
@@ -58,6 +59,12 @@ uint32_t dense_operands(const Walk& walk, size_t count) {
   return dense;
 }
 
+void scatter(const std::byte* from, std::byte* to, size_t bytes, int64_t step, int64_t count) {
+  for (int64_t i = 0; i < count; ++i)
+    std::memcpy(to + static_cast<size_t>(i * step) * bytes, from + static_cast<size_t>(i) * bytes,
+                bytes);
+}
+
 }  // namespace
 
 Interpreter::Interpreter(const Call& call, FunctionOf* function)
@@ -77,6 +84,9 @@ void Interpreter::run(const Launch& launch) const noexcept {
 void Interpreter::run_range(const Launch& launch, int64_t begin, int64_t end) const noexcept {
   TileProgram::Workspace workspace;
   program_.start(workspace);
+  // Where the last axis of a part of a join has one index, a row of the walk is another axis.
+  const int64_t out_step = walk_.step(0);
+  alignas(64) std::byte tile_out[TileProgram::most_elements * sizeof(int64_t)];
   const size_t operands = launch.call->inputs.size();
   TileInput inputs[ir::Expression::max_inputs];
   for (size_t i = 0; i < operands; ++i) inputs[i].step = walk_.step(i + 1);
@@ -92,9 +102,11 @@ void Interpreter::run_range(const Launch& launch, int64_t begin, int64_t end) co
         const int64_t at = offsets[i + 1] + element * inputs[i].step;
         inputs[i].from = launch.input<std::byte>(i) + byte_count(program_.operand_dtype(i), at);
       }
-      std::byte* out =
-          launch.output<std::byte>(0) + byte_count(program_.dtype(), offsets[0] + element);
-      program_.run(workspace, inputs, out, 1, count);
+      std::byte* out = launch.output<std::byte>(0) +
+                       byte_count(program_.dtype(), offsets[0] + element * out_step);
+      const bool dense = out_step == 1 || count == 1;
+      program_.run(workspace, inputs, dense ? out : tile_out, 1, count);
+      if (!dense) scatter(tile_out, out, byte_count(program_.dtype(), 1), out_step, count);
     }
     ++row;
   });

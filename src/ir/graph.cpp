@@ -356,7 +356,8 @@ void GraphBuilder::collect_symbols() {
 std::string GraphBuilder::fresh_symbol(std::string_view hint) {
   collect_symbols();
   std::string name(hint);
-  for (int i = 2; !names_->symbols.insert(name).second; ++i) name = fmt::format("{}_{}", hint, i);
+  int& last = names_->last_of_hint.try_emplace(name, 1).first->second;
+  while (!names_->symbols.insert(name).second) name = fmt::format("{}_{}", hint, ++last);
   return name;
 }
 

@@ -178,6 +178,7 @@ class GraphBuilder {
   struct Names {
     std::map<std::string, GraphValue> leaves;
     std::set<std::string> symbols;
+    std::map<std::string, int, std::less<>> last_of_hint;
     size_t next_unnamed = 0;
   };
   std::shared_ptr<Names> names_ = std::make_shared<Names>();

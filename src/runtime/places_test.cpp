@@ -200,6 +200,25 @@ TEST(Places, what_is_expanded_is_not_copied_for_who_takes_strides) {
             (std::vector<float>{0, 1, 1, 2, 4, 5, 5, 6, 8, 9, 9, 10}));
 }
 
+TEST(Places, columns_are_made_in_a_join_of_their_one_index) {
+  const Engine engine = engine_of_text(
+      R"(graph (x: f32[n, 3, 1]) {
+           %1 = pointwise(%x) {neg(a)}
+           %2 = pointwise(%x) {mul(a, 2)}
+           %3 = concat(%1, %2) {axis = 2}
+           %4 = pointwise(%x) {less(a, 2)}
+           %5 = pointwise(%4) {logical_not(a)}
+           %6 = concat(%4, %5) {axis = 2}
+         } -> (y = %3, z = %6))");
+  EXPECT_EQ(steps_of(engine), "pointwise pointwise pointwise pointwise ");
+  const Outputs outputs = Context(engine).run({{"x", counted({2, 3, 1})}});
+  EXPECT_EQ(values_of(outputs["y"]),
+            (std::vector<float>{0, 0, -1, 2, -2, 4, -3, 6, -4, 8, -5, 10}));
+  const bool* z = outputs["z"].as<bool>().data();
+  EXPECT_EQ(std::vector(z, z + 12), (std::vector{true, false, true, false, false, true, false, true,
+                                                 false, true, false, true}));
+}
+
 // Heads cut out of columns, as attention has them: only the sums of two heads are joined by a copy.
 TEST(Places, a_product_reads_cut_and_transposed_operands_and_is_made_in_a_join) {
   const Engine engine = engine_of_text(

@@ -32,6 +32,8 @@ std::vector<kernel::Buffer> SlotPool::allocate(std::span<const size_t> sizes) {
     bool fresh = false;
   };
   std::vector<Block> blocks;
+  std::vector<kernel::Buffer> owned;
+  owned.reserve(sizes.size());
   for (const size_t bytes : sizes) blocks.push_back({.bytes = rounded(bytes)});
   {
     const std::lock_guard lock(mutex_);
@@ -46,13 +48,21 @@ std::vector<kernel::Buffer> SlotPool::allocate(std::span<const size_t> sizes) {
       }
     }
   }
-  std::vector<kernel::Buffer> owned;
+  // An owner that cannot be made gives its block back; those behind it are given back here.
+  try {
+    for (const Block& block : blocks) {
+      owned.emplace_back(block.at, [self = shared_from_this(), bytes = block.bytes](void* freed) {
+        self->give_back(freed, bytes);
+      });
+    }
+  } catch (...) {
+    for (size_t i = owned.size() + 1; i < blocks.size(); ++i)
+      give_back(blocks[i].at, blocks[i].bytes);
+    throw;
+  }
   for (const Block& block : blocks) {
     if (block.fresh && backend_->host_memory())
       touch(static_cast<std::byte*>(block.at), block.bytes, backend_->target().threads);
-    owned.emplace_back(block.at, [self = shared_from_this(), bytes = block.bytes](void* freed) {
-      self->give_back(freed, bytes);
-    });
   }
   return owned;
 }
