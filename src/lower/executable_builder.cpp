@@ -56,6 +56,7 @@ std::vector<ir::ValueId> ExecutableBuilder::add_executors(
   const auto outputs =
       graph_.add_node(node.op, std::move(inputs), static_cast<int>(node.outputs.size()), node.name);
   add_step(nullptr, "");
+  executors_.insert(steps_.back().node);
   steps_.back().bodies = std::move(bodies);
   return outputs;
 }
@@ -66,6 +67,7 @@ ir::ValueId ExecutableBuilder::add_alias(const ir::Node& node, ir::ValueId input
   }
   const ir::ValueId id = graph_.add(node.op, {input}, node.name);
   add_step(nullptr, "");
+  if (is_executors(node.op)) executors_.insert(steps_.back().node);
   return id;
 }
 
@@ -95,6 +97,15 @@ ir::ValueId ExecutableBuilder::root(ir::ValueId value) const {
   return value;
 }
 
+// What a step makes lies in an output's memory from then on, so the output's extents must be known
+// there: not so those that are found between the step and a Reshape behind it.
+bool ExecutableBuilder::is_sized_later(ir::ValueId value) const {
+  const ir::ValueId made = root(value);
+  if (graph_.type(made).dims == graph_.type(value).dims) return false;
+  const auto next = executors_.lower_bound(graph_.value(made).node);
+  return next != executors_.end() && *next < graph_.value(value).node;
+}
+
 void ExecutableBuilder::output(const std::string& name, ir::ValueId value, const Probes& probes) {
   const ir::ValueType& type = graph_.type(value);
   if (!type.is_tensor() || !type.dims) {  // the executor hands it on
@@ -102,7 +113,7 @@ void ExecutableBuilder::output(const std::string& name, ir::ValueId value, const
     return;
   }
   const bool computed = graph_.producer(root(value)) != nullptr;
-  if (!computed || claimed_.contains(root(value))) {
+  if (!computed || claimed_.contains(root(value)) || is_sized_later(value)) {
     value = add_reorder(value, graph_.type(value).layout, probes);
   }
   claimed_.insert(root(value));

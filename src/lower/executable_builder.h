@@ -43,6 +43,7 @@ class ExecutableBuilder {
 
  private:
   ir::ValueId root(ir::ValueId value) const;
+  bool is_sized_later(ir::ValueId value) const;
   void add_step(const kernel::Kernel* kernel, std::string tactic);
 
   kernel::Backend& backend_;
@@ -50,6 +51,7 @@ class ExecutableBuilder {
   ir::GraphBuilder graph_;
   std::vector<Step> steps_;        // by node; no kernel: an alias, or the executor's
   std::set<ir::ValueId> claimed_;  // storage of outputs
+  std::set<int> executors_;        // nodes
 };
 
 }  // namespace tenon::lower

@@ -70,6 +70,22 @@ TEST(Binding, what_does_not_fit_names_its_node) {
   EXPECT_EQ(run(4), "reshape \"view\": elements before and after: 6 is not equal to 4");
 }
 
+// The step that makes y runs before its extents are known.
+TEST(Binding, an_output_may_be_sized_behind_what_makes_it) {
+  const Engine engine = engine_of_text(
+      R"(graph (x: f32[n], s: i64[2]) {
+           %1 = pointwise(%x) {neg(a)}
+           %2 = bind(%s) {symbols = [k, m]}
+           %3 = reshape(%1) {dims = [k, m]}
+         } -> (y = %3))");
+  Context context(engine);
+  for (const int64_t k : {1, 2, 3}) {
+    const Outputs outputs = context.run({{"x", counted({6})}, {"s", integers({k, 6 / k})}});
+    EXPECT_EQ(outputs["y"].shape(), (Shape{k, 6 / k}));
+    EXPECT_EQ(outputs["y"].as<float>()[5], -5.0F);
+  }
+}
+
 TEST(Binding, nothing_is_found) {
   const Engine engine = engine_of_text(
       R"(graph (x: f32[n], s: i64[2]) {
