@@ -40,6 +40,8 @@ Outputs import_identity(NodeContext& node) { return {node.input(0)}; }
 // At inference the data passes, and the mask (from opset 10 on a bool) is true everywhere.
 Outputs import_dropout(NodeContext& node) {
   node.ignore_attribute("seed");
+  if (node.opset() < 7 && !node.flag("is_test", false))
+    node.unsupported("is_test=0; export the model for inference");
   if (node.opset() < 12) {
     node.ignore_attribute("ratio");
     if (node.has(1)) node.fail("operand 1 does not exist in opset {}", node.opset());

@@ -52,6 +52,7 @@ Outputs import_matmul(NodeContext& node) {
 Outputs import_gemm(NodeContext& node) {
   for (size_t i : {0, 1})
     if (node.rank(i) != 2) node.fail("operand {} has rank {}, expected 2", i, node.rank(i));
+  if (node.opset() < 7) node.ignore_attribute("broadcast");  // of operand 2, as it is now
   const float alpha = node.number("alpha", 1.0f), beta = node.number("beta", 1.0f);
   check_factor(node, alpha, "alpha");
   check_factor(node, beta, "beta");

@@ -1,10 +1,12 @@
 // Imports of normalisations and softmax.
+#include <algorithm>
 #include <array>
 #include <numeric>
 
 #include "ir/ops/batch_norm.h"
 #include "ir/ops/reduce.h"
 #include "ir/ops/softmax.h"
+#include "onnx/function.h"
 #include "onnx/imports.h"
 
 namespace tenon::onnx {
@@ -37,14 +39,53 @@ ir::ValueId mean(NodeContext& node, ir::ValueId x, const std::vector<int64_t>& a
   return node.add(ir::Reduce{.kind = ir::ReduceKind::mean, .axes = axes}, {x});
 }
 
+// Training was told by more outputs than one up to opset 13, and by is_test up to 6.
+bool trains(NodeContext& node) {
+  if (node.opset() >= 14) return node.flag("training_mode", false);
+  if (node.opset() < 7) return !node.flag("is_test", false);
+  const std::vector<std::string>& outputs = node.node().outputs;
+  for (size_t i = 1; i < outputs.size(); ++i)
+    if (!outputs[i].empty() || node.output_used(i)) return true;
+  return false;
+}
+
+// By the mean and variance of the batch; the running ones move towards these.
+Outputs normalize_by_the_batch(NodeContext& node, double epsilon) {
+  Function f(node, std::array<std::string_view, 5>{"given", "scale", "bias", "mean", "var"});
+  if (node.rank(0) < 2) node.unsupported("training on rank {}", node.rank(0));
+  std::vector<int64_t> axes{0}, channels(node.rank(0) - 1, 1);
+  for (size_t i = 2; i < node.rank(0); ++i) axes.push_back(static_cast<int64_t>(i));
+  channels[0] = -1;
+  f.set("axes", axes);
+  f.set("channels", channels);
+  f.set("epsilon", epsilon);
+  f.set("momentum", node.number("momentum", 0.9F));
+  f.run(fmt::format("x = Cast <to = {}> (given)", node.dtype(0) == DType::f64 ? 11 : 1));
+  f.run(R"(average = ReduceMean(x, axes)
+           d = Sub(x, average)
+           square = ReduceMean(Mul(d, d), axes)
+           n = Div(d, Sqrt(Add(square, CastLike(epsilon, x))))
+           y = Mul(n, Reshape(CastLike(scale, n), channels))
+           y = CastLike(Add(y, Reshape(CastLike(bias, n), channels)), given)
+           average = CastLike(Reshape(average, [-1]), mean)
+           square = CastLike(Reshape(square, [-1]), var)
+           rest = CastLike(Sub(1.0, momentum), mean)
+           keep = CastLike(momentum, mean)
+           mean = Add(Mul(mean, keep), Mul(average, rest))
+           var = Add(Mul(var, CastLike(keep, var)), Mul(square, CastLike(rest, var))))");
+  return {f["y"], f["mean"], f["var"], f["average"], f["square"]};
+}
+
 }  // namespace
 
 Outputs import_batch_normalization(NodeContext& node) {
-  node.ignore_attribute("momentum");
   const double epsilon = node.number("epsilon", 1e-5f);
-  if (node.flag("training_mode", false))
-    node.unsupported("training_mode=1; export the model for inference");
   const bool spatial = node.opset() >= 9 || node.flag("spatial", true);
+  if (trains(node)) {
+    if (!spatial) node.unsupported("training with spatial=0");
+    return normalize_by_the_batch(node, epsilon);
+  }
+  node.ignore_attribute("momentum");
   const DType computed = common_dtype(node);
   const ir::Dims dims = node.dims(0);
   std::vector<ir::ValueId> operands;

@@ -21,7 +21,8 @@ struct Pads {
 Pads pads_of(NodeContext& node) {
   ir::Dims pads;
   if (node.opset() < 11) {
-    for (const int64_t pad : node.integers("pads")) pads.emplace_back(pad);
+    for (const int64_t pad : node.integers(node.opset() < 2 ? "paddings" : "pads"))
+      pads.emplace_back(pad);
   } else {
     pads = node.known_dims(1);
   }

@@ -76,6 +76,8 @@ constexpr Formula formulas[] = {
     {"Softsign", "div(a, add(abs(a), 1))"},
     {"Sqrt", "sqrt(a)"},
     {"Sub", "sub(a, b)"},
+    {"SwiGLU", "mul(mul(a, sigmoid(mul(a, c))), b)", {{{"alpha", 1.0f}}}},
+    {"Swish", "mul(a, sigmoid(mul(a, b)))", {{{"alpha", 1.0f}}}},
     {"Tan", "tan(a)"},
     {"Tanh", "tanh(a)"},
     {"ThresholdedRelu", "where(less(b, a), a, 0)", {{{"alpha", 1.0f}}}},
@@ -87,6 +89,31 @@ const Formula* find_formula(std::string_view op_type) {
   for (const Formula& formula : formulas)
     if (formula.op_type == op_type) return &formula;
   return nullptr;
+}
+
+// Up to opset 6 operand 1 was aligned with operand 0 from an axis on, if that was asked for, and
+// PRelu's slopes were of channels.
+ir::ValueId old_operand(NodeContext& node) {
+  const bool slopes = node.node().op_type == "PRelu";
+  if (!slopes && !node.flag("broadcast", false)) {
+    node.ignore_attribute("axis");
+    if (node.rank(0) != node.rank(1))
+      node.fail("operands of rank {} and {} need broadcast=1 up to opset 6", node.rank(0),
+                node.rank(1));
+    for (size_t i = 0; i < node.rank(0); ++i)
+      node.require_equal(node.dims(0)[i], node.dims(1)[i], "extents without broadcast=1");
+    return node.input(1);
+  }
+  const size_t rank = node.rank(0), own = node.rank(1);
+  if (own > rank) node.fail("operand 1 has rank {}, and operand 0 {}", own, rank);
+  const bool is_one = ir::product(node.dims(1)) == ir::Dim(1);
+  const int64_t suffix = static_cast<int64_t>(rank - own);
+  const int64_t first = slopes ? (is_one || rank < 2 ? suffix : 1)
+                               : node.axis(node.integer("axis", suffix), rank + 1);
+  if (first > suffix) node.fail("operand 1 does not fit from axis {} on", first);
+  ir::Dims dims = node.dims(1);
+  dims.resize(rank - static_cast<size_t>(first), 1);
+  return node.reshape(node.input(1), std::move(dims));
 }
 
 // "max(max(max(a, b), c), d)" for four operands.
@@ -139,6 +166,7 @@ Outputs import_formula(NodeContext& node) {
   const Formula& formula = *find_formula(node.node().op_type);
   std::vector<ir::ValueId> operands;
   for (size_t i = 0; i < node.inputs(); ++i) operands.push_back(node.input(i));
+  if (node.opset() < 7 && operands.size() == 2) operands[1] = old_operand(node);
   std::vector<double> literals;
   for (const Parameter& parameter : formula.parameters)
     if (!parameter.name.empty())
@@ -177,11 +205,12 @@ Outputs import_clip(NodeContext& node) {
 
 // The result has the base's dtype; the power is computed in a dtype that holds both.
 Outputs import_pow(NodeContext& node) {
+  const ir::ValueId exponent = node.opset() < 7 ? old_operand(node) : node.input(1);
   const DType base = node.dtype(0);
   const bool fractional = !is_floating(base) && is_floating(node.dtype(1));
   const DType computed = fractional ? DType::f64 : base;
   const ir::ValueId power = node.pointwise(
-      "pow(a, b)", {node.cast(node.input(0), computed), node.cast(node.input(1), computed)});
+      "pow(a, b)", {node.cast(node.input(0), computed), node.cast(exponent, computed)});
   return {node.cast(power, base)};
 }
 
@@ -244,7 +273,8 @@ Outputs import_shrink(NodeContext& node) {
 }
 
 Outputs import_cast(NodeContext& node) {
-  const int64_t to = node.integer("to");
+  const int64_t to =
+      node.opset() < 6 ? weights::wire::data_type_of(node.text("to", "")) : node.integer("to");
   node.ignore_attribute("saturate");    // concerns 8-bit floats only
   node.ignore_attribute("round_mode");  // concerns float8e8m0 only
   const int type = to == static_cast<int>(to) ? static_cast<int>(to) : 0;

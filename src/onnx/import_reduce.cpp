@@ -39,12 +39,16 @@ std::vector<int64_t> given_axes(NodeContext& node) {
     if (node.has(1)) node.fail("operand 1 does not exist in opset {}", node.opset());
     return node.integers("axes");
   }
-  return node.has(1) ? node.known_integers(1) : std::vector<int64_t>{};
+  return node.has(1) && node.length(1) > 0 ? node.known_integers(1) : std::vector<int64_t>{};
 }
 
 }  // namespace
 
 Outputs import_reduce(NodeContext& node) {
+  if (axes_are_operand(node) && node.has(1) && !node.known(1) && node.length(1) > 0) {
+    node.ignore_attribute("noop_with_empty_axes");
+    return reduce_by_axes_of_a_run(node);
+  }
   ir::Reduce reduce{.kind = kind_of(node.node().op_type)};
   reduce.axes = node.axes(given_axes(node), node.rank(0));
   const bool none = axes_are_operand(node) && node.flag("noop_with_empty_axes", false);

@@ -71,6 +71,14 @@ Outputs import_expand(NodeContext& node) {
 }
 
 Outputs import_tile(NodeContext& node) {
+  if (node.opset() < 6) {  // one axis, so many times
+    if (!node.has(2)) node.fail("operand 2 is missing");
+    ir::Dims counts(node.rank(0), 1);
+    const int64_t axis = node.axis(node.known_integers(2).at(0), node.rank(0));
+    counts[static_cast<size_t>(axis)] = node.known_dims(1).at(0);
+    return {node.add(ir::Tile{std::move(counts)}, {node.input(0)})};
+  }
+  if (node.has(2)) node.fail("operand 2 does not exist in opset {}", node.opset());
   return {node.add(ir::Tile{node.known_dims(1)}, {node.input(0)})};
 }
 

@@ -31,6 +31,10 @@ std::optional<std::vector<int64_t>> given_axes(NodeContext& node) {
   return node.known_integers(1);
 }
 
+bool only_a_run_knows_axes(const NodeContext& node) {
+  return node.opset() >= 13 && node.has(1) && !node.known(1);
+}
+
 // Every axis of extent 1, where all extents are known.
 std::vector<int64_t> axes_of_one(NodeContext& node) {
   std::vector<int64_t> axes;
@@ -82,12 +86,8 @@ ir::Dims shape_of_a_run(NodeContext& node, bool allow_zero) {
       node.pointwise("where(equal(a, -1), div(b, max(c, 1)), a)", {shape, total, others}));
 }
 
-}  // namespace
-
-Outputs import_reshape(NodeContext& node) {
-  const bool allow_zero = node.flag("allowzero", false);
-  if (!node.known(1)) return {node.reshape(node.input(0), shape_of_a_run(node, allow_zero))};
-  ir::Dims dims = node.known_dims(1);
+// The new shape: -1 is what the others leave, 0 the input's own extent.
+ir::Dims resolved(NodeContext& node, ir::Dims dims, bool allow_zero) {
   std::optional<size_t> inferred;
   ir::Dim others = 1;
   for (size_t i = 0; i < dims.size(); ++i) {
@@ -106,7 +106,19 @@ Outputs import_reshape(NodeContext& node) {
     others = others * dims[i];
   }
   if (inferred) dims[*inferred] = rest_of(node, ir::product(node.dims(0)), others);
-  return {node.reshape(node.input(0), std::move(dims))};
+  return dims;
+}
+
+ir::Dims as_dims(const std::vector<int64_t>& extents) { return {extents.begin(), extents.end()}; }
+
+}  // namespace
+
+Outputs import_reshape(NodeContext& node) {
+  const bool allow_zero = node.flag("allowzero", false);
+  if (node.opset() < 5)
+    return {node.reshape(node.input(0), resolved(node, as_dims(node.integers("shape")), false))};
+  if (!node.known(1)) return {node.reshape(node.input(0), shape_of_a_run(node, allow_zero))};
+  return {node.reshape(node.input(0), resolved(node, node.known_dims(1), allow_zero))};
 }
 
 Outputs import_flatten(NodeContext& node) {
@@ -120,6 +132,7 @@ Outputs import_flatten(NodeContext& node) {
 }
 
 Outputs import_squeeze(NodeContext& node) {
+  if (only_a_run_knows_axes(node)) return squeeze_by_axes_of_a_run(node);
   const auto given = given_axes(node);
   const std::vector<int64_t> axes = given ? node.axes(*given, node.rank(0)) : axes_of_one(node);
   ir::Dims dims = node.dims(0);
@@ -133,6 +146,7 @@ Outputs import_squeeze(NodeContext& node) {
 }
 
 Outputs import_unsqueeze(NodeContext& node) {
+  if (only_a_run_knows_axes(node)) return unsqueeze_by_axes_of_a_run(node);
   const auto given = given_axes(node);
   if (!given) node.fail("the axes are missing");
   ir::Dims dims = node.dims(0);
@@ -150,7 +164,8 @@ Outputs import_transpose(NodeContext& node) {
 }
 
 Outputs import_concat(NodeContext& node) {
-  const int64_t axis = node.axis(node.integer("axis"), node.rank(0));
+  const int64_t given = node.opset() < 4 ? node.integer("axis", 1) : node.integer("axis");
+  const int64_t axis = node.axis(given, node.rank(0));
   std::vector<ir::ValueId> parts;
   for (size_t i = 0; i < node.inputs(); ++i) parts.push_back(node.input(i));
   return {join(node, axis, std::move(parts))};

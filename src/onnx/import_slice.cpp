@@ -64,6 +64,10 @@ constexpr std::string_view count_formula =
 }  // namespace
 
 Outputs import_slice(NodeContext& node) {
+  const auto only_a_run_knows = [&](size_t i) {
+    return node.opset() >= 10 && node.has(i) && !node.known(i);
+  };
+  if (only_a_run_knows(3) || only_a_run_knows(4)) return slice_by_steps_of_a_run(node);
   const Bounds bounds = bounds_of(node);
   const ir::ValueId steps = node.constant(bounds.steps);
   const ir::ValueId extents =
@@ -105,7 +109,7 @@ ir::Dims equal_parts(NodeContext& node, const ir::Dim& extent) {
 }
 
 ir::Dims part_sizes(NodeContext& node, const ir::Dim& extent) {
-  const bool attribute = node.opset() < 13;
+  const bool attribute = node.opset() < 13 && !(node.opset() < 2 && node.has(1));
   if (attribute && node.has(1)) node.fail("operand 1 does not exist in opset {}", node.opset());
   if (!(attribute ? node.has_attribute("split") : node.has(1))) return equal_parts(node, extent);
   ir::Dims sizes;

@@ -32,8 +32,8 @@ const ImportEntry* find_import(std::string_view op_type);
 /// All that are supported, for messages.
 std::vector<std::string> op_types();
 
-/// The newest opset of the default domain whose definitions the functions follow.
-inline constexpr int64_t oldest_opset = 7;
+/// The opsets of the default domain whose definitions the functions follow.
+inline constexpr int64_t oldest_opset = 1;
 inline constexpr int64_t newest_opset = 28;
 
 }  // namespace tenon::onnx

@@ -323,10 +323,19 @@ TEST(onnx_batch_norm, opsets_7_9_14_and_15_mean_the_same_at_inference) {
   EXPECT_EQ(nodes_of(batch_norm(7, {{"epsilon", 0.5f}, integer("spatial", 1)})), expected);
 }
 
-TEST(onnx_batch_norm, training_is_refused_by_name) {
-  EXPECT_EQ(refusal(batch_norm(14, {integer("training_mode", 1)})),
-            "1 unsupported feature: BatchNormalization \"bn\": training_mode=1; export the model "
-            "for inference");
+// Its values are those of a case line.
+TEST(onnx_batch_norm, training_was_told_in_three_ways) {
+  const Lines training = nodes_of(batch_norm(14, {integer("training_mode", 1)}));
+  EXPECT_GT(training.size(), 5u);
+  EXPECT_EQ(nodes_of(batch_norm(6, {integer("is_test", 0)})), training);
+  EXPECT_EQ(nodes_of(batch_norm(6, {integer("is_test", 1)})).size(), 1u);
+  TestModel outputs = model_of(9, {.op_type = "BatchNormalization",
+                                   .inputs = {"x", "scale", "bias", "mean", "var"},
+                                   .outputs = {"y", "m", "v", "sm", "sv"},
+                                   .name = "bn"});
+  for (const char* name : {"scale", "bias", "mean", "var"})
+    outputs.initializer(name, floats({3}, {1, 1, 1}));
+  EXPECT_EQ(nodes_of(outputs), training);
 }
 
 TEST(onnx_batch_norm, statistics_for_each_activation_are_pointwise) {

@@ -70,6 +70,33 @@ Outputs import_gather_nd(NodeContext& node);
 Outputs import_scatter_elements(NodeContext& node);
 Outputs import_scatter_nd(NodeContext& node);
 
+// import_axes.cpp: where only a run knows the axes, or the steps
+Outputs reduce_by_axes_of_a_run(NodeContext& node);
+Outputs squeeze_by_axes_of_a_run(NodeContext& node);
+Outputs unsqueeze_by_axes_of_a_run(NodeContext& node);
+Outputs slice_by_steps_of_a_run(NodeContext& node);
+
+// import_function.cpp
+Outputs import_negative_log_likelihood_loss(NodeContext& node);
+Outputs import_softmax_cross_entropy_loss(NodeContext& node);
+Outputs import_trilu(NodeContext& node);
+Outputs import_eye_like(NodeContext& node);
+Outputs import_one_hot(NodeContext& node);
+Outputs import_rms_normalization(NodeContext& node);
+Outputs import_group_normalization(NodeContext& node);
+Outputs import_instance_normalization(NodeContext& node);
+Outputs import_mean_variance_normalization(NodeContext& node);
+Outputs import_lp_normalization(NodeContext& node);
+Outputs import_lrn(NodeContext& node);
+Outputs import_rotary_embedding(NodeContext& node);
+Outputs import_reverse_sequence(NodeContext& node);
+Outputs import_tensor_scatter(NodeContext& node);
+Outputs import_causal_conv_with_state(NodeContext& node);
+Outputs import_affine_grid(NodeContext& node);
+
+// import_attention.cpp
+Outputs import_attention(NodeContext& node);
+
 // import_pad.cpp
 Outputs import_pad(NodeContext& node);
 

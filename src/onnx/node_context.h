@@ -37,6 +37,7 @@ class NodeContext {
   const Node& node() const { return node_; }
   int64_t opset() const { return node_.version; }
   ir::GraphBuilder& builder() { return state_.builder; }
+  ImportState& state() { return state_; }
   LeafTable& leaves() { return state_.leaves; }
 
   size_t inputs() const { return inputs_.size(); }

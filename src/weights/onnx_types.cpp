@@ -60,4 +60,10 @@ std::string data_type_name(int data_type) {
                              : std::to_string(data_type);
 }
 
+int data_type_of(std::string_view name) {
+  for (size_t i = 0; i < std::size(kDataTypes); ++i)
+    if (kDataTypes[i].name == name) return static_cast<int>(i);
+  return 0;
+}
+
 }  // namespace tenon::weights::wire

@@ -110,5 +110,7 @@ std::optional<TensorSource> constant_value(const Attribute& attribute);
 std::optional<DType> dtype_of(int data_type);
 /// ONNX's name of it ("FLOAT", "STRING", "7" when unknown), for messages.
 std::string data_type_name(int data_type);
+/// The data type of a name; 0 for an unknown one.
+int data_type_of(std::string_view name);
 
 }  // namespace tenon::weights::wire

@@ -94,9 +94,9 @@ def onnx_ops_are_unsupported(s):
 
 @scene
 def onnx_training_mode(s):
-    arrays = [numpy_helper.from_array(np.ones(3, np.float32), name) for name in "sbmv"]
-    node = helper.make_node("BatchNormalization", ["x", *"sbmv"], ["y"], name="bn", training_mode=1)
-    s.build(relu_model(("n", 3), [node], arrays))
+    training = numpy_helper.from_array(np.array(True), "training")
+    node = helper.make_node("Dropout", ["x", "", "training"], ["y"], name="drop")
+    s.build(relu_model(("n", 3), [node], [training]))
 
 
 @scene
@@ -133,7 +133,7 @@ def onnx_pads_make_a_tensor_of_more_than_64_bits(s):
 
 @scene
 def onnx_opset_is_too_old(s):
-    s.build(relu_model(opset=6))
+    s.build(relu_model(opset=0))
 
 
 @scene
@@ -776,7 +776,7 @@ def network_op_is_unknown(s):
 
 @scene
 def network_version_is_out_of_range(s):
-    add_to(tenon.Network(), "Relu", version=3)
+    add_to(tenon.Network(), "Relu", version=29)
 
 
 @scene
