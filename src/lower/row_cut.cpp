@@ -21,7 +21,7 @@ class Search {
     while (!open_.empty()) {
       const ir::Node& node = *open_.back();
       open_.pop_back();
-      if (!node.op.info().row_wise) return {};
+      if (!node.op.info().row_wise || lays_rows_anew(node)) return {};
       for (const ir::ValueId id : node.inputs) {
         if (id != ir::absent && !need(id, RowCut::cuts(graph_, node, id))) return {};
       }
@@ -30,6 +30,11 @@ class Search {
   }
 
  private:
+  // A reshape that changes axis 0: a row of it is no row of its operand, nor made of all of it.
+  bool lays_rows_anew(const ir::Node& node) const {
+    return node.as<ir::Reshape>() && !RowCut::cuts(graph_, node, node.inputs[0]);
+  }
+
   // What is needed in both ways is none, and what all rows need must be a leaf.
   bool need(ir::ValueId id, bool cut) {
     const auto [known, fresh] = found_.cut.emplace(id, cut);
