@@ -74,7 +74,7 @@ T float_mod(T a, T b) noexcept {
   return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
 }
 
-/// A negative or too large shift moves everything out.
+/// A negative or too large shift moves everything out: what stays are copies of the sign.
 template <class T>
 bool is_shift(T b) noexcept {
   constexpr int width = std::numeric_limits<std::make_unsigned_t<T>>::digits;
@@ -103,7 +103,8 @@ auto binary(T a, T b, bool& by_zero) noexcept {
   if constexpr (op == Scalar::bit_xor) return static_cast<T>(a ^ b);
   if constexpr (op == Scalar::shift_left)
     return is_shift(b) ? static_cast<T>(static_cast<uint64_t>(a) << b) : T{0};
-  if constexpr (op == Scalar::shift_right) return is_shift(b) ? static_cast<T>(a >> b) : T{0};
+  if constexpr (op == Scalar::shift_right)
+    return is_shift(b) ? static_cast<T>(a >> b) : static_cast<T>(a < 0 ? -1 : 0);
   if constexpr (op == Scalar::equal) return a == b;
   if constexpr (op == Scalar::less) return a < b;
   if constexpr (op == Scalar::less_equal) return a <= b;

@@ -154,7 +154,7 @@ template <class T> __device__ inline bool before(T a, T b, bool rising) {
     return (u64)b < sizeof(T) * 8 ? (T)((u64)a << b) : (T)0;                     \
   }                                                                              \
   __device__ inline T s_shift_right(T a, T b) {                                  \
-    return (u64)b < sizeof(T) * 8 ? (T)(a >> b) : (T)0;                          \
+    return (u64)b < sizeof(T) * 8 ? (T)(a >> b) : (T)(a < 0 ? -1 : 0);           \
   }                                                                              \
   __device__ inline T divided(T a, T b, bool& by_zero) {                         \
     if (b == 0) { by_zero = true; return 0; }                                    \
