@@ -6,7 +6,11 @@
 #include <string_view>
 
 #include "ir/infer.h"
+#include "ir/ops/cumulate.h"
+#include "ir/ops/grid_sample.h"
+#include "ir/ops/recurrent.h"
 #include "ir/ops/reduce.h"
+#include "ir/ops/resize.h"
 #include "ir/ops/scatter.h"
 #include "ir/ops/window.h"
 
@@ -24,6 +28,27 @@ inline constexpr std::array<std::string_view, 10> enum_names<ReduceKind>{
 template <>
 inline constexpr std::array<std::string_view, 5> enum_names<ScatterKind>{"replace", "add", "mul",
                                                                          "max", "min"};
+template <>
+inline constexpr std::array<std::string_view, 3> enum_names<Resampling>{"nearest", "linear",
+                                                                        "cubic"};
+template <>
+inline constexpr std::array<std::string_view, 7> enum_names<Coordinates>{
+    "half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners",
+    "asymmetric", "tf_half_pixel_for_nn", "tf_crop_and_resize"};
+template <>
+inline constexpr std::array<std::string_view, 5> enum_names<Nearest>{
+    "round_prefer_floor", "round_prefer_ceil", "floor", "ceil", "outward"};
+template <>
+inline constexpr std::array<std::string_view, 3> enum_names<Beside>{"zeros", "border",
+                                                                    "reflection"};
+template <>
+inline constexpr std::array<std::string_view, 2> enum_names<CumulateKind>{"sum", "prod"};
+template <>
+inline constexpr std::array<std::string_view, 3> enum_names<RecurrentKind>{"rnn", "gru", "lstm"};
+template <>
+inline constexpr std::array<std::string_view, 11> enum_names<Activation>{
+    "relu",        "tanh",         "sigmoid", "affine",   "leaky_relu", "thresholded_relu",
+    "scaled_tanh", "hard_sigmoid", "elu",     "softsign", "softplus"};
 /// As the text form writes constraints: `n == 3`.
 template <>
 inline constexpr std::array<std::string_view, 3> enum_names<Constraint::Kind>{"==", "~", ">="};

@@ -3,10 +3,16 @@
 
 #include "ir/ops/batch_norm.h"
 #include "ir/ops/bind.h"
+#include "ir/ops/bit_cast.h"
 #include "ir/ops/cast.h"
+#include "ir/ops/col2im.h"
 #include "ir/ops/concat.h"
 #include "ir/ops/conv.h"
+#include "ir/ops/cumulate.h"
+#include "ir/ops/det.h"
+#include "ir/ops/dft.h"
 #include "ir/ops/gather.h"
+#include "ir/ops/grid_sample.h"
 #include "ir/ops/if.h"
 #include "ir/ops/loop.h"
 #include "ir/ops/matmul.h"
@@ -16,10 +22,13 @@
 #include "ir/ops/pointwise.h"
 #include "ir/ops/pool.h"
 #include "ir/ops/range.h"
+#include "ir/ops/recurrent.h"
 #include "ir/ops/reduce.h"
 #include "ir/ops/reorder.h"
 #include "ir/ops/repeat.h"
 #include "ir/ops/reshape.h"
+#include "ir/ops/resize.h"
+#include "ir/ops/roi.h"
 #include "ir/ops/scatter.h"
 #include "ir/ops/sequence.h"
 #include "ir/ops/shape.h"
@@ -27,16 +36,19 @@
 #include "ir/ops/softmax.h"
 #include "ir/ops/top_k.h"
 #include "ir/ops/transpose.h"
+#include "ir/ops/unique.h"
 
 namespace tenon::ir {
 
 template <class... Ops>
 struct TypeList {};
 
-using OpList = TypeList<AveragePool, BatchNorm, Bind, Cast, Concat, ConcatFromSequence, Conv,
-                        Expand, Gather, If, Loop, MatMul, MaxPool, NonMaxSuppression, NonZero,
-                        Optional, OptionalGetElement, OptionalHasElement, Pointwise, Range, Reduce,
-                        Reorder, Reshape, Scatter, SequenceAt, SequenceConstruct, SequenceInsert,
-                        SequenceLength, ShapeOf, Slice, Softmax, Tile, TopK, Transpose>;
+using OpList =
+    TypeList<AveragePool, BatchNorm, Bind, BitCast, Cast, Col2Im, Concat, ConcatFromSequence, Conv,
+             Cumulate, Det, Dft, Expand, Gather, GridSample, If, Loop, MatMul, MaxPool, MaxRoiPool,
+             NonMaxSuppression, NonZero, Optional, OptionalGetElement, OptionalHasElement,
+             Pointwise, Range, Recurrent, Reduce, Reorder, Reshape, Resize, RoiAlign, Scatter,
+             SequenceAt, SequenceConstruct, SequenceErase, SequenceInsert, SequenceLength, ShapeOf,
+             Slice, Softmax, Tile, TopK, Transpose, Unique>;
 
 }  // namespace tenon::ir

@@ -1,8 +1,12 @@
 // Imports of control flow: graphs in attributes become bodies.
 #include <algorithm>
+#include <numeric>
 
+#include "ir/ops/gather.h"
 #include "ir/ops/if.h"
 #include "ir/ops/loop.h"
+#include "ir/ops/sequence.h"
+#include "ir/ops/slice.h"
 #include "onnx/imports.h"
 
 namespace tenon::onnx {
@@ -52,16 +56,23 @@ bool is_true(const ir::Value& value) {
   return value.known && value.known->integers.size() == 1 && value.known->integers[0] == Dim(1);
 }
 
+/// What a loop begins with; trips and condition may be absent.
+struct LoopStart {
+  ValueId trips = ir::absent, condition = ir::absent;
+  std::vector<ValueId> carried;
+};
+
 // One loop while its body's types are sought.
 class LoopImport {
  public:
-  LoopImport(NodeContext& node, const Body& body)
+  LoopImport(NodeContext& node, const Body& body, LoopStart start)
       : node_(node),
         body_(body),
-        carried_(node.inputs() - 2),
+        start_(std::move(start)),
+        carried_(start_.carried.size()),
         captured_(body.captures(carried_ + 2)) {
     types_ = {{DType::i64, {}}, {DType::bool_, {}}};
-    for (size_t i = 2; i < node.inputs(); ++i) types_.push_back(node.builder().type(node.input(i)));
+    for (const ValueId id : start_.carried) types_.push_back(node.builder().type(id));
     changing_.resize(types_.size());
     for (size_t i = 2; i < types_.size(); ++i) changing_[i].resize(types_[i].rank());
   }
@@ -79,9 +90,9 @@ class LoopImport {
     loop_.turns = turns();
     name_extents();
     std::vector<ValueId> operands;
-    for (size_t i = 0; i < 2; ++i)
-      operands.push_back(node_.has(i) ? scalar(node_, node_.input(i)) : ir::absent);
-    for (size_t i = 2; i < node_.inputs(); ++i) operands.push_back(node_.input(i));
+    for (const ValueId id : {start_.trips, start_.condition})
+      operands.push_back(id == ir::absent ? id : scalar(node_, id));
+    operands.insert(operands.end(), start_.carried.begin(), start_.carried.end());
     operands.insert(operands.end(), captured_.begin(), captured_.end());
     const auto outputs = static_cast<int>(loop_.body->outputs().size()) - 1;
     if (outputs == 0) node_.fail("gives nothing");
@@ -121,9 +132,10 @@ class LoopImport {
     const auto& outputs = loop_.body->outputs();
     const bool goes_on = outputs[0].value == loop_.body->inputs()[1] ||
                          is_true(loop_.body->value(outputs[0].value).value);
-    const bool begins = !node_.has(1) || is_true(node_.builder().value(node_.input(1)).value);
-    if (!goes_on || !begins || !node_.has(0)) return -1;
-    const auto& trips = node_.builder().value(node_.input(0)).value.known;
+    const bool begins =
+        start_.condition == ir::absent || is_true(node_.builder().value(start_.condition).value);
+    if (!goes_on || !begins || start_.trips == ir::absent) return -1;
+    const auto& trips = node_.builder().value(start_.trips).value.known;
     if (!trips || trips->integers.size() != 1 || !trips->integers[0].is_constant()) return -1;
     return std::max<int64_t>(trips->integers[0].constant(), 0);
   }
@@ -157,6 +169,7 @@ class LoopImport {
 
   NodeContext& node_;
   const Body& body_;
+  LoopStart start_;
   size_t carried_;
   std::vector<ValueId> captured_;
   std::vector<ValueType> types_;                    // of the body's formal inputs
@@ -188,6 +201,177 @@ Outputs import_if(NodeContext& node) {
   return node.add_node(std::move(op), std::move(operands), static_cast<int>(outputs));
 }
 
-Outputs import_loop(NodeContext& node) { return LoopImport(node, given_body(node, "body")).run(); }
+Outputs import_loop(NodeContext& node) {
+  LoopStart start;
+  if (node.has(0)) start.trips = node.input(0);
+  if (node.has(1)) start.condition = node.input(1);
+  for (size_t i = 2; i < node.inputs(); ++i) start.carried.push_back(node.input(i));
+  return LoopImport(node, given_body(node, "body"), std::move(start)).run();
+}
+
+namespace {
+
+/// A body that a Loop runs for another op: turn by turn it is given one element of each of `read`,
+/// which come from outside whole.
+class TurnBody : public Body {
+ public:
+  TurnBody(const Body& inner, std::vector<ValueId> read) : inner_(inner), read_(std::move(read)) {}
+
+  std::vector<ValueId> captures(size_t formals) const override {
+    std::vector<ValueId> ids = read_;
+    for (const ValueId id : inner_.captures(inner_formals(formals))) ids.push_back(id);
+    return ids;
+  }
+
+  std::vector<ValueId> import(ir::GraphBuilder& builder, std::span<const ValueId> inputs,
+                              size_t formals) const override {
+    const auto carried = inputs.subspan(2, formals - 2);
+    const auto read = inputs.subspan(formals, read_.size());
+    const auto captured = inputs.subspan(formals + read_.size());
+    std::vector<ValueId> given = states(carried);
+    for (const ValueId whole : read) given.push_back(element(builder, whole, inputs[0]));
+    given.insert(given.end(), captured.begin(), captured.end());
+    std::vector<ValueId> outputs = inner_.import(builder, given, inner_formals(formals));
+    outputs = results(builder, carried, std::move(outputs));
+    outputs.insert(outputs.begin(), inputs[1]);
+    return outputs;
+  }
+
+ protected:
+  /// The carried values that the inner body is given.
+  virtual std::vector<ValueId> states(std::span<const ValueId> carried) const = 0;
+  virtual ValueId element(ir::GraphBuilder& builder, ValueId whole, ValueId turn) const = 0;
+  /// Carried values and scanned ones, of what the inner body gives.
+  virtual std::vector<ValueId> results(ir::GraphBuilder& builder, std::span<const ValueId> carried,
+                                       std::vector<ValueId> outputs) const = 0;
+
+ private:
+  size_t inner_formals(size_t formals) const {
+    const std::vector<ValueId> carried(formals - 2, ir::absent);
+    return states(carried).size() + read_.size();
+  }
+
+  const Body& inner_;
+  std::vector<ValueId> read_;
+};
+
+/// Scan's: slices along axis 0.
+class ScanBody : public TurnBody {
+ public:
+  using TurnBody::TurnBody;
+
+ protected:
+  std::vector<ValueId> states(std::span<const ValueId> carried) const override {
+    return {carried.begin(), carried.end()};
+  }
+  ValueId element(ir::GraphBuilder& builder, ValueId whole, ValueId turn) const override {
+    return builder.add_node(ir::Gather{0}, {whole, turn}, 1, "")[0];
+  }
+  std::vector<ValueId> results(ir::GraphBuilder&, std::span<const ValueId>,
+                               std::vector<ValueId> outputs) const override {
+    return outputs;
+  }
+};
+
+/// SequenceMap's: tensors of sequences, each result at the end of a sequence.
+class MapBody : public TurnBody {
+ public:
+  using TurnBody::TurnBody;
+
+ protected:
+  std::vector<ValueId> states(std::span<const ValueId>) const override { return {}; }
+  ValueId element(ir::GraphBuilder& builder, ValueId whole, ValueId turn) const override {
+    if (builder.type(whole).is_tensor()) return whole;
+    return builder.add_node(ir::SequenceAt{}, {whole, turn}, 1, "")[0];
+  }
+  std::vector<ValueId> results(ir::GraphBuilder& builder, std::span<const ValueId> carried,
+                               std::vector<ValueId> outputs) const override {
+    for (size_t i = 0; i < outputs.size(); ++i)
+      outputs[i] = builder.add_node(ir::SequenceInsert{}, {carried[i], outputs[i]}, 1, "")[0];
+    return outputs;
+  }
+};
+
+// The value with the order of elements along axis 0 turned round.
+ValueId reversed(NodeContext& node, ValueId value) {
+  const ir::Dims dims = node.builder().dims(value);
+  ir::Slice slice{ir::Dims(dims.size(), 0), dims, std::vector<int64_t>(dims.size(), 1)};
+  slice.starts[0] = dims[0] - 1;
+  slice.steps[0] = -1;
+  return node.add(std::move(slice), {value});
+}
+
+// Axis `from` goes to `to`, all others keep their order.
+ValueId axis_moved(NodeContext& node, ValueId value, size_t from, size_t to) {
+  if (from == to) return value;
+  std::vector<int64_t> order(node.builder().dims(value).size());
+  std::iota(order.begin(), order.end(), int64_t{0});
+  const int64_t axis = order[from];
+  order.erase(order.begin() + static_cast<std::ptrdiff_t>(from));
+  order.insert(order.begin() + static_cast<std::ptrdiff_t>(to), axis);
+  return node.transpose(value, std::move(order));
+}
+
+// One number of a list that may be missing.
+int64_t listed(NodeContext& node, std::string_view name, size_t i, size_t count) {
+  const std::vector<int64_t> list = node.integers(name);
+  if (!list.empty() && list.size() != count)
+    node.fail("{} has {} numbers, and must have {}", name, list.size(), count);
+  return list.empty() ? 0 : list[i];
+}
+
+}  // namespace
+
+Outputs import_scan(NodeContext& node) {
+  if (node.opset() < 9) node.unsupported("version 8, which runs over batches");
+  const Body& body = given_body(node, "body");
+  const int64_t given = node.integer("num_scan_inputs");
+  if (given < 1 || given > static_cast<int64_t>(node.inputs()))
+    node.fail("num_scan_inputs is {}, and there are {} operands", given, node.inputs());
+  const auto scans = static_cast<size_t>(given), states = node.inputs() - scans;
+  std::vector<ValueId> read;
+  for (size_t i = 0; i < scans; ++i) {
+    const size_t operand = states + i;
+    const int64_t axis = listed(node, "scan_input_axes", i, scans);
+    const auto at = static_cast<size_t>(node.axis(axis, node.rank(operand)));
+    ValueId whole = axis_moved(node, node.input(operand), at, 0);
+    if (listed(node, "scan_input_directions", i, scans) != 0) whole = reversed(node, whole);
+    if (i > 0)
+      node.require_equal(node.builder().dims(whole)[0], node.builder().dims(read[0])[0],
+                         "extents of scanned axes");
+    read.push_back(whole);
+  }
+  LoopStart start{.trips = node.extent(read[0], 0)};
+  for (size_t i = 0; i < states; ++i) start.carried.push_back(node.input(i));
+  Outputs outputs = LoopImport(node, ScanBody(body, read), std::move(start)).run();
+  for (size_t i = states; i < outputs.size(); ++i) {
+    const size_t count = outputs.size() - states;
+    if (listed(node, "scan_output_directions", i - states, count) != 0)
+      outputs[i] = reversed(node, outputs[i]);
+    const int64_t axis = listed(node, "scan_output_axes", i - states, count);
+    if (axis == 0) continue;
+    const size_t rank = node.builder().dims(outputs[i]).size();
+    outputs[i] = axis_moved(node, outputs[i], 0, static_cast<size_t>(node.axis(axis, rank)));
+  }
+  return outputs;
+}
+
+// What the body gives is asked for once before, for the types of the sequences.
+Outputs import_sequence_map(NodeContext& node) {
+  const Body& body = given_body(node, "body");
+  const size_t leaves = node.leaves().rows().size();
+  std::vector<ValueId> read;
+  std::vector<ValueType> formals;
+  for (size_t i = 0; i < node.inputs(); ++i) {
+    read.push_back(node.input(i));
+    formals.push_back(node.builder().type(read.back()).as(ir::ValueKind::tensor));
+  }
+  const ir::Body once = graph_of(node, body, formals, body.captures(formals.size()));
+  node.leaves().keep_first(leaves);
+  LoopStart start{.trips = node.add(ir::SequenceLength{}, {read[0]})};
+  for (size_t i = 0; i < once->outputs().size(); ++i)
+    start.carried.push_back(node.add(ir::SequenceConstruct{output_type(once, i).dtype}, {}));
+  return LoopImport(node, MapBody(body, read), std::move(start)).run();
+}
 
 }  // namespace tenon::onnx

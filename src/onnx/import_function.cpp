@@ -259,25 +259,6 @@ Outputs import_rotary_embedding(NodeContext& node) {
   return {f["y"]};
 }
 
-// The first elements along one axis of each sample, as many as its length says, turned round.
-Outputs import_reverse_sequence(NodeContext& node) {
-  Function f = function_of(node, {"x", "lengths"});
-  const int64_t time = node.integer("time_axis", 0), batch = node.integer("batch_axis", 1);
-  if (node.rank(0) < 2 || time + batch != 1 || time * batch != 0)
-    node.fail("its axes are {} and {}, and must be 0 and 1", time, batch);
-  f.set("time", std::array{time});
-  f.set("batch", std::array{batch});
-  f.set("behind", count_from(2, node.rank(0)));
-  f.run(fmt::format(R"(
-      at = Unsqueeze(Range(0, Squeeze(Gather(Shape(x), time), [0]), 1), batch)
-      length = Unsqueeze(Cast <to = 7> (lengths), time)
-      from = Where(Less(at, length), Sub(Sub(length, at), 1), at)
-      from = Expand(Unsqueeze(from, behind), Shape(x))
-      y = GatherElements <axis = {}> (x, from))",
-                    time));
-  return {f["y"]};
-}
-
 // Writes rows of a cache, from a place of each sample's on.
 Outputs import_tensor_scatter(NodeContext& node) {
   Function f = function_of(node, {"past", "update", "first"});

@@ -12,22 +12,6 @@
 namespace tenon::onnx {
 namespace {
 
-ir::ValueId scalar(NodeContext& node, int64_t number) {
-  return node.reshape(node.constant(std::array{number}), {});
-}
-
-ir::ValueId extent(NodeContext& node, size_t axis) {
-  return node.add(ir::Gather{0},
-                  {node.shape_of(node.input(0)), scalar(node, static_cast<int64_t>(axis))});
-}
-
-// 0, 1, … along `axis` of a tensor of `rank` axes, which has `count` there.
-ir::ValueId counting(NodeContext& node, const ir::Dim& count, size_t axis, size_t rank) {
-  ir::Dims dims(rank, 1);
-  dims[axis] = count;
-  return node.reshape(node.add(ir::Range{{count}}, {scalar(node, 0), scalar(node, 1)}), dims);
-}
-
 // a: the index so far, b: that of the next axis, c: its extent. An index outside, negative ones
 // count from the end, makes the whole one of no element.
 constexpr std::string_view next_formula =
@@ -36,9 +20,9 @@ constexpr std::string_view next_formula =
 
 // The index of each element by those of the first axes of operand 0.
 ir::ValueId one_index(NodeContext& node, const std::vector<ir::ValueId>& by_axis) {
-  ir::ValueId index = scalar(node, 0);
+  ir::ValueId index = node.scalar(0);
   for (size_t axis = 0; axis < by_axis.size(); ++axis)
-    index = node.pointwise(next_formula, {index, by_axis[axis], extent(node, axis)});
+    index = node.pointwise(next_formula, {index, by_axis[axis], node.extent(node.input(0), axis)});
   return index;
 }
 
@@ -59,7 +43,7 @@ ir::ValueId index_of_elements(NodeContext& node) {
     node.fail("the indices have rank {}, and the data {}", node.rank(1), rank);
   std::vector<ir::ValueId> by_axis;
   for (size_t i = 0; i < rank; ++i)
-    by_axis.push_back(i == axis ? node.integers_of(1) : counting(node, node.dims(1)[i], i, rank));
+    by_axis.push_back(i == axis ? node.integers_of(1) : node.counting(node.dims(1)[i], i, rank));
   return one_index(node, by_axis);
 }
 
@@ -84,7 +68,7 @@ Tuples index_of_tuples(NodeContext& node, size_t batch) {
   std::vector<ir::ValueId> by_axis;
   for (size_t i = 0; i < batch; ++i) {
     node.require_equal(dims[i], node.dims(0)[i], "the extents of a batch axis");
-    by_axis.push_back(counting(node, dims[i], i, places.size()));
+    by_axis.push_back(node.counting(dims[i], i, places.size()));
   }
   ir::Slice column{ir::Dims(dims.size(), 0), dims, {}};
   column.dims.back() = 1;

@@ -2,6 +2,7 @@
 #include <array>
 #include <cmath>
 
+#include "ir/ops/det.h"
 #include "ir/ops/matmul.h"
 #include "onnx/imports.h"
 
@@ -68,5 +69,7 @@ Outputs import_gemm(NodeContext& node) {
   node.require_dims(sum, ir::Dims(node.builder().dims(product)), "operand 2");
   return {sum};
 }
+
+Outputs import_det(NodeContext& node) { return {node.add(ir::Det{}, {node.input(0)})}; }
 
 }  // namespace tenon::onnx

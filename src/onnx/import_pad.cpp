@@ -70,20 +70,6 @@ ir::ValueId cut(NodeContext& node, Pads& pads) {
   return node.add(std::move(slice), {node.input(0)});
 }
 
-ir::ValueId beside_constants(NodeContext& node, ir::ValueId x, size_t axis, const ir::Dim& before,
-                             const ir::Dim& after) {
-  const auto block = [&](const ir::Dim& count) {
-    ir::Dims dims = node.builder().dims(x);
-    dims[axis] = count;
-    return node.add(ir::Expand{std::move(dims)}, {pad_value(node)});
-  };
-  std::vector<ir::ValueId> parts;
-  if (!(before == ir::Dim(0))) parts.push_back(block(before));
-  parts.push_back(x);
-  if (!(after == ir::Dim(0))) parts.push_back(block(after));
-  return node.add(ir::Concat{static_cast<int64_t>(axis)}, std::move(parts));
-}
-
 // By mode: from the place a, counted from the first element of the input, and its extent b, to the
 // place that is copied there.
 std::string_view source_formula(NodeContext& node, const std::string& mode) {
@@ -93,24 +79,39 @@ std::string_view source_formula(NodeContext& node, const std::string& mode) {
   return "sub(sub(b, 1), abs(sub(sub(b, 1), mod(a, max(mul(sub(b, 1), 2), 1)))))";
 }
 
-ir::ValueId number(NodeContext& node, int64_t value) {
-  return node.reshape(node.constant(std::array{value}), {});
-}
-
 ir::ValueId gathered(NodeContext& node, ir::ValueId x, size_t axis, const ir::Dim& before,
                      const ir::Dim& after, std::string_view formula) {
   const auto first = before.try_constant();
   if (!first) node.unsupported("padding of {}, which must be known while building", before.text());
   const ir::Dim extent = node.builder().dims(x)[axis];
   const ir::ValueId places =
-      node.add(ir::Range{{extent + before + after}}, {number(node, -*first), number(node, 1)});
-  const ir::ValueId extent_here =
-      node.add(ir::Gather{0}, {node.shape_of(x), number(node, static_cast<int64_t>(axis))});
+      node.add(ir::Range{{extent + before + after}}, {node.scalar(-*first), node.scalar(1)});
   return node.add(ir::Gather{static_cast<int64_t>(axis)},
-                  {x, node.pointwise(formula, {places, extent_here})});
+                  {x, node.pointwise(formula, {places, node.extent(x, axis)})});
+}
+
+ir::ValueId beside_constants(NodeContext& node, ir::ValueId x, size_t axis, const ir::Dim& before,
+                             const ir::Dim& after, ir::ValueId value) {
+  const auto block = [&](const ir::Dim& count) {
+    ir::Dims dims = node.builder().dims(x);
+    dims[axis] = count;
+    return node.add(ir::Expand{std::move(dims)}, {value});
+  };
+  std::vector<ir::ValueId> parts;
+  if (!(before == ir::Dim(0))) parts.push_back(block(before));
+  parts.push_back(x);
+  if (!(after == ir::Dim(0))) parts.push_back(block(after));
+  return node.add(ir::Concat{static_cast<int64_t>(axis)}, std::move(parts));
 }
 
 }  // namespace
+
+ir::ValueId beside_zeros(NodeContext& node, ir::ValueId x, size_t axis, const ir::Dim& before,
+                         const ir::Dim& after) {
+  if (before == ir::Dim(0) && after == ir::Dim(0)) return x;
+  const ir::ValueId zero = node.cast(node.scalar(0), node.builder().type(x).dtype);
+  return beside_constants(node, x, axis, before, after, zero);
+}
 
 Outputs import_pad(NodeContext& node) {
   const std::string mode = node.text("mode", "constant");
@@ -120,7 +121,7 @@ Outputs import_pad(NodeContext& node) {
     const ir::Dim &before = pads.before[i], &after = pads.after[i];
     if (before == ir::Dim(0) && after == ir::Dim(0)) continue;
     x = mode == "constant"
-            ? beside_constants(node, x, pads.axes[i], before, after)
+            ? beside_constants(node, x, pads.axes[i], before, after, pad_value(node))
             : gathered(node, x, pads.axes[i], before, after, source_formula(node, mode));
   }
   return {x};

@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "ir/ops/bit_cast.h"
 #include "onnx/imports.h"
 #include "weights/onnx_wire.h"
 
@@ -272,15 +273,28 @@ Outputs import_shrink(NodeContext& node) {
   return {node.cast(shrunk, dtype)};
 }
 
+namespace {
+
+DType dtype_of(NodeContext& node, int64_t to) {
+  const int type = to == static_cast<int>(to) ? static_cast<int>(to) : 0;
+  const auto dtype = weights::wire::dtype_of(type);
+  if (!dtype) node.unsupported("cast to {}", weights::wire::data_type_name(type));
+  return *dtype;
+}
+
+}  // namespace
+
 Outputs import_cast(NodeContext& node) {
   const int64_t to =
       node.opset() < 6 ? weights::wire::data_type_of(node.text("to", "")) : node.integer("to");
   node.ignore_attribute("saturate");    // concerns 8-bit floats only
   node.ignore_attribute("round_mode");  // concerns float8e8m0 only
-  const int type = to == static_cast<int>(to) ? static_cast<int>(to) : 0;
-  const auto dtype = weights::wire::dtype_of(type);
-  if (!dtype) node.unsupported("cast to {}", weights::wire::data_type_name(type));
-  return {node.cast(node.input(0), *dtype)};
+  return {node.cast(node.input(0), dtype_of(node, to))};
+}
+
+Outputs import_bit_cast(NodeContext& node) {
+  const DType dtype = dtype_of(node, node.integer("to"));
+  return {node.add(ir::BitCast{dtype}, {node.input(0)})};
 }
 
 Outputs import_cast_like(NodeContext& node) {

@@ -2,6 +2,7 @@
 #include <numeric>
 #include <utility>
 
+#include "ir/ops/cumulate.h"
 #include "ir/ops/reduce.h"
 #include "onnx/imports.h"
 
@@ -64,6 +65,19 @@ Outputs import_global_pool(NodeContext& node) {
                               .axes = axes_from(2, node.rank(0)),
                               .keep_dims = true},
                    {node.input(0)})};
+}
+
+// CumSum and CumProd.
+Outputs import_cumulate(NodeContext& node) {
+  const bool sum = node.node().op_type == "CumSum";
+  ir::Cumulate op{.kind = sum ? ir::CumulateKind::sum : ir::CumulateKind::prod,
+                  .exclusive = node.flag("exclusive", false),
+                  .reverse = node.flag("reverse", false)};
+  if (!node.known(1)) return {node.add(op, {node.input(0), node.integers_of(1)})};
+  const std::vector<int64_t> axis = node.known_integers(1);
+  if (axis.size() != 1) node.fail("{} axes are given, not 1", axis.size());
+  op.axis = node.axis(axis[0], node.rank(0));
+  return {node.add(op, {node.input(0)})};
 }
 
 }  // namespace tenon::onnx

@@ -1,6 +1,9 @@
 // Imports of sequences and optionals.
+#include <algorithm>
+
 #include "ir/ops/optional.h"
 #include "ir/ops/sequence.h"
+#include "ir/ops/slice.h"
 #include "onnx/imports.h"
 #include "weights/onnx_wire.h"
 
@@ -43,6 +46,49 @@ Outputs import_sequence_insert(NodeContext& node) {
 
 Outputs import_sequence_length(NodeContext& node) {
   return {node.add(ir::SequenceLength{}, operands(node))};
+}
+
+Outputs import_sequence_erase(NodeContext& node) {
+  return {node.add(ir::SequenceErase{}, operands(node))};
+}
+
+namespace {
+
+// Sizes of the parts, whose number must be known while building.
+ir::Dims part_sizes(NodeContext& node, const ir::Dim& extent) {
+  if (node.has(1) && node.rank(1) == 1) return node.known_dims(1);
+  if (!extent.is_constant())
+    node.unsupported("{} elements in parts, the number of which must be known while building",
+                     extent.text());
+  const int64_t part = node.has(1) ? node.known_integers(1).at(0) : 1;
+  if (part < 1) node.fail("parts have {} elements", part);
+  ir::Dims sizes;
+  for (int64_t left = extent.constant(); left > 0; left -= part)
+    sizes.emplace_back(std::min(left, part));
+  return sizes;
+}
+
+}  // namespace
+
+// Axes of parts of one element are dropped where that is asked for and no sizes are given.
+Outputs import_split_to_sequence(NodeContext& node) {
+  const ir::Dims dims = node.dims(0);
+  const int64_t axis = node.axis(node.integer("axis", 0), dims.size());
+  const bool drops = !node.flag("keepdims", true) && !node.has(1);
+  const auto at = static_cast<size_t>(axis);
+  ir::Slice part{ir::Dims(dims.size(), 0), dims, {}};
+  std::vector<ir::ValueId> parts;
+  for (const ir::Dim& size : part_sizes(node, dims[at])) {
+    part.dims[at] = size;
+    parts.push_back(node.add(part, {node.input(0)}));
+    part.starts[at] = part.starts[at] + size;
+    if (!drops) continue;
+    ir::Dims left = dims;
+    left.erase(left.begin() + axis);
+    parts.back() = node.reshape(parts.back(), std::move(left));
+  }
+  node.require_equal(part.starts[at], dims[at], "the sum of the sizes and the extent");
+  return {node.add(ir::SequenceConstruct{node.dtype(0)}, std::move(parts))};
 }
 
 Outputs import_concat_from_sequence(NodeContext& node) {

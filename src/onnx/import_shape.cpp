@@ -185,4 +185,44 @@ Outputs import_shape(NodeContext& node) {
 
 Outputs import_size(NodeContext& node) { return {product_of(node, node.shape_of(node.input(0)))}; }
 
+namespace {
+
+ir::Dim divided(NodeContext& node, const ir::Dim& extent, int64_t by) {
+  const ir::Dim part = ir::floor_div(extent, by);
+  node.require_equal(part * by, extent, "an extent and a multiple of the blocks");
+  return part;
+}
+
+}  // namespace
+
+// Blocks go from depth to space, or back.
+Outputs import_depth_space(NodeContext& node) {
+  const bool to_space = node.node().op_type == "DepthToSpace";
+  const int64_t block = node.integer("blocksize");
+  if (block < 1 || block > 4096) node.fail("blocksize is {}", block);
+  const ir::Dims x = node.dims(0);
+  if (x.size() != 4) node.fail("the input has rank {}, and must have 4", x.size());
+  // SpaceToDepth had no mode up to opset 27.
+  const std::string mode =
+      (to_space && node.opset() >= 11) || node.opset() >= 28 ? node.text("mode", "DCR") : "DCR";
+  if (mode != "DCR" && mode != "CRD") node.fail("mode {} is unknown", base::quoted(mode));
+  const bool depth_first = mode == "DCR";
+  if (to_space) {
+    const ir::Dim c = divided(node, x[1], block * block);
+    const ir::ValueId parts =
+        node.reshape(node.input(0), depth_first ? ir::Dims{x[0], block, block, c, x[2], x[3]}
+                                                : ir::Dims{x[0], c, block, block, x[2], x[3]});
+    const ir::ValueId moved =
+        node.transpose(parts, depth_first ? std::vector<int64_t>{0, 3, 4, 1, 5, 2}
+                                          : std::vector<int64_t>{0, 1, 4, 2, 5, 3});
+    return {node.reshape(moved, {x[0], c, x[2] * block, x[3] * block})};
+  }
+  const ir::Dim h = divided(node, x[2], block), w = divided(node, x[3], block);
+  const ir::ValueId parts = node.reshape(node.input(0), {x[0], x[1], h, block, w, block});
+  const ir::ValueId moved =
+      node.transpose(parts, depth_first ? std::vector<int64_t>{0, 3, 5, 1, 2, 4}
+                                        : std::vector<int64_t>{0, 1, 3, 5, 2, 4});
+  return {node.reshape(moved, {x[0], x[1] * (block * block), h, w})};
+}
+
 }  // namespace tenon::onnx

@@ -18,15 +18,52 @@ Outputs import_erf(NodeContext& node);
 Outputs import_shrink(NodeContext& node);
 Outputs import_cast(NodeContext& node);
 Outputs import_cast_like(NodeContext& node);
+Outputs import_bit_cast(NodeContext& node);
 
 // import_conv.cpp
 Outputs import_conv(NodeContext& node);
 Outputs import_max_pool(NodeContext& node);
 Outputs import_average_pool(NodeContext& node);
+Outputs import_lp_pool(NodeContext& node);
+Outputs import_global_lp_pool(NodeContext& node);
+Outputs import_max_unpool(NodeContext& node);
+Outputs import_conv_transpose(NodeContext& node);
+Outputs import_col2im(NodeContext& node);
+
+// import_resize.cpp
+Outputs import_upsample(NodeContext& node);
+Outputs import_resize(NodeContext& node);
+
+// import_recurrent.cpp
+Outputs import_recurrent(NodeContext& node);  ///< RNN, GRU and LSTM
+
+// import_region.cpp
+Outputs import_roi_align(NodeContext& node);
+Outputs import_max_roi_pool(NodeContext& node);
+Outputs import_grid_sample(NodeContext& node);
+
+// import_einsum.cpp
+Outputs import_einsum(NodeContext& node);
+
+// import_quantize.cpp
+Outputs import_quantize_linear(NodeContext& node);
+Outputs import_dequantize_linear(NodeContext& node);
+Outputs import_dynamic_quantize_linear(NodeContext& node);
+Outputs import_matmul_integer(NodeContext& node);
+Outputs import_qlinear_matmul(NodeContext& node);
+Outputs import_conv_integer(NodeContext& node);
+Outputs import_qlinear_conv(NodeContext& node);
+
+// import_signal.cpp
+Outputs import_dft(NodeContext& node);
+Outputs import_stft(NodeContext& node);
+Outputs import_window(NodeContext& node);
+Outputs import_mel_weight_matrix(NodeContext& node);
 
 // import_matmul.cpp
 Outputs import_matmul(NodeContext& node);
 Outputs import_gemm(NodeContext& node);
+Outputs import_det(NodeContext& node);
 
 // import_normalization.cpp
 Outputs import_batch_normalization(NodeContext& node);
@@ -36,6 +73,7 @@ Outputs import_layer_normalization(NodeContext& node);
 // import_reduce.cpp
 Outputs import_reduce(NodeContext& node);
 Outputs import_global_pool(NodeContext& node);
+Outputs import_cumulate(NodeContext& node);
 
 // import_shape.cpp
 Outputs import_reshape(NodeContext& node);
@@ -46,6 +84,7 @@ Outputs import_transpose(NodeContext& node);
 Outputs import_concat(NodeContext& node);
 Outputs import_shape(NodeContext& node);
 Outputs import_size(NodeContext& node);
+Outputs import_depth_space(NodeContext& node);
 
 // import_slice.cpp
 Outputs import_slice(NodeContext& node);
@@ -60,6 +99,10 @@ Outputs import_range(NodeContext& node);
 // import_select.cpp
 Outputs import_gather(NodeContext& node);
 Outputs import_top_k(NodeContext& node);
+Outputs import_arg_extreme(NodeContext& node);  ///< ArgMax and ArgMin
+Outputs import_hardmax(NodeContext& node);
+Outputs import_unique(NodeContext& node);
+Outputs import_reverse_sequence(NodeContext& node);
 Outputs import_non_zero(NodeContext& node);
 Outputs import_compress(NodeContext& node);
 Outputs import_non_max_suppression(NodeContext& node);
@@ -89,7 +132,6 @@ Outputs import_mean_variance_normalization(NodeContext& node);
 Outputs import_lp_normalization(NodeContext& node);
 Outputs import_lrn(NodeContext& node);
 Outputs import_rotary_embedding(NodeContext& node);
-Outputs import_reverse_sequence(NodeContext& node);
 Outputs import_tensor_scatter(NodeContext& node);
 Outputs import_causal_conv_with_state(NodeContext& node);
 Outputs import_affine_grid(NodeContext& node);
@@ -99,10 +141,15 @@ Outputs import_attention(NodeContext& node);
 
 // import_pad.cpp
 Outputs import_pad(NodeContext& node);
+/// A value with zeros before and after it along `axis`.
+ir::ValueId beside_zeros(NodeContext& node, ir::ValueId x, size_t axis, const ir::Dim& before,
+                         const ir::Dim& after);
 
 // import_control.cpp
 Outputs import_if(NodeContext& node);
 Outputs import_loop(NodeContext& node);
+Outputs import_scan(NodeContext& node);
+Outputs import_sequence_map(NodeContext& node);
 
 // import_sequence.cpp
 Outputs import_sequence_construct(NodeContext& node);
@@ -110,6 +157,8 @@ Outputs import_sequence_empty(NodeContext& node);
 Outputs import_sequence_at(NodeContext& node);
 Outputs import_sequence_insert(NodeContext& node);
 Outputs import_sequence_length(NodeContext& node);
+Outputs import_sequence_erase(NodeContext& node);
+Outputs import_split_to_sequence(NodeContext& node);
 Outputs import_concat_from_sequence(NodeContext& node);
 Outputs import_optional(NodeContext& node);
 Outputs import_optional_get_element(NodeContext& node);

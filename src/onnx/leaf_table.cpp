@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <set>
 
 #include "base/error.h"
@@ -56,10 +57,20 @@ std::string LeafTable::read_while_building(const std::string& name) const {
   return found == facts_.read_while_building.end() ? "" : found->second;
 }
 
+bool LeafTable::is_quantised(const std::string& name, DType dtype) const {
+  constexpr std::string_view readers[] = {"ConvInteger", "DequantizeLinear", "MatMulInteger",
+                                          "QLinearConv", "QLinearMatMul"};
+  const auto found = facts_.consumers.find(name);
+  if (found == facts_.consumers.end() || (dtype != DType::i8 && dtype != DType::u8)) return false;
+  return std::ranges::any_of(found->second, [&](const base::Consumer& consumer) {
+    return std::ranges::find(readers, consumer.op_type) != std::end(readers);
+  });
+}
+
 ir::ValueId LeafTable::add_initializer(ir::GraphBuilder& out, const std::string& name,
                                        const weights::TensorSource& source) {
   std::string reason = read_while_building(name);
-  if (reason.empty() && !is_floating(source.dtype))
+  if (reason.empty() && !is_floating(source.dtype) && !is_quantised(name, source.dtype))
     reason = fmt::format("its dtype is {}, and only floating initializers are weights",
                          to_string(source.dtype));
   return add(out, leaf_of(name, source, std::move(reason)), source);

@@ -29,7 +29,8 @@ class LeafTable {
   /// it waits for a refit. Throws build for a name that is taken or empty.
   ir::ValueId add(ir::GraphBuilder& out, ir::Leaf leaf,
                   const std::optional<weights::TensorSource>& source);
-  /// A weight if it is floating and nothing reads its elements while building; else a constant.
+  /// A weight if it is floating, or of 8 bits and read by a quantised op, and nothing reads its
+  /// elements while building; else a constant.
   ir::ValueId add_initializer(ir::GraphBuilder& out, const std::string& name,
                               const weights::TensorSource& source);
   /// The output of a Constant node: a weight if it is floating and larger than 1 KiB, else frozen.
@@ -47,6 +48,7 @@ class LeafTable {
 
  private:
   std::string read_while_building(const std::string& name) const;
+  bool is_quantised(const std::string& name, DType dtype) const;
   std::string free_name() const;
 
   LeafFacts facts_;

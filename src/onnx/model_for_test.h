@@ -55,7 +55,7 @@ struct TestGraph {
   std::string bytes;
 };
 using TestValue = std::variant<int64_t, float, std::string, std::vector<int64_t>,
-                               std::vector<float>, TestTensor, TestGraph>;
+                               std::vector<float>, TestTensor, TestGraph, std::vector<std::string>>;
 
 /// An attribute: `{"axis", int64_t{1}}`.
 struct TestAttribute {
@@ -136,7 +136,7 @@ inline std::string TestModel::attribute_bytes(const TestAttribute& attribute) {
   std::string out;
   protozero::pbf_writer writer(out);
   writer.add_string(1, attribute.name);
-  constexpr int types[] = {2, 1, 3, 7, 6, 4, 5};  // AttributeType, in the order of TestValue
+  constexpr int types[] = {2, 1, 3, 7, 6, 4, 5, 8};  // AttributeType, in the order of TestValue
   writer.add_int32(20, types[attribute.value.index()]);
   if (const auto* i = std::get_if<int64_t>(&attribute.value)) writer.add_int64(3, *i);
   if (const auto* f = std::get_if<float>(&attribute.value)) writer.add_float(2, *f);
@@ -145,6 +145,8 @@ inline std::string TestModel::attribute_bytes(const TestAttribute& attribute) {
     writer.add_message(5, tensor_bytes(*tensor, ""));
   if (const auto* ints = std::get_if<std::vector<int64_t>>(&attribute.value))
     for (int64_t i : *ints) writer.add_int64(8, i);
+  if (const auto* strings = std::get_if<std::vector<std::string>>(&attribute.value))
+    for (const std::string& text : *strings) writer.add_bytes(9, text);
   if (const auto* list = std::get_if<std::vector<float>>(&attribute.value))
     for (float f : *list) writer.add_float(7, f);
   if (const auto* graph = std::get_if<TestGraph>(&attribute.value))

@@ -9,9 +9,12 @@
 #include "base/text.h"
 #include "ir/ops/bind.h"
 #include "ir/ops/cast.h"
+#include "ir/ops/gather.h"
 #include "ir/ops/pointwise.h"
+#include "ir/ops/range.h"
 #include "ir/ops/reshape.h"
 #include "ir/ops/shape.h"
+#include "ir/ops/transpose.h"
 
 namespace tenon::onnx {
 namespace {
@@ -84,6 +87,14 @@ std::vector<int64_t> NodeContext::known_integers(size_t i) const {
     numbers.push_back(dim.constant());
   }
   return numbers;
+}
+
+std::optional<std::vector<double>> NodeContext::known_numbers(size_t i) const {
+  const ir::Value& value = state_.builder.value(input(i)).value;
+  if (!is_floating(value.type.dtype))
+    fail("operand {} is {}, not floating numbers", i, value.type.text());
+  if (!value.known) return std::nullopt;
+  return value.known->floats;
 }
 
 size_t NodeContext::length(size_t i) const {
@@ -165,6 +176,11 @@ std::vector<float> NodeContext::numbers(std::string_view name) {
   return found ? *found : std::vector<float>{};
 }
 
+std::vector<std::string> NodeContext::texts(std::string_view name) {
+  const auto* found = typed<std::vector<std::string>>(name);
+  return found ? *found : std::vector<std::string>{};
+}
+
 const weights::TensorSource* NodeContext::tensor(std::string_view name) {
   const auto* found = typed<TensorValue>(name);
   if (!found) return nullptr;
@@ -204,6 +220,28 @@ ir::ValueId NodeContext::reshape(ir::ValueId value, ir::Dims dims) {
 
 ir::ValueId NodeContext::constant(std::span<const int64_t> integers) {
   return builder().constant(DType::i64, {std::ssize(integers)}, std::as_bytes(integers));
+}
+
+ir::ValueId NodeContext::constant(std::span<const float> numbers) {
+  return builder().constant(DType::f32, {std::ssize(numbers)}, std::as_bytes(numbers));
+}
+
+ir::ValueId NodeContext::scalar(int64_t number) {
+  return builder().constant(DType::i64, {}, std::as_bytes(std::span(&number, 1)));
+}
+
+ir::ValueId NodeContext::extent(ir::ValueId value, size_t axis) {
+  return add(ir::Gather{0}, {shape_of(value), scalar(static_cast<int64_t>(axis))});
+}
+
+ir::ValueId NodeContext::counting(const ir::Dim& count, size_t axis, size_t rank) {
+  ir::Dims dims(rank, 1);
+  dims[axis] = count;
+  return reshape(add(ir::Range{{count}}, {scalar(0), scalar(1)}), std::move(dims));
+}
+
+ir::ValueId NodeContext::transpose(ir::ValueId value, std::vector<int64_t> permutation) {
+  return add(ir::Transpose{std::move(permutation)}, {value});
 }
 
 ir::ValueId NodeContext::shape_of(ir::ValueId value) { return add(ir::ShapeOf{}, {value}); }

@@ -2,6 +2,7 @@
 // construction.
 #pragma once
 
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -58,6 +59,8 @@ class NodeContext {
   ir::Dims extents_of(ir::ValueId integers);
   /// Elements that must be numbers while building; Unsupported when they are not.
   std::vector<int64_t> known_integers(size_t i) const;
+  /// Elements of a floating operand, where they are known while building.
+  std::optional<std::vector<double>> known_numbers(size_t i) const;
   /// How many elements an operand of rank 1 has, which must be known while building.
   size_t length(size_t i) const;
   /// An axis within [-rank, rank), made non-negative; throws bad_file when it is outside.
@@ -71,8 +74,9 @@ class NodeContext {
   bool flag(std::string_view name, bool otherwise) { return integer(name, otherwise) != 0; }
   float number(std::string_view name, float otherwise);  ///< a whole one may be an integer
   std::string text(std::string_view name, std::string_view otherwise);
-  std::vector<int64_t> integers(std::string_view name);  ///< empty when it is missing
-  std::vector<float> numbers(std::string_view name);     ///< the same; of whole ones too
+  std::vector<int64_t> integers(std::string_view name);   ///< empty when it is missing
+  std::vector<float> numbers(std::string_view name);      ///< the same; of whole ones too
+  std::vector<std::string> texts(std::string_view name);  ///< empty when it is missing
   /// nullptr when it is missing; Unsupported for a type that Tenon lacks.
   const weights::TensorSource* tensor(std::string_view name);
   /// nullptr when it is missing.
@@ -90,6 +94,13 @@ class NodeContext {
   ir::ValueId cast(ir::ValueId value, DType to);  ///< the value itself when it has the dtype
   ir::ValueId reshape(ir::ValueId value, ir::Dims dims);
   ir::ValueId constant(std::span<const int64_t> integers);  ///< i64, rank 1
+  ir::ValueId scalar(int64_t number);                       ///< i64
+  ir::ValueId constant(std::span<const float> numbers);     ///< f32, rank 1
+  /// Extent `axis` of a value, as an i64 scalar.
+  ir::ValueId extent(ir::ValueId value, size_t axis);
+  /// 0, 1, … along `axis` of a tensor of `rank` axes, which has `count` there.
+  ir::ValueId counting(const ir::Dim& count, size_t axis, size_t rank);
+  ir::ValueId transpose(ir::ValueId value, std::vector<int64_t> permutation);
   /// An operand of integers as i64.
   ir::ValueId integers_of(size_t i) { return cast(input(i), DType::i64); }
   ir::ValueId shape_of(ir::ValueId value);

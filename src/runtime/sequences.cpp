@@ -35,6 +35,15 @@ void Runner::run_sequence(Frame& frame, const ir::Node& node, RunOutputs* output
     tensors.insert(tensors.begin() + static_cast<std::ptrdiff_t>(at),
                    value_of(frame, node.inputs[1]));
     result = holding(std::move(tensors));
+  } else if (node.as<ir::SequenceErase>()) {
+    std::vector<RunValue> tensors = held();
+    if (tensors.empty())
+      throw InputError(fmt::format("{}: the sequence is empty", ir::describe(node)));
+    const size_t at = node.inputs.size() < 2 || node.inputs[1] == ir::absent
+                          ? tensors.size() - 1
+                          : position(frame, node, 1, tensors.size());
+    tensors.erase(tensors.begin() + static_cast<std::ptrdiff_t>(at));
+    result = holding(std::move(tensors));
   } else if (node.as<ir::SequenceLength>()) {
     result = scalar(DType::i64, static_cast<int64_t>(held().size()), node);
   } else if (node.as<ir::ConcatFromSequence>()) {

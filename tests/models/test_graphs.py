@@ -20,11 +20,12 @@ def reference(model, inputs):
 
 def inputs_of(engine):
     rng = np.random.default_rng(7)
-    sizes = [tuple(extent if isinstance(extent, int) else 1 for extent in port.shape) for port in engine.inputs]
-    return {
-        port.name: rng.standard_normal(size).astype(np.float32)
-        for port, size in zip(engine.inputs, sizes, strict=True)
-    }
+    inputs = {}
+    for port in engine.inputs:
+        size = tuple(extent if isinstance(extent, int) else 1 for extent in port.shape)
+        words = str(port.dtype) == "int64"
+        inputs[port.name] = rng.integers(0, 100, size) if words else rng.standard_normal(size).astype(np.float32)
+    return inputs
 
 
 def check(engine, model, inputs):

@@ -42,6 +42,12 @@ ONNX = {
 TOLERANCE = {np.float64: 1e-12, np.float32: 1e-5, np.float16: 2e-3, ml_dtypes.bfloat16: 2e-2}
 FLOATS = ("f64", "f32", "f16", "bf16")
 
+# Ops that the GPU has no kernel for yet: lowering refuses them by name.
+WITHOUT_CUDA = {
+    "BitCast", "Col2Im", "ConvTranspose", "CumProd", "CumSum", "DFT", "Det", "GRU", "GridSample", "LSTM", "MaxRoiPool",
+    "RNN", "Resize", "RoiAlign", "STFT", "Unique", "Upsample",
+}  # fmt: skip
+
 OPERAND = re.compile(r"(\w+):\s*(\w+)\[([\d,\s]*)\](?:\{([^}]*)\}|=(\[[^\]]*\]|\S+))?")
 SETTING = re.compile(r'(\w+)=("[^"]*"|\[[^\]]*\]|\S+)')
 
@@ -79,11 +85,12 @@ def number(text):
 
 
 def setting(text):
-    """A number, a list of numbers, a quoted or bare string, or a dtype's ONNX number."""
+    """A number, a list of numbers or names, a quoted or bare string, or a dtype's ONNX number."""
     if text.startswith('"'):
         return text[1:-1]
     if text.startswith("["):
-        return [number(each) for each in text[1:-1].split(",") if each.strip()]
+        parts = [each.strip() for each in text[1:-1].split(",") if each.strip()]
+        return parts if parts and parts[0][0].isupper() else [number(each) for each in parts]
     if text in ONNX:
         return ONNX[text]
     return number(text) if re.fullmatch(r"-?[\d.]+(e-?\d+)?|-?inf|nan", text) else text
@@ -299,6 +306,11 @@ def refusal(case, device, run=run):
     return f"is accepted, expected {case.error!r}"
 
 
+def is_refused(case, device, message):
+    """Whether the device says that it has no kernel for the case, as it should."""
+    return device.startswith("cuda") and case.op in WITHOUT_CUDA and "no kernel of the cuda backend takes it" in message
+
+
 def forms(case):
     shaped = case.operands and case.operands[0] and case.operands[0].shape and not case.operands[0].frozen
     loose = [each for each in case.operands[1:] if each and not each.frozen]
@@ -318,7 +330,7 @@ def check(case, device, want=None, only=None, **options):
             got = run(case, form, device, **options)
             wrong = [difference(g, w, case.tol) for g, w in zip(got, want, strict=True)]
         except tenon.Error as error:
-            wrong = [str(error)]
+            wrong = [] if is_refused(case, device, str(error)) else [str(error)]
         problems += [f"{case.where} ({form}): {case.line}: {each}" for each in wrong if each]
     return problems
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <fstream>
 #include <regex>
@@ -42,6 +43,8 @@ bool is_floating_text(const std::string& number) {
 
 onnx::TestValue list_value(const std::string& text) {
   const std::vector<std::string> elements = split(text);
+  if (!elements.empty() && std::isupper(static_cast<unsigned char>(elements[0][0])))
+    return elements;  // names of functions
   std::vector<int64_t> integers;
   std::vector<float> floats;
   for (const std::string& element : elements) {
@@ -52,7 +55,7 @@ onnx::TestValue list_value(const std::string& text) {
   return integers;
 }
 
-// A number, a list of numbers, a quoted or bare string, or a dtype's ONNX number.
+// A number, a list of numbers or names, a quoted or bare string, or a dtype's ONNX number.
 onnx::TestValue attribute_value(const std::string& text) {
   static const std::regex number(R"(-?[\d.]+(e-?\d+)?|-?inf|nan)");
   if (text[0] == '"') return text.substr(1, text.size() - 2);

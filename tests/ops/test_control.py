@@ -11,7 +11,8 @@ import tenon
 # What has no line of *.cases: its operands are no tensors, or its attributes are graphs.
 OPS = {
     "If", "Loop", "SequenceConstruct", "SequenceEmpty", "SequenceAt", "SequenceInsert", "SequenceLength",
-    "ConcatFromSequence", "Optional", "OptionalGetElement", "OptionalHasElement",
+    "ConcatFromSequence", "Optional", "OptionalGetElement", "OptionalHasElement", "Scan", "SequenceErase", "SequenceMap",
+    "SplitToSequence",
 }  # fmt: skip
 
 F, I, B = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
@@ -157,6 +158,84 @@ def nested():
 
 def test_loop_in_if_in_loop(device):
     check(nested(), device, {"x": array(2)}, ["y"])
+
+
+# Two states, two scanned inputs along other axes and backwards, weights inside, an output laid along axis 1.
+def scanned(**directions):
+    body = graph(
+        [
+            node("MatMul", ["h", "cell.w"], ["p"]),
+            node("Add", ["p", "a"], ["q"]),
+            node("Tanh", ["q"], ["h2"]),
+            node("Add", ["t", "b"], ["t2"]),
+            node("Mul", ["h2", "s"], ["o"]),
+            node("Identity", ["t2"], ["u"]),
+        ],
+        [value("h", F, ["n", 4]), value("t", F, [2]), value("a", F, ["n", 4]), value("b", F, [2])],
+        [value("h2", F, ["n", 4]), value("t2", F, [2]), value("o", F, ["n", 4]), value("u", F, [2])],
+        [weight("cell.w", 4, 4)],
+    )
+    scan = node(
+        "Scan", ["h0", "t0", "x", "y"], ["h", "t", "o", "u"], body=body, num_scan_inputs=2, scan_input_axes=[1, 0],
+        scan_output_axes=[1, 0], **directions,
+    )  # fmt: skip
+    inputs = [("h0", ["n", 4]), ("t0", [2]), ("x", ["n", "k", 4]), ("y", ["k", 2]), ("s", [])]
+    outputs = [("h", ["n", 4]), ("t", [2]), ("o", ["n", "k", 4]), ("u", ["k", 2])]
+    return graph([scan], [value(name, F, dims) for name, dims in inputs], [value(name, F, dims) for name, dims in outputs])
+
+
+@pytest.mark.parametrize("k", [1, 5])
+@pytest.mark.parametrize("opset", [9, 11, 18])
+@pytest.mark.parametrize("directions", [{}, {"scan_input_directions": [1, 0], "scan_output_directions": [0, 1]}])
+def test_scan(device, k, opset, directions):
+    feed = {"h0": array(3, 4), "t0": array(2), "x": array(3, k, 4), "y": array(k, 2), "s": np.array(0.5, np.float32)}
+    check(model_of(scanned(**directions), opset), device, feed, ["h", "t", "o", "u"])
+
+
+def test_scan_over_batches_is_refused(device):
+    body = graph([node("Add", ["h", "a"], ["h2"])], [value("h", F, [4]), value("a", F, [4])], [value("h2", F, [4])])
+    scan = node("Scan", ["", "h0", "x"], ["h"], body=body, num_scan_inputs=1)
+    main = graph([scan], [value("h0", F, [2, 4]), value("x", F, [2, 3, 4])], [value("h", F, [2, 4])])
+    model = helper.make_model(main, opset_imports=[helper.make_opsetid("", 8)], ir_version=4)
+    with pytest.raises(tenon.BuildError, match="Scan.*version 8"):
+        tenon.build(model.SerializeToString(), device=device)
+
+
+def test_parts_of_a_tensor_as_a_sequence(device):
+    nodes = [
+        node("SplitToSequence", ["x"], ["ones"], keepdims=0, axis=1),
+        node("SplitToSequence", ["x", "two"], ["twos"], axis=1),
+        node("SplitToSequence", ["x", "sizes"], ["parts"], axis=1),
+        node("SequenceErase", ["ones", "i"], ["fewer"]),
+        node("SequenceErase", ["parts"], ["first"]),
+        node("ConcatFromSequence", ["fewer"], ["a"], axis=0),
+        node("SequenceAt", ["twos", "last"], ["b"]),
+        node("SequenceLength", ["first"], ["c"]),
+        node("SequenceAt", ["first", "i"], ["d"]),
+    ]
+    inputs = [value("x", F, ["n", 5]), value("i", I, [])]
+    outputs = [value("a", F, [None]), value("b", F, [None, None]), value("c", I, []), value("d", F, [None, None])]
+    weights = [numpy_helper.from_array(np.array(n), name) for name, n in (("two", 2), ("sizes", [3, 2]), ("last", -1))]
+    check(model_of(graph(nodes, inputs, outputs, weights)), device, {"x": array(2, 5), "i": np.array(0)}, ["a", "b", "c", "d"])
+
+
+def test_a_body_over_sequences(device):
+    body = graph(
+        [node("Mul", ["a", "b"], ["p"]), node("MatMul", ["p", "map.w"], ["q"]), node("ReduceSum", ["q"], ["r"], keepdims=0)],
+        [value("a", F, ["n", 3]), value("b", F, [3])],
+        [value("q", F, ["n", 2]), value("r", F, [])],
+        [weight("map.w", 3, 2)],
+    )
+    nodes = [
+        node("SequenceConstruct", ["x", "y"], ["s"]),
+        node("SequenceMap", ["s", "z"], ["qs", "rs"], body=body),
+        node("ConcatFromSequence", ["qs"], ["q"], axis=0),
+        node("ConcatFromSequence", ["rs"], ["r"], axis=0, new_axis=1),
+    ]
+    inputs = [value("x", F, ["n", 3]), value("y", F, ["n", 3]), value("z", F, [3])]
+    outputs = [value("q", F, [None, 2]), value("r", F, [None])]
+    feed = {"x": array(2, 3), "y": -array(2, 3), "z": array(3)}
+    check(model_of(graph(nodes, inputs, outputs)), device, feed, ["q", "r"])
 
 
 def test_sequences(device):

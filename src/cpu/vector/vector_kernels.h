@@ -13,6 +13,7 @@ std::vector<Kernel> vector_matmul_kernels();
 std::vector<Kernel> vector_conv_kernels();
 std::vector<Kernel> vector_max_pool_kernels();
 std::vector<Kernel> vector_average_pool_kernels();
+std::vector<Kernel> vector_recurrent_kernels();
 std::vector<Kernel> vector_reorder_kernels();
 std::vector<Kernel> vector_transpose_kernels();
 

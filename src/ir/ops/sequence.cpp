@@ -53,6 +53,11 @@ std::vector<Value> SequenceInsert::infer(Infer& in) const {
   return {{common_type(in, sequence(in), tensor(in, 1)), {}}};
 }
 
+std::vector<Value> SequenceErase::infer(Infer& in) const {
+  if (in.has(1)) require_position(in, 1);
+  return {{sequence(in), {}}};
+}
+
 std::vector<Value> SequenceLength::infer(Infer& in) const {
   sequence(in);
   return {{ValueType(DType::i64, {}), {}}};

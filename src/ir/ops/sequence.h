@@ -41,6 +41,19 @@ struct SequenceInsert {
   std::vector<Value> infer(Infer& in) const;
 };
 
+/// (sequence, position: one i64 or i32, or absent): the sequence without the tensor there, or
+/// without the last.
+struct SequenceErase {
+  static constexpr OpInfo info{.name = "sequence_erase",
+                               .min_inputs = 1,
+                               .max_inputs = 2,
+                               .has_kernels = false,
+                               .any_kind = true,
+                               .host_operands = 2};
+  static constexpr auto fields() { return std::tuple{}; }
+  std::vector<Value> infer(Infer& in) const;
+};
+
 /// The number of tensors, i64[].
 struct SequenceLength {
   static constexpr OpInfo info{.name = "sequence_length", .has_kernels = false, .any_kind = true};
