@@ -14,6 +14,8 @@ namespace {
 using ir::Activation;
 using ir::RecurrentKind;
 
+constexpr int64_t most_panel = 64;
+
 /// One of the functions that a gate or a candidate goes through.
 struct Function {
   Activation kind = Activation::tanh;
@@ -54,7 +56,9 @@ TileFunction loop_of(Activation kind, DType dtype, FunctionOf* function) {
 
 struct Geometry {
   int64_t steps = 0, batch = 0, directions = 1, hidden = 0, width = 0;
-  int64_t rows = 1;  ///< of a unit of work
+  int64_t stride = 0;       ///< from sums of one sequence to those of the next
+  int64_t weight_size = 0;  ///< of one direction
+  int64_t rows = 1;         ///< of a unit of work
   size_t functions_each = 0;
   std::vector<Function> functions;  ///< direction by direction
   RowProductFunction product = nullptr;
@@ -67,6 +71,8 @@ struct Geometry {
     directions = weight[0];
     hidden = weight[1];
     width = weight[2];
+    stride = (width + most_panel - 1) / most_panel * most_panel;
+    weight_size = hidden * width;
     functions_each = ir::activations_of(op.kind);
     for (size_t i = 0; i < op.activations.size(); ++i) {
       const Activation kind = *ir::parse_enum<Activation>(op.activations[i]);
@@ -76,7 +82,7 @@ struct Geometry {
   int64_t blocks() const { return (batch + rows - 1) / rows; }
   int64_t units() const { return directions * blocks(); }
   /// Numbers of one sequence: hidden and cell state, what goes into the product, sums and gates.
-  int64_t numbers() const { return 3 * hidden + 2 * width + hidden; }
+  int64_t numbers() const { return 4 * hidden + 2 * stride; }
 };
 
 /// The sequences of one unit. T is the type in memory, C the one that is computed in.
@@ -101,8 +107,8 @@ class Sequences {
     c_ = take(g_.hidden);
     reset_ = take(g_.hidden);
     squashed_ = take(g_.hidden);
-    sums_ = take(g_.width);
-    gates_ = take(g_.width);
+    sums_ = take(g_.stride);
+    gates_ = take(g_.stride);
   }
 
   void run() noexcept {
@@ -161,7 +167,7 @@ class Sequences {
   void project(int64_t step) noexcept {
     for (int64_t r = 0; r < rows_; ++r) {
       const int64_t t = time(r, step);
-      C* const sums = sums_ + r * g_.width;
+      C* const sums = sums_ + r * g_.stride;
       if (t < 0) {
         std::fill_n(sums, g_.width, C{0});
         continue;
@@ -173,22 +179,22 @@ class Sequences {
   }
 
   void multiply(const C* h, int64_t begin, int64_t end) noexcept {
-    const T* const weight = launch_.input<T>(1) + direction_ * g_.hidden * g_.width;
+    const T* const weight = launch_.input<T>(1) + direction_ * g_.weight_size;
     if constexpr (std::is_same_v<C, float> && std::is_same_v<T, float>)
-      return g_.product({h, weight, sums_, rows_, g_.hidden, g_.width, begin, end});
+      return g_.product({h, weight, sums_, rows_, g_.hidden, g_.width, g_.stride, begin, end});
     for (int64_t r = 0; r < rows_; ++r)
       for (int64_t k = 0; k < g_.hidden; ++k)
         for (int64_t j = begin; j < end; ++j)
-          sums_[r * g_.width + j] +=
+          sums_[r * g_.stride + j] +=
               h[r * g_.hidden + k] * static_cast<C>(weight[k * g_.width + j]);
   }
 
   /// Gate `gate` of a sequence, its sums clipped.
   C* activate(int64_t row, int64_t gate, size_t function) noexcept {
-    C* const sums = sums_ + row * g_.width + gate * g_.hidden;
+    C* const sums = sums_ + row * g_.stride + gate * g_.hidden;
     if (const auto limit = static_cast<C>(op_.clip); limit > 0)
       for (int64_t i = 0; i < g_.hidden; ++i) sums[i] = std::clamp(sums[i], -limit, limit);
-    C* const result = gates_ + row * g_.width + gate * g_.hidden;
+    C* const result = gates_ + row * g_.stride + gate * g_.hidden;
     functions_[function].run(sums, result, g_.hidden);
     return result;
   }
@@ -225,7 +231,7 @@ class Sequences {
   void linear_gru(int64_t step) noexcept {
     const int64_t n = g_.hidden;
     for (int64_t r = 0; r < rows_; ++r) {
-      C* const candidate = sums_ + r * g_.width + 2 * n;
+      C* const candidate = sums_ + r * g_.stride + 2 * n;
       std::copy_n(candidate, n, squashed_ + r * n);
       for (int64_t i = 0; i < n; ++i)
         candidate[i] = has_input(*launch_.call, 2)
@@ -235,7 +241,7 @@ class Sequences {
     multiply(h_, 0, 3 * n);
     for (int64_t r = 0; r < rows_; ++r) {
       const C* const gate = activate(r, 1, 0);
-      C* const candidate = sums_ + r * g_.width + 2 * n;
+      C* const candidate = sums_ + r * g_.stride + 2 * n;
       for (int64_t i = 0; i < n; ++i) candidate[i] = squashed_[r * n + i] + gate[i] * candidate[i];
       mix(r, step);
     }
@@ -255,7 +261,7 @@ class Sequences {
   void peep(int64_t row, int64_t gate, int64_t which) noexcept {
     if (!has_input(*launch_.call, 6)) return;
     const T* const peephole = launch_.input<T>(6) + (direction_ * 3 + which) * g_.hidden;
-    C* const sums = sums_ + row * g_.width + gate * g_.hidden;
+    C* const sums = sums_ + row * g_.stride + gate * g_.hidden;
     for (int64_t i = 0; i < g_.hidden; ++i)
       sums[i] += static_cast<C>(peephole[i]) * c_[row * g_.hidden + i];
   }
@@ -318,10 +324,12 @@ void recurrent_reference(const Launch& launch) noexcept {
 
 }  // namespace
 
-kernel::Prepared prepare_recurrent_f32(const Call& call, RowProductFunction product,
+kernel::Prepared prepare_recurrent_f32(const Call& call, RowProductFunction product, int64_t panel,
                                        FunctionOf* function) {
   Geometry geometry(call, recurrent_rows, DType::f32, function);
   geometry.product = product;
+  if (panel > 0)
+    geometry.weight_size = (geometry.width + panel - 1) / panel * panel * geometry.hidden;
   return made_ready(std::move(geometry), sizeof(float));
 }
 

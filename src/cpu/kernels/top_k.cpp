@@ -26,6 +26,12 @@ struct Line {
       if (before(first, second, !largest)) return true;
       return !before(second, first, !largest) && a < b;
     };
+    if (k == 1) {
+      indices[0] = 0;
+      for (int64_t i = 1; i < length; ++i)
+        if (better(i, indices[0])) indices[0] = i;
+      return;
+    }
     std::iota(indices, indices + length, int64_t{0});
     if (k < length) std::nth_element(indices, indices + k, indices + length, better);
     std::sort(indices, indices + k, better);
@@ -49,9 +55,10 @@ void top_k_typed(const Launch& launch) noexcept {
       if (wants_indices) launch.output<int64_t>(1)[at] = indices[i];
     }
   };
-  parallel_ranges(launch, outer * inner, grain_of(length * 20), [&](int64_t begin, int64_t end) {
-    for (int64_t line = begin; line < end; ++line) run_line(line);
-  });
+  parallel_ranges(launch, outer * inner, grain_of(length * (k == 1 ? 4 : 20)),
+                  [&](int64_t begin, int64_t end) {
+                    for (int64_t line = begin; line < end; ++line) run_line(line);
+                  });
 }
 
 void top_k_reference(const Launch& launch) noexcept {
