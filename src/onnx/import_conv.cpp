@@ -34,6 +34,8 @@ std::vector<int64_t> extents(NodeContext& node, std::string_view name, size_t co
   std::vector<int64_t> values = node.integers(name);
   if (!values.empty() && values.size() != count)
     node.fail("{} has {} entries, expected {}", name, values.size(), count);
+  for (const int64_t each : values)  // products of two of them must not overflow
+    if (each < -INT32_MAX || each > INT32_MAX) node.fail("{} holds {}", name, each);
   if (std::all_of(values.begin(), values.end(), [&](int64_t each) { return each == otherwise; }))
     values.clear();
   return values;
@@ -52,7 +54,10 @@ void read_window(NodeContext& node, size_t axes, Op& op) {
 
 std::vector<int64_t> pool_kernel(NodeContext& node) {
   if (!node.has_attribute("kernel_shape")) node.fail("attribute \"kernel_shape\" is missing");
-  return node.integers("kernel_shape");
+  std::vector<int64_t> kernel = node.integers("kernel_shape");
+  for (const int64_t each : kernel)
+    if (each < 0 || each > INT32_MAX) node.fail("kernel_shape holds {}", each);
+  return kernel;
 }
 
 // The weight is the truth, and kernel_shape only repeats it; but of a weight that comes with each
@@ -255,7 +260,10 @@ Outputs import_conv_transpose(NodeContext& node) {
   const ir::Dims kernel(w.begin() + 2, w.end());
   if (!ir::all_constant(kernel)) node.unsupported("a kernel of {}", ir::text(kernel));
   const ir::Window window = conv.window(ir::constants(kernel));
-  if (conv.groups < 1) node.fail("group is {}", conv.groups);
+  if (conv.groups < 1 || conv.groups > INT32_MAX) node.fail("group is {}", conv.groups);
+  for (const auto* list : {&window.strides, &window.dilations})
+    for (const int64_t each : *list)
+      if (each < 1) node.fail("a stride or dilation is {}", each);
   node.require_equal(x[1], w[0], "channels of the input and of the weight");
   const ir::Dim inputs = ir::floor_div(w[0], conv.groups);
   node.require_equal(inputs * conv.groups, w[0], "channels and a multiple of the groups");

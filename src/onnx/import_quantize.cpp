@@ -1,4 +1,5 @@
 // Imports of quantised ops: integers stand for (integer - zero point) * scale.
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -124,13 +125,45 @@ ValueId of_matrix(NodeContext& node, size_t i, size_t matrix, bool rows) {
   return node.input(i);
 }
 
+// The part [first, first + count) of an axis.
+ValueId part(NodeContext& node, ValueId x, size_t axis, int64_t first, int64_t count) {
+  ir::Slice slice{ir::Dims(node.builder().dims(x).size(), 0), node.builder().dims(x), {}};
+  slice.starts[axis] = first;
+  slice.dims[axis] = count;
+  return node.add(std::move(slice), {x});
+}
+
+// The product of integers within [-255, 255]. In f32 the sum of so many terms is exact, whatever
+// its order, and floats have the fast kernels.
+ValueId integer_product(NodeContext& node, ValueId a, ValueId b) {
+  constexpr int64_t exact = (int64_t{1} << 24) / (255 * 255);
+  const size_t axis = node.builder().dims(a).size() - 1;
+  const auto terms = node.builder().dims(a)[axis].try_constant();
+  if (!terms || *terms > 32 * exact || *terms == 0) return node.add(ir::MatMul{}, {a, b});
+  const size_t row = node.builder().dims(b).size() - 2;
+  node.require_equal(node.builder().dims(b)[row], *terms, "columns of a and rows of b");
+  a = node.cast(a, DType::f32);
+  b = node.cast(b, DType::f32);
+  ValueId sum = ir::absent;
+  for (int64_t first = 0; first < *terms; first += exact) {
+    const int64_t count = std::min(exact, *terms - first);
+    const bool whole = count == *terms;
+    const ValueId product =
+        node.cast(node.add(ir::MatMul{}, {whole ? a : part(node, a, axis, first, count),
+                                          whole ? b : part(node, b, row, first, count)}),
+                  DType::i32);
+    sum = sum == ir::absent ? product : node.pointwise("add(a, b)", {sum, product});
+  }
+  return sum;
+}
+
 // A vector on the left is a row, one on the right a column, as in MatMul.
 ValueId product(NodeContext& node, ValueId a, ValueId b) {
   const ir::Dims left = node.builder().dims(a), right = node.builder().dims(b);
   if (left.empty() || right.empty()) node.fail("an operand is a scalar");
   if (left.size() == 1) a = node.reshape(a, {1, left[0]});
   if (right.size() == 1) b = node.reshape(b, {right[0], 1});
-  const ValueId whole = node.add(ir::MatMul{}, {a, b});
+  const ValueId whole = integer_product(node, a, b);
   ir::Dims dims = node.builder().dims(whole);
   if (right.size() == 1) dims.pop_back();
   if (left.size() == 1) dims.erase(dims.end() - (right.size() == 1 ? 1 : 2));

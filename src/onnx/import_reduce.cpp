@@ -74,9 +74,7 @@ Outputs import_cumulate(NodeContext& node) {
                   .exclusive = node.flag("exclusive", false),
                   .reverse = node.flag("reverse", false)};
   if (!node.known(1)) return {node.add(op, {node.input(0), node.integers_of(1)})};
-  const std::vector<int64_t> axis = node.known_integers(1);
-  if (axis.size() != 1) node.fail("{} axes are given, not 1", axis.size());
-  op.axis = node.axis(axis[0], node.rank(0));
+  op.axis = node.axis(node.known_integer(1), node.rank(0));
   return {node.add(op, {node.input(0)})};
 }
 

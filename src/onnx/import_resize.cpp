@@ -53,12 +53,18 @@ ir::Dims extents_by(NodeContext& node, std::string_view formula, std::vector<Val
   return node.extents_of(node.cast(node.pointwise(formula, std::move(operands)), DType::i64));
 }
 
+// An extent that was computed in f32.
+Dim whole(NodeContext& node, float extent) {
+  if (!(extent >= 0 && extent < 0x1p31f)) node.fail("an axis would have {} elements", extent);
+  return static_cast<int64_t>(extent);
+}
+
 // floor(extent * scale) as ONNX Runtime has it, in f32; of a symbol where the scale is a fraction
 // so small that f32 is exact.
-std::optional<Dim> scaled_extent(const Dim& extent, double scale) {
+std::optional<Dim> scaled_extent(NodeContext& node, const Dim& extent, double scale) {
   const auto factor = static_cast<float>(scale);
   if (const auto known = extent.try_constant())
-    return static_cast<int64_t>(std::floor(static_cast<float>(*known) * factor));
+    return whole(node, std::floor(static_cast<float>(*known) * factor));
   constexpr int64_t parts = 256;
   const double numerator = scale * static_cast<double>(parts);
   if (numerator != std::floor(numerator) || numerator < 0 || numerator > 65536) return {};
@@ -79,7 +85,7 @@ void size_by_known_scales(NodeContext& node, Sizing& sizing) {
   sizing.scales = node.constant(scales);
   for (size_t i = 0; i < sizing.axes.size(); ++i) {
     const auto extent =
-        scaled_extent(node.dims(0)[static_cast<size_t>(sizing.axes[i])], sizing.known[i]);
+        scaled_extent(node, node.dims(0)[static_cast<size_t>(sizing.axes[i])], sizing.known[i]);
     if (!extent) break;
     sizing.dims.push_back(*extent);
   }
@@ -116,7 +122,7 @@ void keep_aspect_ratio(NodeContext& node, bool smaller, Sizing& sizing) {
     sizing.scales = node.constant(std::vector<float>(ratios.size(), ratio));
     for (size_t i = 0; i < ratios.size(); ++i) {
       const int64_t old = node.dims(0)[static_cast<size_t>(sizing.axes[i])].constant();
-      sizing.dims[i] = static_cast<int64_t>(std::round(ratio * static_cast<float>(old)));
+      sizing.dims[i] = whole(node, std::round(ratio * static_cast<float>(old)));
     }
     return;
   }

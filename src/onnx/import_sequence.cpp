@@ -60,7 +60,7 @@ ir::Dims part_sizes(NodeContext& node, const ir::Dim& extent) {
   if (!extent.is_constant())
     node.unsupported("{} elements in parts, the number of which must be known while building",
                      extent.text());
-  const int64_t part = node.has(1) ? node.known_integers(1).at(0) : 1;
+  const int64_t part = node.has(1) ? node.known_integer(1) : 1;
   if (part < 1) node.fail("parts have {} elements", part);
   ir::Dims sizes;
   for (int64_t left = extent.constant(); left > 0; left -= part)

@@ -59,7 +59,7 @@ Outputs import_dft(NodeContext& node) {
   if (node.opset() < 20 && node.has(2))
     node.fail("operand 2 does not exist in opset {}", node.opset());
   int64_t axis = node.opset() < 20 ? node.integer("axis", 1) : -2;
-  if (node.has(2)) axis = node.known_integers(2).at(0);
+  if (node.has(2)) axis = node.known_integer(2);
   const auto at = static_cast<size_t>(node.axis(axis, rank));
   if (at == rank - 1) node.fail("the last axis holds the parts of numbers");
   ir::Dft op{.inverse = node.flag("inverse", false), .onesided = node.flag("onesided", false)};

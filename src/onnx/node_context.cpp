@@ -89,6 +89,12 @@ std::vector<int64_t> NodeContext::known_integers(size_t i) const {
   return numbers;
 }
 
+int64_t NodeContext::known_integer(size_t i) const {
+  const std::vector<int64_t> numbers = known_integers(i);
+  if (numbers.size() != 1) fail("operand {} has {} elements, not 1", i, numbers.size());
+  return numbers[0];
+}
+
 std::optional<std::vector<double>> NodeContext::known_numbers(size_t i) const {
   const ir::Value& value = state_.builder.value(input(i)).value;
   if (!is_floating(value.type.dtype))

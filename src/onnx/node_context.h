@@ -59,6 +59,7 @@ class NodeContext {
   ir::Dims extents_of(ir::ValueId integers);
   /// Elements that must be numbers while building; Unsupported when they are not.
   std::vector<int64_t> known_integers(size_t i) const;
+  int64_t known_integer(size_t i) const;  ///< the only one
   /// Elements of a floating operand, where they are known while building.
   std::optional<std::vector<double>> known_numbers(size_t i) const;
   /// How many elements an operand of rank 1 has, which must be known while building.

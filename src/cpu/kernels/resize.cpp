@@ -194,42 +194,75 @@ struct Tables {
   }
 };
 
-// Elements [begin, end) of the lines of the last axis of all, or whole rows behind another one.
+/// One axis of a tensor on its way.
 template <class From, class To, class C>
-void resize_axis(const Launch& launch, const Axis& axis, const Neighbours* places, const C* weights,
-                 const From* x, To* y) noexcept {
-  const C outside = static_cast<C>(launch.call->as<ir::Resize>().outside);
-  const auto store = [](C value) {
+struct AxisPass {
+  const Launch& launch;
+  const Axis& axis;
+  const Neighbours* places;
+  const C* weights;
+  const From* x;
+  To* y;
+  C outside = static_cast<C>(launch.call->as<ir::Resize>().outside);
+
+  void run() const noexcept {
+    if (axis.inner == 1) {
+      parallel_ranges(launch, axis.outer, grain_of(axis.out * axis.most),
+                      [&](int64_t begin, int64_t end) {
+                        for (int64_t i = begin; i < end; ++i) line(i);
+                      });
+      return;
+    }
+    parallel_ranges(launch, axis.outer * axis.out, grain_of(axis.inner * axis.most),
+                    [&](int64_t begin, int64_t end) {
+                      for (int64_t at = begin; at < end; ++at) row(at);
+                    });
+  }
+
+ private:
+  static To stored(C value) noexcept {
     if constexpr (std::is_integral_v<To> && !std::is_same_v<To, bool>) {
       return integer_of<To>(static_cast<double>(value));
     } else {
       return static_cast<To>(value);
     }
-  };
-  const auto row = [&](int64_t at) {
+  }
+
+  C sum_at(const From* from, int64_t i) const noexcept {
+    C sum = places[i].count == 0 ? outside : C{0};
+    for (int64_t j = 0; j < places[i].count; ++j)
+      sum += weights[i * axis.most + j] * static_cast<C>(from[j * axis.inner]);
+    return sum;
+  }
+
+  /// A line along the axis, of elements beside one another.
+  void line(int64_t at) const noexcept {
+    const From* const from = x + at * axis.in;
+    To* const to = y + at * axis.out;
+    for (int64_t i = 0; i < axis.out; ++i) to[i] = stored(sum_at(from + places[i].first, i));
+  }
+
+  /// All that lies behind one element of the axis.
+  void row(int64_t at) const noexcept {
     const int64_t i = at % axis.out;
     const From* const from = x + (at / axis.out * axis.in + places[i].first) * axis.inner;
     const C* const weight = weights + i * axis.most;
     To* const to = y + at * axis.inner;
-    const int64_t count = places[i].count;
-    if (count == 2) {  // linear, in the usual case
+    if (places[i].count == 2) {  // linear, in the usual case
       const C w0 = weight[0], w1 = weight[1];
       const From* const next = from + axis.inner;
       for (int64_t k = 0; k < axis.inner; ++k)
-        to[k] = store(w0 * static_cast<C>(from[k]) + w1 * static_cast<C>(next[k]));
+        to[k] = stored(w0 * static_cast<C>(from[k]) + w1 * static_cast<C>(next[k]));
       return;
     }
-    for (int64_t k = 0; k < axis.inner; ++k) {
-      C sum = count == 0 ? outside : C{0};
-      for (int64_t j = 0; j < count; ++j)
-        sum += weight[j] * static_cast<C>(from[j * axis.inner + k]);
-      to[k] = store(sum);
-    }
-  };
-  parallel_ranges(launch, axis.outer * axis.out, grain_of(axis.inner * axis.most),
-                  [&](int64_t begin, int64_t end) {
-                    for (int64_t at = begin; at < end; ++at) row(at);
-                  });
+    for (int64_t k = 0; k < axis.inner; ++k) to[k] = stored(sum_at(from + k, i));
+  }
+};
+
+template <class From, class To, class C>
+void resize_axis(const Launch& launch, const Axis& axis, const Neighbours* places, const C* weights,
+                 const From* x, To* y) noexcept {
+  AxisPass<From, To, C>{launch, axis, places, weights, x, y}.run();
 }
 
 template <class T>

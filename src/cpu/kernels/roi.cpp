@@ -7,8 +7,10 @@ namespace tenon::cpu {
 
 namespace {
 
-// Places of a sample are worked out once for so many channels.
-constexpr int64_t block = 8;
+// Places of samples are worked out once for so many channels, and for so many of them at a time,
+// whose neighbours then are read channel by channel.
+constexpr int64_t block = 64;
+constexpr int64_t table_size = 256;
 // A region of more samples a cell and axis than this is a mistake, and would take for ever.
 constexpr int64_t most_samples = 65536;
 
@@ -70,7 +72,12 @@ class Region {
   bool is_countable() const noexcept { return rows_ <= most_samples && columns_ <= most_samples; }
 
   void run() noexcept {
-    for (int64_t i = 0; i < op_.height * op_.width; ++i) cell(i / op_.width, i % op_.width, i);
+    const int64_t each = rows_ * columns_;
+    const int64_t cells = op_.height * op_.width;
+    // Cells of one row together, as many as the table holds.
+    const int64_t group =
+        std::clamp<int64_t>(table_size / std::max<int64_t>(each, 1), 1, op_.width);
+    for (int64_t i = 0; i < cells; i += group) cells_from(i, std::min(group, cells - i));
   }
 
  private:
@@ -82,41 +89,62 @@ class Region {
                : (count <= 0 ? 0 : most_samples + 1);  // NaN too
   }
 
-  void cell(int64_t row, int64_t column, int64_t i) noexcept {
-    std::array<C, block> total{};
-    bool first = true;
-    for (int64_t r = 0; r < rows_; ++r) {
-      for (int64_t c = 0; c < columns_; ++c) {
-        const auto middle = [](C start, int64_t cell, C extent, int64_t k, int64_t of) {
-          return start + static_cast<C>(cell) * extent +
-                 (static_cast<C>(k) + C{0.5}) * extent / static_cast<C>(of);
-        };
-        add(sample_at(middle(top_, row, cell_height_, r, rows_),
-                      middle(left_, column, cell_width_, c, columns_), height_, width_),
-            total, first);
-        first = false;
-      }
-    }
-    const C count = static_cast<C>(std::max<int64_t>(rows_ * columns_, 1));
-    for (int64_t k = 0; k < count_; ++k)
-      y_[k * op_.height * op_.width + i] = static_cast<T>(
-          op_.greatest ? total[static_cast<size_t>(k)] : total[static_cast<size_t>(k)] / count);
+  /// Sample `k` of cell `i`.
+  Sample<C> sample(int64_t i, int64_t k) const noexcept {
+    const auto middle = [](C start, int64_t cell, C extent, int64_t at, int64_t of) {
+      return start + static_cast<C>(cell) * extent +
+             (static_cast<C>(at) + C{0.5}) * extent / static_cast<C>(of);
+    };
+    return sample_at(middle(top_, i / op_.width, cell_height_, k / columns_, rows_),
+                     middle(left_, i % op_.width, cell_width_, k % columns_, columns_), height_,
+                     width_);
   }
 
-  void add(const Sample<C>& sample, std::array<C, block>& total, bool first) noexcept {
-    for (int64_t k = 0; k < count_; ++k) {
-      const T* const x = x_ + k * height_ * width_;
-      C& sum = total[static_cast<size_t>(k)];
+  /// Cells [first, first + count), of which more than one have their samples in one table.
+  void cells_from(int64_t first, int64_t count) noexcept {
+    const int64_t each = rows_ * columns_;
+    if (each * count > table_size) return long_cell(first, each);
+    for (int64_t s = 0; s < each * count; ++s)
+      table_[static_cast<size_t>(s)] = sample(first + s / each, s % each);
+    for (int64_t c = 0; c < count_; ++c)
+      for (int64_t i = 0; i < count; ++i)
+        write(c, first + i, folded(c, i * each, each, C{0}, true), each);
+  }
+
+  /// One cell of more samples than the table holds.
+  void long_cell(int64_t i, int64_t each) noexcept {
+    for (int64_t s = 0; s < each; s += table_size) {
+      const int64_t some = std::min(table_size, each - s);
+      for (int64_t k = 0; k < some; ++k) table_[static_cast<size_t>(k)] = sample(i, s + k);
+      for (int64_t c = 0; c < count_; ++c) {
+        C& total = totals_[static_cast<size_t>(c)];
+        total = folded(c, 0, some, s == 0 ? C{0} : total, s == 0);
+      }
+    }
+    for (int64_t c = 0; c < count_; ++c) write(c, i, totals_[static_cast<size_t>(c)], each);
+  }
+
+  /// The sum or the greatest of samples of the table, going on from `total`.
+  C folded(int64_t channel, int64_t from, int64_t count, C total, bool first) const noexcept {
+    const T* const x = x_ + channel * height_ * width_;
+    for (int64_t s = from; s < from + count; ++s) {
+      const Sample<C>& sample = table_[static_cast<size_t>(s)];
       std::array<C, 4> parts;
       for (size_t n = 0; n < 4; ++n)
         parts[n] = sample.weights[n] * static_cast<C>(x[sample.offsets[n]]);
-      if (op_.greatest) {
-        const C greatest = std::max(std::max(parts[0], parts[1]), std::max(parts[2], parts[3]));
-        sum = first ? greatest : std::max(sum, greatest);
-      } else {
-        sum += parts[0] + parts[1] + parts[2] + parts[3];
+      if (!op_.greatest) {
+        total += parts[0] + parts[1] + parts[2] + parts[3];
+        continue;
       }
+      const C greatest = std::max(std::max(parts[0], parts[1]), std::max(parts[2], parts[3]));
+      total = first && s == from ? greatest : std::max(total, greatest);
     }
+    return total;
+  }
+
+  void write(int64_t channel, int64_t i, C total, int64_t samples) noexcept {
+    const C count = static_cast<C>(std::max<int64_t>(samples, 1));
+    y_[channel * op_.height * op_.width + i] = static_cast<T>(op_.greatest ? total : total / count);
   }
 
   const ir::RoiAlign& op_;
@@ -125,6 +153,8 @@ class Region {
   T* y_ = nullptr;
   C left_{}, top_{}, cell_height_{}, cell_width_{};
   int64_t rows_ = 0, columns_ = 0;
+  std::array<C, block> totals_{};
+  std::array<Sample<C>, table_size> table_;
 };
 
 template <class T>

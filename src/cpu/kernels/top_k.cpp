@@ -38,10 +38,41 @@ struct Line {
   }
 };
 
+/// One best of each of many lines that lie beside one another: memory is read as it lies.
+template <class T>
+void best_of_slices(const T* x, T* y, int64_t* indices, int64_t length, int64_t inner,
+                    bool largest) noexcept {
+  std::copy_n(x, inner, y);
+  std::fill_n(indices, inner, int64_t{0});
+  for (int64_t i = 1; i < length; ++i) {
+    const T* const slice = x + i * inner;
+    for (int64_t j = 0; j < inner; ++j) {
+      const auto one = static_cast<Compute<T>>(slice[j]), best = static_cast<Compute<T>>(y[j]);
+      if (!before(one, best, !largest)) continue;
+      y[j] = slice[j];
+      indices[j] = i;
+    }
+  }
+}
+
+template <class T>
+void best_typed(const Launch& launch, const AroundAxis& lines) noexcept {
+  const bool largest = launch.call->as<ir::TopK>().largest;
+  auto* const indices = launch.call->outputs.size() > 1 ? launch.output<int64_t>(1)
+                                                        : static_cast<int64_t*>(launch.scratch);
+  base::parallel_for(launch.state->threads, lines.outer, [&](int64_t block) {
+    const int64_t at = block * lines.inner;
+    best_of_slices(launch.input<T>(0) + at * lines.extent, launch.output<T>(0) + at, indices + at,
+                   lines.extent, lines.inner, largest);
+  });
+}
+
 template <class T>
 void top_k_typed(const Launch& launch) noexcept {
   const auto& op = launch.call->as<ir::TopK>();
-  const auto [outer, length, inner] = AroundAxis(launch.call->inputs[0].dims, op.axis);
+  const AroundAxis lines(launch.call->inputs[0].dims, op.axis);
+  if (op.k[0].constant() == 1 && lines.inner > 1) return best_typed<T>(launch, lines);
+  const auto [outer, length, inner] = lines;
   const int64_t k = op.k[0].constant();
   const bool wants_indices = launch.call->outputs.size() > 1;
   const auto run_line = [&, length = length, inner = inner](int64_t line) {
