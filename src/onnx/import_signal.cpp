@@ -7,6 +7,7 @@
 #include "ir/ops/dft.h"
 #include "ir/ops/gather.h"
 #include "ir/ops/range.h"
+#include "ir/ops/reduce.h"
 #include "ir/ops/slice.h"
 #include "onnx/imports.h"
 #include "weights/onnx_wire.h"
@@ -52,24 +53,92 @@ ValueId transformed(NodeContext& node, ValueId x, size_t axis, ir::Dft op) {
 
 }  // namespace
 
+namespace {
+
+// An axis that only a run knows: its lines are gathered, and laid back, by index.
+class AxisOfARun {
+ public:
+  AxisOfARun(NodeContext& node, ValueId axis, size_t rank) : node_(node), rank_(rank) {
+    const ir::Dims dims = node.dims(0);
+    parts_ = dims.back();
+    const std::array rank_literal{static_cast<double>(rank)};
+    axis_ =
+        node.pointwise("where(less(a, 0), add(a, b), a)", {node.reshape(axis, {})}, rank_literal);
+    shape_ = node.add(ir::Slice{{0}, {std::ssize(dims) - 1}, {}}, {node.shape_of(node.input(0))});
+    places_ = node.counting(std::ssize(dims) - 1, 0, 1);
+    const auto fold = [&](ir::ReduceKind kind, std::string_view formula) {
+      const ValueId each = node.pointwise(formula, {places_, axis_, shape_});
+      return node.add(ir::Reduce{.kind = kind, .axes = {0}, .keep_dims = false}, {each});
+    };
+    length_ = fold(ir::ReduceKind::sum, "where(equal(a, b), c, 0)");
+    inner_ = fold(ir::ReduceKind::prod, "where(less(b, a), c, 1)");
+    outer_ = fold(ir::ReduceKind::prod, "where(equal(a, b), 1, c)");
+    extent_ = extent(length_);
+  }
+
+  /// The extent of the axis.
+  const ir::Dim& length() const { return extent_; }
+
+  ValueId transformed(ir::Dft op) {
+    const ir::Dims dims = node_.dims(0);
+    const ir::Dim total = ir::product(std::span(dims).first(rank_ - 1));
+    const ir::Dim lines = extent(outer_);
+    // a: the line, b: the place on it, c: its length, d: elements from one place to the next.
+    const ValueId from = node_.pointwise(
+        "add(mul(add(mul(div(a, d), c), b), d), mod(a, d))",
+        {node_.counting(lines, 0, 2), node_.counting(extent_, 1, 2), length_, inner_});
+    const ValueId rows = node_.reshape(node_.input(0), {total, parts_});
+    const ValueId y = node_.add(std::move(op), {node_.add(ir::Gather{0}, {rows, from})});
+    return laid_back(y);
+  }
+
+ private:
+  ir::Dim extent(ValueId scalar) { return node_.extents_of(node_.reshape(scalar, {1}))[0]; }
+
+  ValueId laid_back(ValueId y) {
+    const ir::Dims dims = node_.builder().dims(y);
+    const ValueId length = node_.extent(y, 1);
+    ir::Dims result = node_.extents_of(
+        node_.pointwise("where(equal(a, b), d, c)", {places_, axis_, shape_, length}));
+    const ir::Dim total = ir::product(result);
+    const ValueId to =
+        node_.pointwise("add(mul(add(mul(div(a, mul(b, c)), c), mod(a, c)), b), mod(div(a, c), b))",
+                        {node_.counting(total, 0, 1), length, inner_});
+    const ValueId rows = node_.reshape(y, {dims[0] * dims[1], dims[2]});
+    result.push_back(dims[2]);
+    return node_.reshape(node_.add(ir::Gather{0}, {rows, to}), std::move(result));
+  }
+
+  NodeContext& node_;
+  size_t rank_;
+  ir::Dim parts_, extent_;
+  ValueId axis_, shape_, places_, length_, inner_, outer_;
+};
+
+}  // namespace
+
 // The axis was an attribute up to opset 19.
 Outputs import_dft(NodeContext& node) {
   const size_t rank = node.rank(0);
   if (rank < 2) node.fail("operand 0 has rank {}, and must have 2 or more", rank);
   if (node.opset() < 20 && node.has(2))
     node.fail("operand 2 does not exist in opset {}", node.opset());
-  int64_t axis = node.opset() < 20 ? node.integer("axis", 1) : -2;
-  if (node.has(2)) axis = node.known_integer(2);
-  const auto at = static_cast<size_t>(node.axis(axis, rank));
-  if (at == rank - 1) node.fail("the last axis holds the parts of numbers");
   ir::Dft op{.inverse = node.flag("inverse", false), .onesided = node.flag("onesided", false)};
-  if (node.has(1)) {
-    op.length = {one_extent(node, 1)};
-  } else if (op.inverse && op.onesided) {
-    op.length = {(node.dims(0)[at] - 1) * 2};
-  } else {
-    op.length = {node.dims(0)[at]};
+  const auto length_of = [&](const ir::Dim& extent) {
+    if (node.has(1)) return one_extent(node, 1);
+    return op.inverse && op.onesided ? (extent - 1) * 2 : extent;
+  };
+  if (node.has(2) && !node.known(2)) {
+    AxisOfARun axis(node, node.integers_of(2), rank);
+    op.length = {length_of(axis.length())};
+    return {axis.transformed(std::move(op))};
   }
+  const int64_t given = node.opset() < 20 ? node.integer("axis", 1)
+                        : node.has(2)     ? node.known_integer(2)
+                                          : -2;
+  const auto at = static_cast<size_t>(node.axis(given, rank));
+  if (at == rank - 1) node.fail("the last axis holds the parts of numbers");
+  op.length = {length_of(node.dims(0)[at])};
   return {transformed(node, node.input(0), at, std::move(op))};
 }
 

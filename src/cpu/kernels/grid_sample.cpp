@@ -90,6 +90,7 @@ class Sampler {
     const Grid* const grid = launch_.input<Grid>(1) + (n * out_size_ + i) * axes;
     for (size_t a = 0; a < axes_; ++a)
       found_[a] = PlaceAxis<P>{op_, x_[2 + a]}.neighbours(static_cast<P>(grid[axes_ - 1 - a]));
+    const size_t taps = flatten();
     for (int64_t c = 0; c < x_[1]; ++c) {
       const T* const x = launch_.input<T>(0) + (n * x_[1] + c) * in_size_;
       T& y = launch_.output<T>(0)[(n * x_[1] + c) * out_size_ + i];
@@ -97,9 +98,9 @@ class Sampler {
         y = nearest(x);
       } else if constexpr (std::is_integral_v<T>) {
         if constexpr (!std::is_same_v<T, bool>)
-          y = integer_of<T>(static_cast<double>(sum(x, 0, 0)));
+          y = integer_of<T>(static_cast<double>(sum(x, taps)));
       } else {
-        y = static_cast<T>(sum(x, 0, 0));
+        y = static_cast<T>(sum(x, taps));
       }
     }
   }
@@ -116,15 +117,52 @@ class Sampler {
     return x[offset];
   }
 
-  P sum(const T* x, size_t axis, int64_t offset) const noexcept {
+  /// Neighbours along all axes as offsets into a channel, with their weights; 0 where they are too
+  /// many, or one will do.
+  size_t flatten() noexcept {
+    size_t most = 1;
+    for (size_t a = 0; a < axes_; ++a) most *= static_cast<size_t>(found_[a].count);
+    if (most > most_taps || op_.mode == Resampling::nearest) return 0;
+    size_t count = 1;
+    taps_[0] = {0, 1};
+    for (size_t a = 0; a < axes_; ++a) {
+      const Neighbours<P>& found = found_[a];
+      const std::array<Tap, most_taps> before = taps_;
+      size_t next = 0;
+      for (size_t t = 0; t < count; ++t)
+        for (size_t k = 0; k < static_cast<size_t>(found.count); ++k)
+          if (found.at[k] >= 0)
+            taps_[next++] = {before[t].offset * x_[2 + a] + found.at[k],
+                             before[t].weight * found.weights[k]};
+      count = next;
+    }
+    all_beside_ = count == 0;
+    return count;
+  }
+
+  P sum(const T* x, size_t taps) const noexcept {
+    if (taps == 0) return all_beside_ ? P{0} : sum_along(x, 0, 0);
+    P total = 0;
+    for (size_t t = 0; t < taps; ++t)
+      total += taps_[t].weight * static_cast<P>(static_cast<Compute<T>>(x[taps_[t].offset]));
+    return total;
+  }
+
+  P sum_along(const T* x, size_t axis, int64_t offset) const noexcept {
     if (axis == axes_) return static_cast<P>(static_cast<Compute<T>>(x[offset]));
     P total = 0;
     const Neighbours<P>& found = found_[axis];
     for (size_t k = 0; k < static_cast<size_t>(found.count); ++k)
       if (found.at[k] >= 0)
-        total += found.weights[k] * sum(x, axis + 1, offset * x_[2 + axis] + found.at[k]);
+        total += found.weights[k] * sum_along(x, axis + 1, offset * x_[2 + axis] + found.at[k]);
     return total;
   }
+
+  struct Tap {
+    int64_t offset;
+    P weight;
+  };
+  static constexpr size_t most_taps = 64;
 
   const Launch& launch_;
   const ir::GridSample& op_;
@@ -132,6 +170,8 @@ class Sampler {
   size_t axes_ = 0;
   int64_t in_size_ = 1, out_size_ = 1;
   std::array<Neighbours<P>, most_axes> found_;
+  std::array<Tap, most_taps> taps_;
+  bool all_beside_ = false;
 };
 
 template <class T, class Grid>

@@ -434,6 +434,16 @@ TEST(InferReduce, axes_vanish_or_stay_as_one) {
             "reduce \"node\": it is not defined for u8; cast the operand");
 }
 
+TEST(InferReduce, extremes_of_known_floats_fold) {
+  const Value x = floats(DType::f32, {3}, {1.5, -2, 0.25});
+  const auto fold = [&](ReduceKind kind) {
+    return infer(Reduce{.kind = kind, .axes = {0}, .keep_dims = false}, {x}).known();
+  };
+  EXPECT_EQ(fold(ReduceKind::min), std::to_string(-2.0));
+  EXPECT_EQ(fold(ReduceKind::max), std::to_string(1.5));
+  EXPECT_EQ(fold(ReduceKind::sum), "unknown");
+}
+
 TEST(InferReduce, known_vectors_fold) {
   const auto fold = [](ReduceKind kind, const Value& x) {
     return infer(Reduce{.kind = kind, .axes = {0}, .keep_dims = false}, {x}).known();
@@ -600,6 +610,62 @@ TEST(InferPointwise, float_arithmetic_rounds_as_the_dtype) {
   EXPECT_EQ(value("round(a)", DType::f32, 2.5), 2);
   EXPECT_EQ(value("div(a, 3)", DType::f32, 1), static_cast<double>(1.0f / 3.0f));
   EXPECT_EQ(compute("less(a, 2)", {floats(DType::f32, {2}, {1, 3})}).known(), "1, 0");
+}
+
+// ---- resize, recurrent layers, windows laid back, regions, transforms ----
+
+TEST(InferResize, axes_get_their_extents) {
+  const Dim h = Dim::symbol("h");
+  EXPECT_EQ(infer(Resize{.axes = {2, 3}, .dims = {h * 2, 7}}, {f32({n, 3, h, 5})}).type(),
+            "f32[n, 3, 2*h, 7]");
+  EXPECT_EQ(infer(Resize{.axes = {3, 2}, .dims = {1, 1}}, {f32({1, 1, 2, 2})}).error,
+            "resize \"node\": axes [3, 2] do not rise within rank 4");
+  EXPECT_EQ(infer(Resize{.axes = {0}, .dims = {2}}, {f32({0})}).error,
+            "resize \"node\": the extent of axis 0 is 0, and must be at least 1");
+  EXPECT_EQ(infer(Resize{.axes = {0}, .dims = {2}, .mode = Resampling::linear},
+                  {typed(DType::bool_, {3})})
+                .error,
+            "resize \"node\": bool can be resized by nearest elements only");
+}
+
+TEST(InferRecurrent, states_follow_weight_and_input) {
+  const Recurrent lstm{
+      .activations = {"sigmoid", "tanh", "tanh"}, .alphas = {0, 0, 0}, .betas = {0, 0, 0}};
+  const Dim s = Dim::symbol("s");
+  const Result result = infer(lstm, {f32({s, n, 1, 20}), f32({1, 5, 20})}, 3);
+  EXPECT_EQ(result.type(), "f32[s, 1, n, 5]");
+  EXPECT_EQ(result.values.at(2).type.text(), "f32[1, n, 5]");
+  EXPECT_EQ(infer(lstm, {f32({s, n, 1, 15}), f32({1, 5, 20})}).error,
+            "recurrent \"node\": extents of axis 3 of operand 0 must be equal, not 15 and 20");
+  EXPECT_EQ(infer(lstm, {f32({s, n, 2, 20}), f32({2, 5, 20})}).error,
+            "recurrent \"node\": 3 activations, 3 alphas and 3 betas are given; there must be 6 "
+            "each");
+}
+
+TEST(InferCol2Im, taps_belong_to_the_kernel) {
+  EXPECT_EQ(infer(Col2Im{.dims = {9, 9}, .kernel = {3, 3}}, {f32({n, 2, 9, 7, 7})}).type(),
+            "f32[n, 2, 9, 9]");
+  EXPECT_EQ(infer(Col2Im{.dims = {9, 9}, .kernel = {3, 3}}, {f32({n, 2, 8, 7, 7})}).error,
+            "col2im \"node\": taps of the kernel and of the operand must be equal, not 8 and 9");
+}
+
+TEST(InferRoiAlign, one_result_for_each_region) {
+  const Dim r = Dim::symbol("r");
+  EXPECT_EQ(infer(RoiAlign{.height = 7, .width = 5},
+                  {f32({1, 3, 9, 9}), f32({r, 4}), typed(DType::i64, {r})})
+                .type(),
+            "f32[r, 3, 7, 5]");
+  EXPECT_EQ(infer(RoiAlign{}, {f32({1, 3, 9, 9}), f32({2, 5}), typed(DType::i64, {2})}).error,
+            "roi_align \"node\": numbers of a region must be equal, not 5 and 4");
+}
+
+TEST(InferDft, one_side_has_half_of_the_numbers) {
+  EXPECT_EQ(infer(Dft{.length = {n}, .onesided = true}, {f32({2, n, 1})}).type(),
+            "f32[2, floor_div(n, 2) + 1, 2]");
+  EXPECT_EQ(infer(Dft{.length = {10}, .inverse = true, .onesided = true}, {f32({2, 6, 2})}).type(),
+            "f32[2, 10, 1]");
+  EXPECT_EQ(infer(Dft{.length = {10}, .onesided = true}, {f32({2, 10, 2})}).error,
+            "dft \"node\": one side is given of real numbers only");
 }
 
 }  // namespace

@@ -1,6 +1,9 @@
 // Types and known values of reductions.
 #include "ir/ops/reduce.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "base/error.h"
 #include "ir/ops/checks.h"
 
@@ -32,11 +35,21 @@ std::optional<Dim> fold(ReduceKind kind, const std::vector<Dim>& values) {
   return result;
 }
 
+// The least or greatest of known floats, which no kernel rounds; others are left to the run.
+std::optional<Known> extreme(ReduceKind kind, const std::vector<double>& values) {
+  const bool extremum = kind == ReduceKind::min || kind == ReduceKind::max;
+  const bool ordered = std::ranges::none_of(values, [](double each) { return std::isnan(each); });
+  if (!extremum || values.empty() || !ordered) return std::nullopt;
+  const auto [least, greatest] = std::ranges::minmax_element(values);
+  return Known{.integers = {}, .floats = {kind == ReduceKind::min ? *least : *greatest}};
+}
+
 // Sum, product, least or greatest of all known integers of a vector.
 std::optional<Known> folded(ReduceKind kind, const Value& value) {
+  if (value.known && is_floating(value.type.dtype)) return extreme(kind, value.known->floats);
   const bool folds = kind == ReduceKind::sum || kind == ReduceKind::prod ||
                      kind == ReduceKind::min || kind == ReduceKind::max;
-  if (!folds || !value.known || is_floating(value.type.dtype)) return std::nullopt;
+  if (!folds || !value.known) return std::nullopt;
   try {
     const auto result = fold(kind, value.known->integers);
     if (!result || !representable(value.type.dtype, *result)) return std::nullopt;
