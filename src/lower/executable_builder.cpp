@@ -112,8 +112,10 @@ void ExecutableBuilder::output(const std::string& name, ir::ValueId value, const
     graph_.output(name, value);
     return;
   }
-  const bool computed = graph_.producer(root(value)) != nullptr;
-  if (!computed || claimed_.contains(root(value)) || is_sized_later(value)) {
+  const ir::Node* const maker = graph_.producer(root(value));
+  // What the executor makes is placed with its own extents, not with those it is given later.
+  const bool renamed = maker && !maker->op.info().has_kernels && value != root(value);
+  if (!maker || renamed || claimed_.contains(root(value)) || is_sized_later(value)) {
     value = add_reorder(value, graph_.type(value).layout, probes);
   }
   claimed_.insert(root(value));

@@ -45,6 +45,13 @@ std::string misfit(const ir::Graph& graph, const Bindings& bindings) {
   }
 }
 
+/// Those of a graph and of its bodies, which share their symbols.
+void add_constraints(const ir::Graph& graph, std::vector<ir::Constraint>& all) {
+  all.insert(all.end(), graph.constraints().begin(), graph.constraints().end());
+  for (const ir::Node& node : graph.nodes())
+    for (const ir::Body& body : node.op.bodies()) add_constraints(*body, all);
+}
+
 /// Moves a point until constraints hold, one after the other: first those that leave the least
 /// choice, so that what is tied to a number passes it on.
 class Solver {
@@ -171,9 +178,11 @@ Bindings bind(const Ranges& ranges, F&& pick) {
 
 Probes probe_points(const ir::Graph& main, const Ranges& given) {
   const auto ranges = complete_ranges(main, given);
+  std::vector<ir::Constraint> constraints;
+  add_constraints(main, constraints);
   Probes probes;
   const auto offer = [&](auto&& pick) {
-    const Bindings point = Solver(main.constraints(), ranges, bind(ranges, pick)).run();
+    const Bindings point = Solver(constraints, ranges, bind(ranges, pick)).run();
     const bool seen =
         std::find(probes.points.begin(), probes.points.end(), point) != probes.points.end();
     if (!seen && misfit(main, point).empty()) probes.points.push_back(point);

@@ -133,6 +133,40 @@ def test_loop_by_condition_alone(device, condition):
     check(turns(False), device, {"yes": np.array(condition), "x": array(2, 4)}, ["h3", "g3", "s3"], ["s3"] * (not condition))
 
 
+def test_a_result_of_a_loop_under_other_extents(device):
+    body = graph(
+        [node("Concat", ["g", "x"], ["g2"], axis=0), node("Identity", ["go"], ["go2"])],
+        [value("i", I, []), value("go", B, []), value("g", F, ["m", 4])],
+        [value("go2", B, []), value("g2", F, ["m2", 4])],
+    )
+    nodes = [
+        node("Loop", ["trips", "", "none"], ["g3"], body=body),
+        node("Unsqueeze", ["g3", "one"], ["y"]),
+        node("Reshape", ["g3", "shape"], ["z"]),
+    ]
+    inputs = [value("trips", I, []), value("x", F, [1, 4]), value("shape", I, [3])]
+    outputs = [value("y", F, [None, 1, 4]), value("z", F, [None, None, None])]
+    weights = [numpy_helper.from_array(np.zeros((0, 4), np.float32), "none"), numpy_helper.from_array(np.array([1]), "one")]
+    model = model_of(graph(nodes, inputs, outputs, weights))
+    check(model, device, {"trips": np.array(3), "x": array(1, 4), "shape": np.array([2, 3, 2])}, ["y", "z"])
+
+
+def test_extents_that_a_branch_asks_for(device):
+    then = graph([node("Slice", ["h", "begin", "end"], ["r"])], [], [value("r", F, [256])])
+    other = graph([node("Identity", ["h"], ["r2"])], [], [value("r2", F, [None])])
+    nodes = [
+        node("NonZero", ["x"], ["places"]),
+        node("Gather", ["places", "zero"], ["line"]),
+        node("Cast", ["line"], ["h"], to=F),
+        node("If", ["yes"], ["y"], then_branch=then, else_branch=other),
+    ]
+    numbers = [("begin", [0]), ("end", [256]), ("zero", 0)]
+    weights = [numpy_helper.from_array(np.array(n), name) for name, n in numbers]
+    model = model_of(graph(nodes, [value("x", F, [300]), value("yes", B, [])], [value("y", F, [None])], weights))
+    for yes in (True, False):
+        check(model, device, {"x": np.ones(300, np.float32), "yes": np.array(yes)}, ["y"])
+
+
 # A loop in a branch in a loop.
 def nested():
     inner = graph(
