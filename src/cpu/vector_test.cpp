@@ -320,6 +320,72 @@ TEST(VectorConv, padding_lanes_are_zero_though_the_bounds_are_not) {
   }
 }
 
+/// One filter for each channel.
+TestCall depthwise(ir::Conv op, Image x, int64_t kernel_h, int64_t kernel_w, bool bias = true) {
+  op.groups = x.c;
+  std::vector<Tensor> inputs{random({x.n, x.c, x.h, x.w}, 1),
+                             random({x.c, 1, kernel_h, kernel_w}, 2)};
+  if (bias) inputs.push_back(random({x.c}, 3));
+  return make_test_call(op, std::move(inputs), 6);
+}
+
+TEST(VectorDepthwise, equals_the_reference_at_awkward_extents) {
+  if (!has_vectors()) GTEST_SKIP() << "no vector unit";
+  for (const int64_t c : {2, 3, 5, 8, 16, 19, 40}) {
+    EXPECT_GE(check_all(depthwise({.pads = {1, 1, 1, 1}}, {1, c, 9, 11}, 3, 3)), 1) << c;
+    EXPECT_GE(check_all(depthwise({}, {3, c, 5, 7}, 1, 1, false)), 1) << c;
+    EXPECT_GE(check_all(depthwise({.strides = {2, 1}}, {2, c, 6, 9}, 5, 2)), 1) << c;
+  }
+}
+
+TEST(VectorDepthwise, covers_every_width_of_tile) {
+  if (!has_vectors()) GTEST_SKIP() << "no vector unit";
+  for (int64_t width = 1; width <= 31; ++width) {
+    EXPECT_GE(check_all(depthwise({.pads = {1, 1, 1, 1}}, {1, 33, 3, width}, 3, 3)), 1) << width;
+  }
+}
+
+TEST(VectorDepthwise, strides_dilates_and_pads_unevenly) {
+  if (!has_vectors()) GTEST_SKIP() << "no vector unit";
+  const Image x{2, 21, 13, 17};
+  EXPECT_GE(check_all(depthwise({.strides = {2, 2}, .pads = {2, 2, 2, 2}}, x, 5, 5)), 1);
+  EXPECT_GE(check_all(depthwise({.strides = {2, 3}, .pads = {0, 2, 1, 0}}, x, 3, 2)), 1);
+  EXPECT_GE(check_all(depthwise({.pads = {2, 4, 2, 4}, .dilations = {2, 4}}, x, 3, 3)), 1);
+  EXPECT_GE(check_all(depthwise({.auto_pad = ir::AutoPad::same_lower}, x, 4, 4)), 1);
+  EXPECT_GE(check_all(depthwise({.pads = {4, 4, 4, 4}}, {1, 21, 1, 1}, 5, 5)), 1);
+}
+
+TEST(VectorDepthwise, takes_every_epilogue) {
+  if (!has_vectors()) GTEST_SKIP() << "no vector unit";
+  for (const EpilogueCase& each : epilogue_cases()) {
+    for (const int64_t channels : {5, 16, 35}) {
+      for (const int64_t width : {5, 19}) {
+        SCOPED_TRACE(fmt::format("{} {} {}", each.text, channels, width));
+        const std::vector<Tensor> inputs{random({2, channels, 4, width}, 1),
+                                         random({channels, 1, 3, 3}, 2), random({channels}, 3)};
+        const ir::Conv op{.pads = {1, 1, 1, 1}, .groups = channels};
+        EXPECT_GE(check_all(followed_by(each, op, inputs, {2, channels, 4, width})), 1);
+      }
+    }
+  }
+}
+
+TEST(VectorDepthwise, refuses_other_groups) {
+  if (!has_vectors()) GTEST_SKIP() << "no vector unit";
+  const std::string name = "cpu.conv.depthwise." + backend()->target().features.at(0);
+  const auto refusal = [&](TestCall test) {
+    test.call.target = &backend()->target();
+    const auto& kernel = *kernel::find_kernel(*backend(), ir::Conv{}, name, 1);
+    const char* reason = kernel::refusal(kernel, test.call);
+    return std::string(reason ? reason : "");
+  };
+  const std::string want = "it takes one filter for each channel only";
+  const auto x = random({1, 4, 5, 5}, 1);
+  EXPECT_EQ(refusal(make_test_call(ir::Conv{.groups = 2}, {x, random({4, 2, 3, 3}, 2)}, 2)), want);
+  EXPECT_EQ(refusal(make_test_call(ir::Conv{.groups = 4}, {x, random({8, 1, 3, 3}, 2)}, 2)), want);
+  EXPECT_EQ(refusal(make_test_call(ir::Conv{.groups = 4}, {x, random({4, 1, 3, 3}, 2)}, 2)), "");
+}
+
 TEST(VectorConv, refuses_by_sentences_what_it_cannot_do) {
   if (!has_vectors()) GTEST_SKIP() << "no vector unit";
   const auto refusal = [](TestCall test) {

@@ -1,4 +1,5 @@
 // f32 convolution, direct: tiles of output pixels by blocks of output channels stay in registers.
+// Depthwise ones read a vector of x where the others broadcast an element.
 #include "cpu/vector/targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -159,7 +160,45 @@ HWY_NOINLINE void conv_tile(const Tile& t) {
     store<kPixels, kVectors>(t, sums);
 }
 
+/// One block of channels, each with a filter of its own.
+template <int kPixels>
+HWY_NOINLINE void depthwise_tile(const Tile& t) {
+  const Tag tag;
+  const ConvGeometry& geometry = *t.geometry;
+  Vector sums[kPixels][1];
+  HWY_UNROLL(16)
+  for (int i = 0; i < kPixels; ++i) sums[i][0] = hn::Zero(tag);
+  const int64_t pixel_step = geometry.pixel_step, tap = geometry.tap, tap_row = geometry.tap_row;
+  const int64_t kernel_h = geometry.kernel_h, kernel_w = geometry.kernel_w;
+  const float* weight = t.weight;
+  for (int64_t kh = 0; kh < kernel_h; ++kh) {
+    const float* x = t.x + kh * tap_row;
+    for (int64_t kw = 0; kw < kernel_w; ++kw) {
+      const Vector filter = hn::LoadU(tag, weight);
+      HWY_UNROLL(16)
+      for (int i = 0; i < kPixels; ++i)
+        sums[i][0] = hn::MulAdd(hn::LoadU(tag, x + i * pixel_step), filter, sums[i][0]);
+      weight += kLanes;
+      x += tap;
+    }
+  }
+  if (geometry.trails)
+    finish<kPixels, 1>(t, sums);
+  else
+    store<kPixels, 1>(t, sums);
+}
+
 using TileFunction = void (*)(const Tile&);
+
+TileFunction depthwise_tile_of(int64_t pixels) {
+  if (pixels == 14) return depthwise_tile<14>;
+  if (pixels == 12) return depthwise_tile<12>;
+  if (pixels == 8) return depthwise_tile<8>;
+  if (pixels == 7) return depthwise_tile<7>;
+  if (pixels == 6) return depthwise_tile<6>;
+  if (pixels == 4) return depthwise_tile<4>;
+  return pixels == 2 ? depthwise_tile<2> : depthwise_tile<1>;
+}
 
 template <int kVectors>
 TileFunction tile_of(int64_t pixels) {
@@ -214,16 +253,17 @@ void run_tiles(const Launch& launch, const ConvGeometry& geometry, int64_t image
   const int64_t n = image_group / groups;
   const int64_t block = image_group % groups * geometry.vectors;
   const int64_t vectors = HWY_MIN(geometry.vectors, geometry.o_blocks - block);
-  const TileFunction function =
-      vectors == 2 ? tile_of<2>(geometry.tile) : tile_of<1>(geometry.tile);
+  const TileFunction function = geometry.depthwise ? depthwise_tile_of(geometry.tile)
+                                : vectors == 2     ? tile_of<2>(geometry.tile)
+                                                   : tile_of<1>(geometry.tile);
   const float* x =
       (geometry.padded ? static_cast<const float*>(launch.scratch) : launch.input<float>(0)) +
-      n * geometry.x_image;
+      n * geometry.x_image + (geometry.depthwise ? block * geometry.x_block : 0);
   float* y = launch.output<float>(0) +
              (n * geometry.o_blocks + block) * geometry.out_h * geometry.out_w * kLanes;
   Tile tile{.geometry = &geometry,
             .weight = launch.input<float>(1) +
-                      block * geometry.c * geometry.kernel_h * geometry.kernel_w * kLanes,
+                      block * geometry.filter_c * geometry.kernel_h * geometry.kernel_w * kLanes,
             .bias = has_input(*launch.call, 2) ? launch.input<float>(2) + block * kLanes : nullptr,
             .lanes = HWY_MIN(kLanes, geometry.o - (block + vectors - 1) * kLanes),
             .least = geometry.epilogue.least(),
@@ -278,17 +318,32 @@ constexpr ConvTiling tiling() {
           .most_pixels = {0, 14, Unit::lanes == 16 ? 14 : 6}};
 }
 
+// Of either kernel.
 template <class Unit>
-const char* reject_conv(const Call& call) {
+const char* reject_any_conv(const Call& call) {
   if (const char* reason = refuse_unit_and_dtype<Unit>(call)) return reason;
   if (call.inputs[0].dims.size() != 4) return "it runs over two spatial axes only";
-  if (call.as<ir::Conv>().groups != 1) return "it does not take groups";
   if (!call.inputs[1].weight) return "the filter is not a weight, so it cannot be packed";
   for (auto i = static_cast<size_t>(ir::first_epilogue_operand); i < call.inputs.size(); ++i) {
     if (call.inputs[i].dims.size() != 4 && call.inputs[i].elements() != 1)
       return "operands of the epilogue have the result's rank or one element";
   }
   return refuse_epilogue(call);
+}
+
+template <class Unit>
+const char* reject_conv(const Call& call) {
+  if (const char* reason = refuse_unit<Unit>(call)) return reason;
+  return call.as<ir::Conv>().groups != 1 ? "it does not take groups" : reject_any_conv<Unit>(call);
+}
+
+template <class Unit>
+const char* reject_depthwise(const Call& call) {
+  if (const char* reason = refuse_unit<Unit>(call)) return reason;
+  const int64_t groups = call.as<ir::Conv>().groups;
+  if (groups == 1 || groups != call.inputs[0].dims[1] || groups != call.outputs[0].dims[1])
+    return "it takes one filter for each channel only";
+  return reject_any_conv<Unit>(call);
 }
 
 template <class Unit>
@@ -300,7 +355,8 @@ ir::Layout blocked_channels() {
 template <class Unit>
 kernel::Layouts conv_layouts(const Call& call) {
   std::vector<ir::Layout> inputs(call.inputs.size());
-  if (call.inputs[0].dims[1] > 4) inputs[0] = blocked_channels<Unit>();
+  if (call.inputs[0].dims[1] > 4 || call.as<ir::Conv>().groups != 1)
+    inputs[0] = blocked_channels<Unit>();
   for (auto i = static_cast<size_t>(ir::first_epilogue_operand); i < inputs.size(); ++i) {
     if (call.inputs[i].dims.size() == 4) inputs[i] = blocked_channels<Unit>();
   }
@@ -340,15 +396,25 @@ Kernel direct(std::string_view name, void (*run)(const Launch&) noexcept) {
           .in_place = kernel::every_operand << ir::first_epilogue_operand};
 }
 
+template <class Unit>
+Kernel depthwise(std::string_view name, void (*run)(const Launch&) noexcept) {
+  Kernel kernel = direct<Unit>(name, run);
+  kernel.reject = reject_depthwise<Unit>;
+  kernel.tactics = nullptr;
+  return kernel;
+}
+
 }  // namespace
 
 std::vector<Kernel> vector_conv_kernels() {
   return {
 #if HWY_TARGETS & HWY_AVX3
     direct<Avx3>("cpu.conv.direct.avx3", N_AVX3::run_conv),
+        depthwise<Avx3>("cpu.conv.depthwise.avx3", N_AVX3::run_conv),
 #endif
 #if HWY_TARGETS & HWY_AVX2
         direct<Avx2>("cpu.conv.direct.avx2", N_AVX2::run_conv),
+        depthwise<Avx2>("cpu.conv.depthwise.avx2", N_AVX2::run_conv),
 #endif
   };
 }

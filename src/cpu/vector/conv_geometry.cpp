@@ -101,11 +101,11 @@ void place_input(ConvGeometry& geometry, const WindowGeometry& window) {
 
 void cut(ConvGeometry& geometry, const ConvTiling& tiling, bool single) {
   constexpr int64_t kStepsPerUnit = 16384;  // vector multiply-adds: about 5 us
-  geometry.vectors = single || geometry.o_blocks == 1 ? 1 : 2;
+  geometry.vectors = single || geometry.depthwise || geometry.o_blocks == 1 ? 1 : 2;
   geometry.tile = best_tile(geometry.out_w, tiling.most_pixels[geometry.vectors]);
   geometry.tiles_per_row = ceil_div(geometry.out_w, geometry.tile);
   const int64_t steps =
-      geometry.tile * geometry.vectors * geometry.c * geometry.kernel_h * geometry.kernel_w;
+      geometry.tile * geometry.vectors * geometry.filter_c * geometry.kernel_h * geometry.kernel_w;
   geometry.tiles_per_unit = std::max<int64_t>(1, kStepsPerUnit / std::max<int64_t>(steps, 1));
 }
 
@@ -126,6 +126,8 @@ ConvGeometry make_conv_geometry(const Call& call, const ConvTiling& tiling) {
   geometry.n = x.dims[0];
   geometry.c = x.dims[1];
   geometry.o = weight[0];
+  geometry.filter_c = weight[1];
+  geometry.depthwise = conv.groups != 1;
   geometry.block = x.layout.plain() ? 1 : tiling.lanes;
   geometry.c_blocks = ceil_div(geometry.c, geometry.block);
   geometry.o_blocks = ceil_div(geometry.o, tiling.lanes);

@@ -10,8 +10,8 @@ namespace tenon::cpu {
 inline constexpr std::string_view conv_by_one_block = "one block";
 
 /// x is [n, c / block, h, w, block], in the scratch with its padding where it has any; the weight
-/// [o / lanes, c, taps, lanes]; the result [n, o / lanes, out_h, out_w, lanes]. Strides are in
-/// elements.
+/// [o / lanes, filter_c, taps, lanes]; the result [n, o / lanes, out_h, out_w, lanes]. Strides are
+/// in elements.
 struct ConvGeometry {
   /// An operand of the epilogue: strides along the result, in elements of so many bytes.
   struct Trailing {
@@ -23,7 +23,9 @@ struct ConvGeometry {
   bool trails = false;  ///< the epilogue is more than bounds
   int trailing_operands = 0;
   Trailing trailing[ir::most_epilogue_operands];
+  bool depthwise = false;  ///< each channel has a filter of its own
   int64_t n = 0, c = 0, o = 0;
+  int64_t filter_c = 0;  ///< channels that a filter sees
   int64_t block = 1, c_blocks = 0, o_blocks = 0;
   int64_t h = 0, w = 0, out_h = 0, out_w = 0, kernel_h = 1, kernel_w = 1;
   bool padded = false;  ///< the scratch holds x with zeros around it
