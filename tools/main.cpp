@@ -1,9 +1,13 @@
 // tenon: the command line tool. Exit status 0: done, 1: an error, 2: wrong usage, 130: Ctrl-C.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <new>
+#include <numeric>
+#include <utility>
+#include <vector>
 
 #include "interrupt.h"
 #include "options.h"
@@ -70,6 +74,37 @@ int perform(const Action& action, Session& session) {
   }
 }
 
+// Edits that make one word the other (the library's own is not public).
+size_t distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 0; i < a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i + 1);
+    for (size_t j = 0; j < b.size(); ++j) {
+      const size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({changed, diagonal + 1, row[j] + 1});
+    }
+  }
+  return row.back();
+}
+
+// The words for a first argument that is no command, or nothing.
+std::string unknown_command(const std::vector<Command>& commands, std::string_view word) {
+  if (word.empty() || word.front() == '-') return {};
+  const std::string_view quoted = word.substr(0, 200);
+  std::string names, near;
+  size_t least = quoted.size() / 3 + 1;
+  for (const Command& command : commands) {
+    const std::string& name = command.app->get_name();
+    if (name == word) return {};
+    names += (names.empty() ? "" : ", ") + name;
+    if (const size_t edits = distance(quoted, name); edits < least) least = edits, near = name;
+  }
+  return fmt::format("no command is called \"{}\"; {}", quoted,
+                     near.empty() ? "there are " + names : "the nearest is \"" + near + "\"");
+}
+
 int main(int argc, char** argv) {
   CLI::App app{"Compiles trained models, runs them, and replaces their weights.", "tenon"};
   app.set_version_flag("--version", fmt::format("tenon {}", version()));
@@ -91,6 +126,11 @@ int main(int argc, char** argv) {
   add("inspect", "Say what is in a plan, model or weight file", add_inspect);
   add("bench", "Measure runs and refits", add_bench);
   add("doctor", "Say what Tenon finds on this machine", add_doctor);
+  if (const std::string wrong = unknown_command(commands, argc > 1 ? argv[1] : "");
+      !wrong.empty()) {
+    print_line(wrong);
+    return 2;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

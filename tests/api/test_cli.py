@@ -554,3 +554,16 @@ def test_a_refit_takes_other_names(tmp_path):
     assert report["changed"] == ["conv1.bias"] and len(report["ignored"]) == len(arrays) - 1
     (tmp_path / "map.json").write_text("[]")
     assert "is no JSON object of names" in refused(*target, "--map", tmp_path / "map.json")[0]
+
+
+@pytest.mark.parametrize(
+    ("word", "advice"),
+    [
+        ("inspct", 'the nearest is "inspect"'),
+        ("bogus", "there are build, run, refit, strip, inspect, bench, doctor"),
+    ],
+)
+def test_what_is_no_command_is_told_the_nearest(word, advice):
+    done = start(word, "model.onnx")
+    assert done.returncode == 2
+    assert done.stderr == f'tenon: no command is called "{word}"; {advice}\n'
