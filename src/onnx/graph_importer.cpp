@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "onnx/draft_body.h"
 
@@ -55,9 +56,9 @@ void GraphImporter::import_leaves() {
       add_initializer(initializer.name, *initializer.source);
       continue;
     }
-    model_.problems.add(fmt::format("initializer {} of type {}",
-                                    base::quoted(whole_name(initializer.name)),
-                                    wire::data_type_name(initializer.data_type)));
+    report(&initializer,
+           fmt::format("initializer {} of type {}", base::quoted(whole_name(initializer.name)),
+                       wire::data_type_name(initializer.data_type)));
     define(initializer.name, ir::absent);
   }
   for (const std::string& name : graph_.sparse_initializers) {
@@ -157,20 +158,31 @@ Node GraphImporter::node_of(const wire::Node& node) {
   return result;
 }
 
+void GraphImporter::report(const void* thing, const std::string& what) {
+  if (!is_unneeded(thing)) return model_.problems.add(what);
+  base::log(LogLevel::warn, "{}: left out, for no output needs it: {}", model_.file, what);
+}
+
 // A node that cannot be imported, or that reads what one would have made, has outputs without a
 // value; so the nodes after it are still looked at.
 void GraphImporter::import(const wire::Node& wire_node) {
   for (const std::string& output : wire_node.outputs) define(output, ir::absent);
   const auto inputs = operands(wire_node);
   const Node node = node_of(wire_node);
-  if (!inputs || !find_import(node)) return;
+  if (!inputs || !find_import(node)) {
+    if (inputs && is_unneeded(&wire_node)) report(&wire_node, "unsupported op " + label(node));
+    return;
+  }
   if (renames_initializer(wire_node)) return add_second_name(wire_node);
   try {
     const Outputs outputs = import_node(node, state_, *inputs);
     for (size_t i = 0; i < std::min(outputs.size(), wire_node.outputs.size()); ++i)
       if (!wire_node.outputs[i].empty()) define(wire_node.outputs[i], outputs[i]);
   } catch (const Unsupported& unsupported) {
-    if (!unsupported.what.empty()) model_.problems.add(unsupported.what);
+    if (!unsupported.what.empty()) report(&wire_node, unsupported.what);
+  } catch (const Error& error) {
+    if (!is_unneeded(&wire_node)) throw;
+    report(&wire_node, error.what());
   }
 }
 

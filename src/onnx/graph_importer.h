@@ -53,6 +53,9 @@ class GraphImporter {
   void add_initializer(const std::string& name, const weights::TensorSource& source);
   bool renames_initializer(const wire::Node& node) const;
   void add_second_name(const wire::Node& node);
+  bool is_unneeded(const void* thing) const { return model_.names.unneeded.contains(thing); }
+  /// A problem of the model, or a line of the log where no output needs the node or initializer.
+  void report(const void* thing, const std::string& what);
 
   const wire::Graph& graph_;
   ImportState state_;

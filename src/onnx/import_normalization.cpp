@@ -116,7 +116,10 @@ Outputs import_softmax(NodeContext& node) {
 // Over the axes from `axis` on, in f32 at least: the deviation from the mean over its root mean
 // square.
 Outputs import_layer_normalization(NodeContext& node) {
-  node.ignore_attribute("stash_type");
+  // What the statistics are given in: f32, or bf16.
+  const int64_t stash = node.integer("stash_type", 1);
+  if (stash != 1 && stash != 16) node.fail("stash_type is {}; 1 and 16 are possible", stash);
+  const DType stashed = stash == 1 ? DType::f32 : DType::bf16;
   const double epsilon = node.number("epsilon", 1e-5f);
   const DType dtype = node.dtype(0), computed = dtype == DType::f64 ? dtype : DType::f32;
   const ir::Dims dims = node.dims(0);
@@ -132,7 +135,7 @@ Outputs import_layer_normalization(NodeContext& node) {
                                        {deviation, inverse, operand(1), operand(2)})
                       : node.pointwise("mul(mul(a, b), c)", {deviation, inverse, operand(1)});
   node.require_dims(y, dims, "a parameter");
-  return {node.cast(y, dtype), average, inverse};
+  return {node.cast(y, dtype), node.cast(average, stashed), node.cast(inverse, stashed)};
 }
 
 }  // namespace tenon::onnx

@@ -1,6 +1,7 @@
 // What a model's graph says about its names, before any node is imported.
 #include "onnx/names.h"
 
+#include <algorithm>
 #include <set>
 
 #include "base/error.h"
@@ -64,13 +65,9 @@ void check_operand(const wire::Node& node, int index, const std::string& operand
 void check_outputs(const wire::Graph& graph, const Definitions& definitions,
                    const std::set<std::string>& around, const std::string& file) {
   if (graph.outputs.empty()) fail(ErrorCode::bad_file, "{}: the graph has no outputs", file);
-  std::set<std::string> seen;
   for (const wire::ValueInfo& output : graph.outputs) {
     if (!definitions.count(output.name) && !around.contains(output.name))
       fail(ErrorCode::bad_file, "{}: graph output {} is never computed", file,
-           base::quoted(output.name));
-    if (!seen.insert(output.name).second)
-      fail(ErrorCode::bad_file, "{}: graph output {} is there twice", file,
            base::quoted(output.name));
   }
 }
@@ -209,6 +206,38 @@ void add_free_names(const wire::Graph& graph, std::set<std::string> here,
   for (const wire::ValueInfo& output : graph.outputs) read(output.name);
 }
 
+void add_all(const wire::Node& node, std::set<const void*>& unneeded) {
+  unneeded.insert(&node);
+  for_each_body(node, [&](const wire::Graph& body) {
+    for (const wire::Tensor& initializer : body.initializers) unneeded.insert(&initializer);
+    for (const wire::Node& inner : body.nodes) add_all(inner, unneeded);
+  });
+}
+
+// Backward from the outputs; nodes are sorted.
+std::set<const void*> unneeded_of(const wire::Graph& graph) {
+  std::set<std::string> needed;
+  for (const wire::ValueInfo& output : graph.outputs) needed.insert(output.name);
+  const auto is_needed = [&](const std::string& name) {
+    return !name.empty() && needed.contains(name);
+  };
+  std::set<const void*> unneeded;
+  for (size_t i = graph.nodes.size(); i-- > 0;) {
+    const wire::Node& node = graph.nodes[i];
+    if (std::ranges::none_of(node.outputs, is_needed)) {
+      add_all(node, unneeded);
+      continue;
+    }
+    needed.insert(node.inputs.begin(), node.inputs.end());
+    for_each_body(node, [&](const wire::Graph& body) {
+      for (const std::string& name : free_names(body)) needed.insert(name);
+    });
+  }
+  for (const wire::Tensor& initializer : graph.initializers)
+    if (!is_needed(initializer.name)) unneeded.insert(&initializer);
+  return unneeded;
+}
+
 }  // namespace
 
 std::vector<std::string> free_names(const wire::Graph& graph) {
@@ -223,6 +252,7 @@ ModelNames study_names(const wire::Graph& model, const std::string& file) {
   check_graph(model, {}, file, names.uses);
   names.lifted = wire::lifted_names(model);
   names.leaves.consumers = wire::consumers_of(model, names.lifted);
+  names.unneeded = unneeded_of(model);
   ReadLeaves(model, names.lifted, names.leaves.read_while_building).run();
   return names;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,9 @@ namespace wire = weights::wire;
 /// Facts by the name of a tensor, of all graphs of a model.
 struct ModelNames {
   std::map<std::string, int> uses;  ///< by nodes and as graph outputs
+  /// Nodes and initializers of the model's graph, and all in bodies of such nodes, that no output
+  /// of the model depends on.
+  std::set<const void*> unneeded;
   wire::LiftedNames lifted;
   LeafFacts leaves;
 };

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -30,12 +31,14 @@ int64_t default_opset(const wire::Model& model, const std::string& file) {
   return *opset;
 }
 
-// Ops of all graphs that cannot be imported.
-void add_unsupported(const wire::Graph& graph, Problems& problems) {
+// Ops of all graphs that cannot be imported, where an output needs them.
+void add_unsupported(const wire::Graph& graph, const std::set<const void*>& unneeded,
+                     Problems& problems) {
   for (const wire::Node& node : graph.nodes) {
+    if (unneeded.contains(&node)) continue;
     if (!is_default_domain(node.domain) || !find_import(node.op_type)) problems.add_op(node);
     for (const wire::Attribute& attribute : node.attributes)
-      if (attribute.graph) add_unsupported(*attribute.graph, problems);
+      if (attribute.graph) add_unsupported(*attribute.graph, unneeded, problems);
   }
 }
 
@@ -55,7 +58,9 @@ class Importer {
     }
     import_nodes();
     if (!state_.problems.empty()) state_.problems.report();
-    for (const wire::ValueInfo& output : graph_.outputs) import_output(output);
+    std::set<std::string> seen;  // a value that is listed twice has one name, and is given once
+    for (const wire::ValueInfo& output : graph_.outputs)
+      if (seen.insert(output.name).second) import_output(output);
     if (!state_.problems.empty()) state_.problems.report();
     return {std::move(builder_), std::move(state_.leaves)};
   }
@@ -117,7 +122,7 @@ class Importer {
   // What infer() refuses is told only when nothing is unsupported: a model that needs more than we
   // have is that first.
   void import_nodes() {
-    add_unsupported(graph_, state_.problems);
+    add_unsupported(graph_, state_.names.unneeded, state_.problems);
     try {
       outermost_.import_nodes();
     } catch (const Error&) {

@@ -245,9 +245,6 @@ TEST(onnx_refusals, names_that_do_not_fit_together) {
   TestModel never(17);
   never.input("x", f32, {2}).output("y");
   EXPECT_EQ(refusal(never), "bad_file: memory: graph output \"y\" is never computed");
-  TestModel same(17);
-  same.input("x", f32, {2}).node(relu("x", "y")).output("y").output("y");
-  EXPECT_EQ(refusal(same), "bad_file: memory: graph output \"y\" is there twice");
 }
 
 TEST(onnx_refusals, damaged_bytes) {
