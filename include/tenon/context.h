@@ -4,7 +4,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -105,7 +104,8 @@ class TENON_API ContextPool {
   void give_back(std::unique_ptr<Context> context);
 
   Engine engine_;
-  std::mutex mutex_;
+  struct Lock;  // one that a child of fork() finds free
+  std::shared_ptr<Lock> lock_;
   std::vector<std::unique_ptr<Context>> free_;  // the last used at the end
   size_t taken_ = 0, most_taken_ = 0;           // now, and at one time since runs_ was 0
   int runs_ = 0;

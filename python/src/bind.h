@@ -20,6 +20,7 @@ struct PyEngine {
   std::shared_ptr<ContextPool> contexts;
   std::string file;   // the name of the model or plan that it came from, or ""
   nb::object thread;  // an executor of one thread, for submit()
+  int process = 0;    // where that thread is
 
   explicit PyEngine(Engine made, std::string file = {})
       : engine(std::move(made)),

@@ -3,6 +3,7 @@
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
+#include <unistd.h>
 
 #include "arrays.h"
 #include "bind.h"
@@ -76,7 +77,8 @@ nb::object run(PyEngine& self, nb::handle inputs, nb::handle out, const WeightSe
 nb::object submit(nb::handle self, nb::handle inputs, nb::handle out, nb::handle weights,
                   bool device_outputs) {
   auto& engine = nb::cast<PyEngine&>(self);
-  if (!engine.thread.is_valid()) {
+  if (!engine.thread.is_valid() || engine.process != getpid()) {
+    engine.process = getpid();
     engine.thread = nb::module_::import_("concurrent.futures").attr("ThreadPoolExecutor")(1);
   }
   return engine.thread.attr("submit")(self.attr("run"), inputs, out, weights, device_outputs);

@@ -1,21 +1,26 @@
 // A handler may only post a semaphore; a thread that waits for it asks the work to stop.
 #include "interrupt.h"
 
+#include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <mutex>
+#include <new>
 #include <thread>
+#include <utility>
 
 namespace tenon::python {
 namespace {
 
 sem_t posted;
 struct sigaction pythons;
+// fork() does not wait for it: it is held while a stop is asked for.
 std::mutex active_mutex;
+bool watched = false;
 std::stop_source* active = nullptr;
+std::thread::id active_thread;
 // A number for each piece of work: a signal that came at the end of one must not stop the next.
 std::atomic<uint64_t> current = 0, interrupted = 0;
 
@@ -34,11 +39,19 @@ void watch() {
   }
 }
 
-// A child after fork has no watcher, whatever its parent had.
+// A child has no watcher, and no thread but that which forked: work of another is not its own.
+void begin_in_child() {
+  new (&active_mutex) std::mutex;
+  watched = false;
+  if (active == nullptr || active_thread == std::this_thread::get_id()) return;
+  sigaction(SIGINT, &pythons, nullptr);
+  active = nullptr;
+}
+
 void start_watching() {
-  static pid_t watched = 0;
-  if (watched == getpid()) return;
-  watched = getpid();
+  static const bool prepared = pthread_atfork(nullptr, nullptr, begin_in_child) == 0;
+  static_cast<void>(prepared);
+  if (std::exchange(watched, true)) return;
   sem_init(&posted, 0, 0);
   std::thread(watch).detach();
 }
@@ -60,6 +73,7 @@ Interruptible::Interruptible() {
   active_ = pythons.sa_handler != SIG_DFL && pythons.sa_handler != SIG_IGN;
   if (!active_) return;
   active = &source_;
+  active_thread = std::this_thread::get_id();
   ++current;
   struct sigaction ours = {};
   ours.sa_handler = on_interrupt;

@@ -1,5 +1,8 @@
 """Tenon: compile a trained model once, then replace its weights while it serves."""
 
+# What submit() needs, now: an import that is under way in another thread at a fork is never over in the child.
+import concurrent.futures.thread as _  # noqa: F401
+
 from tenon._tenon import (
     Engine,
     Layer,

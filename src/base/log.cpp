@@ -7,6 +7,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <mutex>
+#include <utility>
+
+#include "base/fork.h"
 
 namespace tenon::base {
 
@@ -22,7 +25,7 @@ LogLevel level_from_environment() {
   return LogLevel::warn;
 }
 
-std::mutex sink_mutex;
+Mutex sink_mutex;
 
 // Never destroyed: threads may log while the process ends.
 LogSink& current_sink() {
@@ -52,6 +55,7 @@ void log_line(LogLevel level, std::string_view line) {
 }  // namespace tenon::base
 
 void tenon::set_log_sink(LogSink sink) {
+  // The old one goes with the argument, when the lock is free.
   const std::lock_guard lock(base::sink_mutex);
-  base::current_sink() = std::move(sink);
+  std::swap(base::current_sink(), sink);
 }

@@ -9,11 +9,13 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <new>
 #include <random>
 #include <stdexcept>
 #include <thread>
 #include <utility>
 
+#include "base/fork.h"
 #include "base/thread_pool.h"
 #include "cpu/cpu.h"
 #include "cpu/far_memory.h"
@@ -58,6 +60,11 @@ class FarQueue final : public kernel::Queue {
  public:
   explicit FarQueue(unsigned seed) : random_(seed), thread_([this] { work(); }) {}
   ~FarQueue() override {
+    if (made_in_ != base::forks()) {  // its thread stayed in the parent, and may hold the lock
+      new (&changed_) std::condition_variable;
+      thread_.detach();
+      return;
+    }
     {
       const std::lock_guard lock(mutex_);
       stop_ = true;
@@ -80,6 +87,7 @@ class FarQueue final : public kernel::Queue {
   }
 
   void wait() {
+    if (made_in_ != base::forks()) return;
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return tasks_.empty() && !working_; });
   }
@@ -115,6 +123,7 @@ class FarQueue final : public kernel::Queue {
   std::deque<Task> tasks_;
   bool working_ = false;
   bool stop_ = false;
+  const uint32_t made_in_ = base::forks();
   std::minstd_rand random_;
   std::thread thread_;  // last: it uses the others
 };

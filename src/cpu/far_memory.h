@@ -7,6 +7,8 @@
 #include <memory>
 #include <mutex>
 
+#include "base/fork.h"
+
 namespace tenon::cpu {
 
 /// A heap of far pointers. One per process: 32 GiB of reserved, unreadable addresses and as many
@@ -26,7 +28,7 @@ class FarMemory {
 
   std::byte* far_ = nullptr;
   std::byte* true_ = nullptr;
-  std::mutex mutex_;
+  base::Mutex mutex_;
   std::map<size_t, size_t> free_;  // offset -> bytes; neighbours are merged
 };
 

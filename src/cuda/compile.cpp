@@ -10,6 +10,7 @@
 #include "base/cache_folder.h"
 #include "base/error.h"
 #include "base/file_writer.h"
+#include "base/fork.h"
 #include "base/hash.h"
 #include "base/log.h"
 
@@ -116,7 +117,7 @@ std::string made(const std::string& text, const std::string& architecture) {
 }  // namespace
 
 const Binary& compile(const std::string& text, const std::string& architecture) {
-  static std::mutex mutex;
+  static base::Mutex mutex;
   static auto& known = *new std::unordered_map<std::string, Binary>;  // devices look at it at exit
   const std::string key = architecture + "\n" + text;
   {

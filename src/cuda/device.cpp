@@ -28,7 +28,7 @@ size_t rounded(size_t bytes) {
 }  // namespace
 
 std::shared_ptr<Device> Device::open(int number) {
-  static std::mutex mutex;
+  static base::Mutex mutex;
   static auto& devices = *new std::map<int, std::shared_ptr<Device>>;  // memory ends after statics
   const Driver& driver = Driver::get();
   const std::lock_guard lock(mutex);

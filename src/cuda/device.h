@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/fork.h"
 #include "cuda/driver.h"
 #include "kernel/backend.h"
 
@@ -59,7 +60,7 @@ class Device : public std::enable_shared_from_this<Device> {
   DeviceNumber number_ = 0;
   ContextHandle context_ = nullptr;
   std::string name_, architecture_;
-  std::mutex mutex_;
+  base::Mutex mutex_;
   Pool memory_, pinned_;
   int backends_ = 0;
   std::vector<EventHandle> events_;

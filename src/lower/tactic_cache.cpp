@@ -4,9 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <cmath>
-#include <mutex>
 
 #include "base/byte_source.h"
 #include "base/error.h"
@@ -79,11 +79,10 @@ std::vector<Timing> read_timings(const fs::path& file) {
 }
 
 void log_once(const fs::path& folder, std::string_view why) {
-  static std::once_flag logged;
-  std::call_once(logged, [&] {
-    base::log(LogLevel::warn, "cache {}: {}; timings are not kept, set TENON_CACHE_DIR",
-              base::quoted(folder.native()), why);
-  });
+  static std::atomic<bool> logged = false;
+  if (logged.exchange(true)) return;
+  base::log(LogLevel::warn, "cache {}: {}; timings are not kept, set TENON_CACHE_DIR",
+            base::quoted(folder.native()), why);
 }
 
 }  // namespace

@@ -1,12 +1,18 @@
 // Contexts lent to callers on any thread.
 #include <algorithm>
 #include <iterator>
+#include <mutex>
 
+#include "base/fork.h"
 #include "tenon/context.h"
 
 namespace tenon {
 
-ContextPool::ContextPool(const Engine& engine) : engine_(engine) {}
+struct ContextPool::Lock {
+  base::Mutex mutex;
+};
+
+ContextPool::ContextPool(const Engine& engine) : engine_(engine), lock_(std::make_shared<Lock>()) {}
 
 Outputs ContextPool::run(const std::map<std::string, TensorView>& inputs,
                          const RunOptions& options) {
@@ -24,7 +30,7 @@ ContextPool::Lease ContextPool::take() {
   const auto give_back = [this](Context* context) {
     this->give_back(std::unique_ptr<Context>(context));
   };
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(lock_->mutex);
   Lease context(nullptr, give_back);
   if (free_.empty()) {
     context.reset(new Context(engine_));
@@ -39,7 +45,7 @@ ContextPool::Lease ContextPool::take() {
 void ContextPool::give_back(std::unique_ptr<Context> context) {
   constexpr int kRuns = 64;
   std::vector<std::unique_ptr<Context>> dropped;  // behind the lock: it may have much to free
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(lock_->mutex);
   free_.push_back(std::move(context));
   --taken_;
   if (++runs_ < kRuns) return;

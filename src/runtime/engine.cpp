@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 
 #include "base/error.h"
 #include "base/hash.h"
@@ -121,7 +122,28 @@ Engine::Impl::DataPtr Engine::Impl::current() const {
   return current_;
 }
 
+void Engine::Impl::refuse_in_child() const {
+  if (backend->host_memory() || made_in_ == base::forks()) return;
+  base::fail(ErrorCode::unavailable,
+             "the engine is on {}, whose queues and memory stay with the process that made it; "
+             "build or load the engine in the child of a fork, or start the child by spawn",
+             options.device);
+}
+
+// What a refit under way in the parent had made so far is lost to the child, and no more: its next
+// refit begins anew.
+void Engine::Impl::begin_in_child() noexcept {
+  // The lanes may be as a thread left them in the middle of a change.
+  if (writer.begin_in_child()) new (&scratch) Scratch;
+  new (&ledger->changed) std::condition_variable_any;
+  // Runs that the child does not have keep sets for ever; as handles do, which no refit waits for.
+  if (current_) ++current_->handles;
+  for (WeightSet::Data* set : ledger->retired) ++set->handles;
+  if (gate.begin_in_child()) lost_ = std::exchange(current_, nullptr);
+}
+
 Engine::Impl::DataPtr Engine::Impl::set_for_run() const {
+  refuse_in_child();
   if (DataPtr set = current()) return set;
   throw NotReadyError(
       "the engine has no weights yet; refit it first (engine.refit, or tenon refit PLAN WEIGHTS)");
@@ -222,6 +244,7 @@ void Engine::publish(const WeightSet& set) {
                "publish: the weight set is {}; publish sets of this engine",
                set ? "another engine's" : "empty");
   }
+  impl_->refuse_in_child();
   const std::lock_guard lock(impl_->writer);
   if (impl_->options.memory == Memory::in_place && set.data() != impl_->current()) {
     base::fail(ErrorCode::unsupported,

@@ -13,6 +13,7 @@
 
 #include "base/cancel.h"
 #include "base/file_writer.h"
+#include "base/fork.h"
 #include "lower/lower.h"
 #include "plan/plan_file.h"
 #include "runtime/extension.h"
@@ -117,14 +118,16 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   std::shared_ptr<runtime::SetLedger> ledger = std::make_shared<runtime::SetLedger>();
 
   runtime::WriterMutex writer;
-  mutable std::mutex state;  ///< guards current_
-  runtime::RunGate gate;     ///< in-place engines: runs and writes exclude each other
-  runtime::Scratch scratch;  ///< guarded by writer
-  uint64_t versions = 0;     ///< the last version given; guarded by writer
-  bool refitted = false;     ///< since build or load; guarded by writer
+  mutable base::Mutex state;  ///< guards current_
+  runtime::RunGate gate;      ///< in-place engines: runs and writes exclude each other
+  runtime::Scratch scratch;   ///< guarded by writer
+  uint64_t versions = 0;      ///< the last version given; guarded by writer
+  bool refitted = false;      ///< since build or load; guarded by writer
 
   /// The weights of a run that starts now; throws NotReadyError.
   DataPtr set_for_run() const;
+  /// Throws Error(unavailable) in a child of fork(), for an engine of its parent on a device.
+  void refuse_in_child() const;
   DataPtr current() const;
 
   /// First evaluation after build or load, from `original`.
@@ -175,6 +178,8 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   void save(base::FileWriter& writer_of_file, const SaveOptions& save_options, bool merged = false);
 
  private:
+  /// Nothing of the child waits for threads that it does not have.
+  void begin_in_child() noexcept;
   runtime::Source sum_of(const lower::SlotProgram& sum, const runtime::ExtensionPtr& extension);
   /// Constants whose bytes stand in the weights graph; those that passes made have no row in the
   /// leaf table.
@@ -183,6 +188,8 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   DataPtr current_;
   /// The set whose memory a failed in-place refit spoilt: its sources are still good.
   DataPtr lost_;
+  uint32_t made_in_ = base::forks();
+  base::InChild in_child_{[this] { begin_in_child(); }};  // last: it uses the others
 };
 
 }  // namespace tenon

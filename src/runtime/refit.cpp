@@ -256,6 +256,7 @@ RefitReport Engine::Impl::commit(const GivenWeights& given, Demands demands,
                                  const base::Watch& watch,
                                  const std::optional<ExtensionPtr>& extension) {
   const auto start = std::chrono::steady_clock::now();
+  refuse_in_child();
   const std::lock_guard lock(writer);
   base::throw_if_stopped(watch.stop);
   const Accepted accepted = check(given, demands, extension ? *extension : this->extension());

@@ -218,6 +218,7 @@ WeightSet Refitter::prepare() {
     base::fail(ErrorCode::unsupported,
                "prepare: an engine with memory=\"in_place\" has no second set; use commit()");
   }
+  engine.refuse_in_child();
   const std::lock_guard lock(engine.writer);
   return refusing([&] {
     RefitStats stats;

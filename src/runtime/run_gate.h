@@ -4,9 +4,12 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <new>
 #include <thread>
+#include <utility>
 
 #include "base/error.h"
+#include "base/fork.h"
 
 namespace tenon::runtime {
 
@@ -23,7 +26,9 @@ class Holder {
         what);
   }
   void take() { thread_ = std::this_thread::get_id(); }
-  void leave() { thread_ = std::thread::id(); }
+  /// True where there was one.
+  bool leave() { return thread_.exchange(std::thread::id()) != std::thread::id(); }
+  bool is_own() const { return thread_ == std::this_thread::get_id(); }
 
  private:
   std::atomic<std::thread::id> thread_;
@@ -41,9 +46,16 @@ class WriterMutex {
     holder_.leave();
     mutex_.unlock();
   }
+  /// In a child of fork(): true where a thread held it that the child does not have; now it is
+  /// free.
+  bool begin_in_child() noexcept {
+    if (holder_.is_own()) return false;
+    new (&mutex_) std::mutex;
+    return holder_.leave();
+  }
 
  private:
-  std::mutex mutex_;
+  std::mutex mutex_;  // held for as long as a refit takes: fork() does not wait for it
   Holder holder_;
 };
 
@@ -60,7 +72,7 @@ class RunGate {
   }
   void unlock_shared() {
     const std::lock_guard lock(mutex_);
-    if (--runs_ == 0) changed_.notify_all();
+    if (runs_ > 0 && --runs_ == 0) changed_.notify_all();
   }
   void lock() {
     std::unique_lock lock(mutex_);
@@ -76,10 +88,19 @@ class RunGate {
     --writers_;
     changed_.notify_all();
   }
+  /// In a child of fork(): forgets the threads that the child does not have. True where one of them
+  /// was writing.
+  bool begin_in_child() noexcept {
+    if (holder_.is_own()) return false;
+    new (&changed_) std::condition_variable_any;  // the old one counts waiters that never leave
+    runs_ = writers_ = 0;
+    holder_.leave();
+    return std::exchange(writing_, false);
+  }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  base::Mutex mutex_;
+  std::condition_variable_any changed_;
   int runs_ = 0;
   int writers_ = 0;
   Holder holder_;

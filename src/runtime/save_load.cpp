@@ -63,6 +63,7 @@ Source Engine::Impl::sum_of(const lower::SlotProgram& sum, const ExtensionPtr& e
 
 void Engine::Impl::save(base::FileWriter& writer_of_file, const SaveOptions& save_options,
                         bool merged) {
+  refuse_in_child();
   std::unique_lock lock(writer);  // one version of all sources; the bytes are read without the lock
   plan::PlanFile out;
   out.plan.program = file.plan.program;

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "base/fork.h"
 #include "lower/executable.h"
 
 namespace tenon::runtime {
@@ -39,7 +40,7 @@ class SignatureCache {
   void drop_oldest();
 
   size_t limit_;
-  mutable std::mutex mutex_;
+  mutable base::Mutex mutex_;
   size_t bytes_ = 0;
   Entries entries_;  // most recently used first
   std::unordered_multimap<uint64_t, Entries::iterator> by_key_;

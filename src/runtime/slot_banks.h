@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "base/fork.h"
 #include "kernel/backend.h"
 
 namespace tenon::runtime {
@@ -42,7 +43,7 @@ class SlotBanks : public std::enable_shared_from_this<SlotBanks> {
   std::vector<size_t> offsets_;
   size_t bytes_ = 0;
   size_t kept_;
-  std::mutex mutex_;
+  base::Mutex mutex_;
   std::vector<std::unique_ptr<SlotBank>> free_;
 };
 

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "base/fork.h"
 #include "kernel/backend.h"
 
 namespace tenon::runtime {
@@ -33,7 +34,7 @@ class SlotPool : public std::enable_shared_from_this<SlotPool> {
   void give_back(void* block, size_t bytes);
 
   std::shared_ptr<kernel::Backend> backend_;
-  std::mutex mutex_;
+  base::Mutex mutex_;
   std::multimap<size_t, void*> free_;
   std::vector<kernel::Buffer> chunks_;
   std::byte* next_ = nullptr;

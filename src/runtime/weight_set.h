@@ -6,6 +6,7 @@
 #include <mutex>
 #include <vector>
 
+#include "base/fork.h"
 #include "runtime/slot_banks.h"
 #include "tenon/engine.h"
 #include "weights/source.h"
@@ -51,9 +52,9 @@ namespace tenon::runtime {
 /// The sets that were replaced and are not gone yet; a writer who wants their buffers waits here.
 /// Outlives its sets.
 struct SetLedger {
-  std::mutex mutex;
+  base::Mutex mutex;
   std::condition_variable_any changed;
-  std::vector<const WeightSet::Data*> retired;
+  std::vector<WeightSet::Data*> retired;
 
   /// Retired sets that only runs keep: those that no handle holds. The mutex is held.
   int in_runs() const;

@@ -2,8 +2,10 @@
 
 import asyncio
 import concurrent.futures
+import faulthandler
 import os
 import signal
+import sys
 import threading
 import time
 
@@ -243,3 +245,128 @@ def test_a_submitted_run_gives_its_error_to_the_future_and_outlives_the_engine(d
     with pytest.raises(tenon.InputError, match='"z"'):
         wrong.result()
     np.testing.assert_allclose(right.result()["y"], X @ W + B, rtol=1e-5)
+
+
+# --- fork
+
+
+def in_child(work, seconds=20):
+    """What `work` says of itself in a child of this process; a child that hangs is killed, and told of."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(seconds)
+        faulthandler.dump_traceback_later(seconds / 2, file=sys.__stderr__)  # where it hangs
+        try:
+            said = work() or "done"
+        except BaseException as error:
+            said = f"{type(error).__name__}: {error}"
+        os.write(writer, said.encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        said = pipe.read()
+    status = os.waitpid(child, 0)[1]
+    return said if status == 0 else f"killed by signal {status & 127}"
+
+
+def every_entry_point(engine, folder):
+    """Uses all of a child's engine that waits for anything, and compares with NumPy."""
+
+    def work():
+        (width, _), n = engine.weights["w0"].shape, len(engine.weights)
+        x = np.ones((2, width), np.float32)
+        engine.refit({f"w{i}": np.full((width, width), 2 / width, np.float32) for i in range(n)})
+        np.testing.assert_array_equal(engine(x), x * 2**n)
+        np.testing.assert_array_equal(engine.submit({"x": x}).result()["y"], x * 2**n)
+        engine.publish(engine.current)
+        engine.save(folder / f"{os.getpid()}.plan")
+        np.testing.assert_array_equal(tenon.load(folder / f"{os.getpid()}.plan")(x), x * 2**n)
+        refitter = engine.refitter()
+        refitter.set("w0", np.zeros((width, width), np.float32))
+        refitter.commit()
+        assert not engine(x).any() and engine.weights["w0"].digest
+        tenon.build(large_network(1, 64), tactics="first")
+
+    return work
+
+
+def refused_on_a_device(engine):
+    def work():
+        for entry in (
+            lambda: engine(np.ones((1, 512), np.float32)),
+            lambda: engine.refit({"w0": np.ones((512, 512), np.float32)}),
+            lambda: engine.refitter().prepare(),
+            lambda: engine.to_bytes(),
+        ):
+            with pytest.raises(tenon.Error, match="in the child of a fork") as caught:
+                entry()
+            assert caught.value.code == "unavailable"
+
+    return work
+
+
+@pytest.mark.parametrize("busy", ["refit", "run", "submit", "build", "save", "load"])
+@pytest.mark.parametrize("memory", ["double", "in_place"])
+def test_a_fork_beside_another_threads_work_has_a_child_that_works(busy, memory, device, tmp_path):
+    net = large_network(3, 512)
+    engine = tenon.build(net, device=device, tactics="first", memory=memory)
+    x = np.ones((64, 512), np.float32)
+    weights = {f"w{i}": np.full((512, 512), 2 / 512).T for i in range(3)}
+    engine.save(tmp_path / "a.plan")
+    work = {
+        "refit": lambda: engine.refit(weights),
+        "run": lambda: engine(x),
+        "submit": lambda: engine.submit({"x": x}).result(),
+        "build": lambda: tenon.build(net, device=device, tactics="first"),
+        "save": lambda: engine.save(tmp_path / "b.plan"),
+        "load": lambda: tenon.load(tmp_path / "a.plan"),
+    }[busy]
+    over = threading.Event()
+
+    def go_on():
+        while not over.is_set():
+            work()
+
+    threads = [threading.Thread(target=go_on) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        check = every_entry_point(engine, tmp_path) if device == "cpu" else refused_on_a_device(engine)
+        for i in range(8):
+            time.sleep(0.0015 * i)
+            assert in_child(check) == "done"
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    engine(x)
+
+
+def test_a_child_whose_parent_was_writing_in_place_is_not_ready_until_refitted(large, device):
+    if device != "cpu":
+        pytest.skip("a device's engine is refused in a child")
+    engine = tenon.build(large, tactics="first", memory="in_place")
+    x = np.ones((1, 2048), np.float32)
+    slow = {f"w{i}": np.full((2048, 2048), 2.0**-10).T for i in range(4)}
+
+    def work():
+        try:
+            before = engine(x)
+        except tenon.NotReadyError:
+            engine.refit({name: np.full((2048, 2048), 2.0**-11, np.float32) for name in slow})
+            return "refitted" if np.array_equal(engine(x), x) else "wrong"
+        return "whole" if before.min() == before.max() and before[0, 0] in (1, 16) else "mixed"
+
+    said = set()
+    whole = seconds(lambda: engine.refit(slow))
+    for i in range(20):
+        thread = threading.Thread(target=engine.refit, args=(slow,))
+        thread.start()
+        time.sleep(whole * i / 20)
+        said.add(in_child(work))
+        thread.join()
+        assert np.array_equal(engine(x), 16 * x)
+        engine.refit({name: np.full((2048, 2048), 2.0**-11, np.float32) for name in slow})
+    assert said <= {"refitted", "whole"} and "refitted" in said
