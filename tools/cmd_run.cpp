@@ -32,9 +32,18 @@ void print(const Outputs& made, double seconds, const Session& session) {
                 table(rows));
 }
 
+// By the ending of the file's name.
+void (*writer_of(const Path& file))(const Path&, const Arrays&) {
+  if (file.extension() == ".npz") return write_npz;
+  if (file.extension() == ".safetensors") return write_safetensors;
+  throw UsageError(fmt::format("--outputs {}: the name ends neither in .npz nor in .safetensors",
+                               file.native()));
+}
+
 void perform(const Options& options, Session& session) {
   const Shapes shapes = parse_shapes(options.engine.shapes);
-  if (!options.outputs.empty()) check_output(options.outputs);
+  const auto write = options.outputs.empty() ? nullptr : writer_of(options.outputs);
+  if (write) check_output(options.outputs);
   const Engine engine = options.engine.open(session);
   const Arrays inputs = options.inputs.empty() ? random_inputs(engine, shapes, options.seed)
                                                : read_arrays(options.inputs);
@@ -45,7 +54,7 @@ void perform(const Options& options, Session& session) {
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   session.check_stop();
-  if (!options.outputs.empty()) write_npz(options.outputs, made.tensors);
+  if (write) write(options.outputs, made.tensors);
   print(made, seconds, session);
 }
 
@@ -58,7 +67,7 @@ Action add_run(CLI::App& command) {
       command.add_option("--inputs", options->inputs, "Inputs by name (random ones without it)");
   inputs->type_name("IN.npz");
   command.add_option("--outputs", options->outputs, "Where to write the outputs")
-      ->type_name("OUT.npz");
+      ->type_name("OUT.npz|OUT.safetensors");
   command.add_option("--seed", options->seed, "Of random inputs")
       ->capture_default_str()
       ->excludes(inputs);

@@ -40,4 +40,8 @@ TENON_API std::vector<ArrayInfo> list_arrays(const std::filesystem::path& path);
 TENON_API void write_npz(const std::filesystem::path& path,
                          const std::map<std::string, Tensor>& arrays);
 
+/// The same as a .safetensors, which has every dtype.
+TENON_API void write_safetensors(const std::filesystem::path& path,
+                                 const std::map<std::string, Tensor>& arrays);
+
 }  // namespace tenon

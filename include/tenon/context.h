@@ -17,7 +17,8 @@ struct Outputs {
   std::map<std::string, Tensor> tensors;
   uint64_t version = 0;
 
-  const Tensor& operator[](const std::string& name) const { return tensors.at(name); }
+  /// Throws InputError with the nearest name where there is none of this.
+  TENON_API const Tensor& operator[](const std::string& name) const;
 };
 
 /// How to run.

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <array>
 
+#include "base/file_writer.h"
 #include "plan/plan_file.h"
 #include "weights/npz.h"
+#include "weights/safetensors.h"
 #include "weights/source.h"
 
 namespace tenon {
@@ -63,6 +65,12 @@ std::vector<ArrayInfo> list_arrays(const fs::path& path) {
 
 void write_npz(const fs::path& path, const std::map<std::string, Tensor>& arrays) {
   weights::write_npz(path, {arrays.begin(), arrays.end()});
+}
+
+void write_safetensors(const fs::path& path, const std::map<std::string, Tensor>& arrays) {
+  std::vector<weights::OutTensor> tensors;
+  for (const auto& [name, tensor] : arrays) tensors.push_back({name, weights::copy_of(tensor)});
+  weights::write_safetensors(*base::atomic_file_writer(path), tensors, {});
 }
 
 }  // namespace tenon

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "runtime/runner.h"
 
 namespace tenon {
@@ -40,6 +41,16 @@ struct Run::Impl {
     }
   }
 };
+
+const Tensor& Outputs::operator[](const std::string& name) const {
+  if (const auto found = tensors.find(name); found != tensors.end()) return found->second;
+  std::vector<std::string> names;
+  for (const auto& [known, tensor] : tensors) names.push_back(known);
+  const std::string near = base::nearest(name, names);
+  throw InputError(fmt::format("output {} is not among those of this run{}", base::quoted(name),
+                               near.empty() ? "; it gave: " + base::join(names, ", ")
+                                            : "; the nearest is " + base::quoted(near)));
+}
 
 Run::Run(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Run::Run(Run&&) noexcept = default;

@@ -74,6 +74,20 @@ TEST(Bools, any_byte_but_0_is_true_in_strided_inputs) {
   EXPECT_EQ(bytes_of(Context(engine).run({{"x", view}})["y"]), kXor);
 }
 
+TEST(Outputs, a_name_that_is_not_there_is_an_input_error_with_the_nearest) {
+  const Engine engine = engine_of(plan_file_of(product_program(4), product_weights(4, 1, 2, 3)));
+  const Tensor x = full({1, 4}, 1);
+  Outputs outputs = Context(engine).run({{"x", x}});
+  outputs.tensors.emplace("logits", Tensor(DType::f32, {1}));
+  try {
+    static_cast<void>(outputs["logit"]);
+    FAIL();
+  } catch (const InputError& error) {
+    EXPECT_STREQ(error.what(),
+                 "output \"logit\" is not among those of this run; the nearest is \"logits\"");
+  }
+}
+
 TEST(Out, without_data_is_refused_by_name) {
   const Engine engine = engine_of(plan_file_of(product_program(4), product_weights(4, 1, 2, 3)));
   const Tensor x = full({1, 4}, 1);

@@ -346,6 +346,13 @@ def test_strict_refuses_what_is_otherwise_ignored(plan, tmp_path):
     assert len(lines) == 1 and "num_batches_tracked" in lines[0]
 
 
+def test_outputs_are_written_as_their_name_says(plan, images, run_lenet, tmp_path):
+    want = run_lenet(plan)
+    tenon("run", plan, "--inputs", tmp_path / "in.npz", "--outputs", tmp_path / "out.safetensors")
+    got = load_file(tmp_path / "out.safetensors")
+    assert list(got) == ["output"] and numpy.array_equal(got["output"], want)
+
+
 USER_ERRORS = [
     (["run", "nowhere.onnx"], "nowhere.onnx"),
     (["inspect", "nowhere.plan"], "nowhere.plan"),
@@ -384,6 +391,7 @@ USAGE_ERRORS = [
     ["build", LENET, "-o", "x.plan", "--shape", "input=1..2x1x28x28"],
     ["build", LENET, "-o", "x.plan", "--threads", "0"],
     ["run", LENET, "--inputs", "in.npz", "--seed", "1"],
+    ["run", LENET, "--outputs", "out.txt"],
     ["refit", LENET, LENET_A],
     ["refit", LENET, LENET_A, "-o", "x.plan", "--dry-run"],
     ["bench", LENET, "--seconds", "-1"],
