@@ -86,8 +86,8 @@ def onnx_ops_are_unsupported(s):
     nodes = [
         helper.make_node("Gradient", ["x", "x"], ["a"], name="slope"),
         helper.make_node("Relu", ["a"], ["b"]),
-        helper.make_node("ImageDecoder", ["b"], ["y"], name="picture"),
-        helper.make_node("Fancy", ["b"], ["z"], name="mine", domain="com.example"),
+        helper.make_node("ImageDecoder", ["b"], ["u"], name="picture"),
+        helper.make_node("Fancy", ["u"], ["y"], name="mine", domain="com.example"),
     ]
     s.build(relu_model(nodes=nodes))
 
