@@ -188,10 +188,11 @@ TEST(onnx_refusals, all_unsupported_things_come_in_one_error) {
               .attributes = {{"odd", 1.0f}},
               .name = "r"});
   model.output("y").output("m").output("g");
-  EXPECT_EQ(refusal(model),
-            "unsupported: 3 unsupported ops: ImageDecoder (node \"u1\"), Gradient (nodes \"a\", \"b\"), "
-            "com.microsoft.Gelu (node \"g\"); 2 unsupported features: input \"s\" of type STRING, "
-            "Relu \"r\": attribute \"odd\" is unknown (version 17 takes none)");
+  EXPECT_EQ(
+      refusal(model),
+      "unsupported: 3 unsupported ops: ImageDecoder (node \"u1\"), Gradient (nodes \"a\", \"b\"), "
+      "com.microsoft.Gelu (node \"g\"); 2 unsupported features: input \"s\" of type STRING, "
+      "Relu \"r\": attribute \"odd\" is unknown (version 17 takes none)");
 }
 
 TEST(onnx_refusals, one_unsupported_op) {
@@ -204,7 +205,9 @@ TEST(onnx_refusals, unsupported_ops_come_before_shapes_that_do_not_fit) {
   TestModel model(17);
   model.input("x", f32, {2}).input("z", f32, {3});
   model.node({.op_type = "Add", .inputs = {"x", "z"}, .outputs = {"t"}});
-  model.node({.op_type = "ImageDecoder", .inputs = {"x"}, .outputs = {"y"}}).output("y").output("t");
+  model.node({.op_type = "ImageDecoder", .inputs = {"x"}, .outputs = {"y"}})
+      .output("y")
+      .output("t");
   EXPECT_EQ(refusal(model), "unsupported: 1 unsupported op: ImageDecoder (node \"y\")");
 }
 
