@@ -177,7 +177,8 @@ class Runner {
 
   // sequences.cpp: sequences and optionals.
   void run_sequence(Frame& frame, const ir::Node& node, RunOutputs* outputs);
-  size_t position(Frame& frame, const ir::Node& node, size_t operand, size_t count);
+  size_t position(Frame& frame, const ir::Node& node, size_t operand, size_t count,
+                  bool behind = false);
   RunValue concatenated(const Frame& frame, const ir::Node& node);
 
   std::shared_ptr<Engine::Impl> engine_;

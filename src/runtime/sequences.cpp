@@ -31,7 +31,7 @@ void Runner::run_sequence(Frame& frame, const ir::Node& node, RunOutputs* output
     std::vector<RunValue> tensors = held();
     const size_t at = node.inputs.size() < 3 || node.inputs[2] == ir::absent
                           ? tensors.size()
-                          : position(frame, node, 2, tensors.size() + 1);
+                          : position(frame, node, 2, tensors.size(), true);
     tensors.insert(tensors.begin() + static_cast<std::ptrdiff_t>(at),
                    value_of(frame, node.inputs[1]));
     result = holding(std::move(tensors));
@@ -61,11 +61,13 @@ void Runner::run_sequence(Frame& frame, const ir::Node& node, RunOutputs* output
   give(frame, node, 0, std::move(result), outputs);
 }
 
-/// A position among `count`; negative ones count from the end.
-size_t Runner::position(Frame& frame, const ir::Node& node, size_t operand, size_t count) {
+/// A position among `count`, or `behind` them; negative ones count from the end.
+size_t Runner::position(Frame& frame, const ir::Node& node, size_t operand, size_t count,
+                        bool behind) {
   const int64_t given = read_scalar(frame, node, operand);
   const auto all = static_cast<int64_t>(count);
-  if (given >= -all && given < all) return static_cast<size_t>(given < 0 ? given + all : given);
+  if (given >= -all && given < all + (behind ? 1 : 0))
+    return static_cast<size_t>(given < 0 ? given + all : given);
   throw InputError(
       fmt::format("{}: position {} is outside a sequence of {}", ir::describe(node), given, count));
 }

@@ -157,6 +157,8 @@ def test_ctrl_c_cancels_a_refit_and_nothing_has_changed(large, weights, device):
 
 
 def test_ctrl_c_cancels_a_refit_in_a_forked_child(large, weights, device):
+    if device != "cpu":
+        pytest.skip("a device's engine is refused in the child")
     engine = tenon.build(large, device=device, tactics="first")
     engine.refit(weights)  # a watcher for Ctrl-C runs in this process
     child = os.fork()
@@ -292,12 +294,14 @@ def every_entry_point(engine, folder):
     return work
 
 
-def refused_on_a_device(engine):
+def refused_on_a_device(engine, memory):
+    prepare = [lambda: engine.refitter().prepare()] if memory == "double" else []
+
     def work():
         for entry in (
+            *prepare,
             lambda: engine(np.ones((1, 512), np.float32)),
             lambda: engine.refit({"w0": np.ones((512, 512), np.float32)}),
-            lambda: engine.refitter().prepare(),
             lambda: engine.to_bytes(),
         ):
             with pytest.raises(tenon.Error, match="in the child of a fork") as caught:
@@ -333,7 +337,7 @@ def test_a_fork_beside_another_threads_work_has_a_child_that_works(busy, memory,
     for thread in threads:
         thread.start()
     try:
-        check = every_entry_point(engine, tmp_path) if device == "cpu" else refused_on_a_device(engine)
+        check = every_entry_point(engine, tmp_path) if device == "cpu" else refused_on_a_device(engine, memory)
         for i in range(8):
             time.sleep(0.0015 * i)
             assert in_child(check) == "done"

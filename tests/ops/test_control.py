@@ -272,7 +272,8 @@ def test_a_body_over_sequences(device):
     check(model_of(graph(nodes, inputs, outputs)), device, feed, ["q", "r"])
 
 
-def test_sequences(device):
+@pytest.mark.parametrize("i", [0, 1, -1])
+def test_sequences(i, device):
     nodes = [
         node("SequenceEmpty", [], ["s0"]),
         node("SequenceInsert", ["s0", "x"], ["s1"]),
@@ -285,7 +286,7 @@ def test_sequences(device):
     ]
     inputs = [value("x", F, ["n", 3]), value("y", F, ["n", 3]), value("i", I, [])]
     outputs = [value("at", F, [None, 3]), value("length", I, []), value("joined", F, [None, 3]), value("stacked", F, [None, 3, None])]
-    feed = {"x": array(2, 3), "y": -array(2, 3), "i": np.array(0)}
+    feed = {"x": array(2, 3), "y": -array(2, 3), "i": np.array(i)}
     check(model_of(graph(nodes, inputs, outputs)), device, feed, ["at", "length", "joined", "stacked"])
 
 

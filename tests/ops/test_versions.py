@@ -28,7 +28,7 @@ OPTIONAL_OUTPUTS = {
 }
 # What these give depends on bodies or on lists, or on nothing but the operands, and is tested there (test_control.py and
 # the case files).
-LISTS = {"GRU", "If", "LSTM", "Loop", "RNN", "Scan", "SoftmaxCrossEntropyLoss", "Split", "Unique"}
+LISTS = {"GRU", "If", "LSTM", "Loop", "RNN", "Scan", "SequenceMap", "SoftmaxCrossEntropyLoss", "Split", "Unique"}
 
 
 def versions(op):
