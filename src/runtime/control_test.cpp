@@ -207,7 +207,7 @@ TEST(Sequences, hold_tensors_of_any_extents) {
   EXPECT_EQ(input_error_of([&] {
               context.run({{"x", x}, {"y", y}, {"i", three}});
             }),
-            "sequence_insert: position 3 is outside a sequence of 3");
+            "sequence_insert: position 3 is outside a sequence of 2");
 }
 
 TEST(Optionals, hold_a_tensor) {
