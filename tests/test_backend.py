@@ -18,6 +18,8 @@ PAGE = pathlib.Path(__file__).parent.parent / "docs" / "onnx_coverage.md"
 def test_the_page_is_true(device):
     if device != "cpu":
         pytest.skip("the page is the CPU's")
+    if f"With onnx {onnx.__version__}." not in PAGE.read_text():
+        pytest.skip("the page tells of another version of onnx, with other cases")
     command = [sys.executable, "-W", "ignore", "-m", "tenon.backend", "--check", PAGE]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
