@@ -98,9 +98,7 @@ Outputs unsqueeze_by_axes_of_a_run(NodeContext& node) {
 Outputs slice_by_steps_of_a_run(NodeContext& node) {
   Function f(node, std::array<std::string_view, 5>{"y", "starts", "ends", "axes", "steps"});
   const size_t rank = node.rank(0), count = node.length(1);
-  std::vector<int64_t> all;
-  for (size_t i = 0; i < count; ++i) all.push_back(static_cast<int64_t>(i));
-  if (!node.has(3)) f.set("axes", all);
+  if (!node.has(3)) f.set("axes", axes_from(0, count));
   if (!node.has(4)) f.set("steps", std::vector<int64_t>(count, 1));
   f.run(R"(starts = Cast <to = 7> (starts)
            ends = Cast <to = 7> (ends)

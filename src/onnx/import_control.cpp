@@ -1,6 +1,5 @@
 // Imports of control flow: graphs in attributes become bodies.
 #include <algorithm>
-#include <numeric>
 
 #include "ir/ops/gather.h"
 #include "ir/ops/if.h"
@@ -304,8 +303,7 @@ ValueId reversed(NodeContext& node, ValueId value) {
 // Axis `from` goes to `to`, all others keep their order.
 ValueId axis_moved(NodeContext& node, ValueId value, size_t from, size_t to) {
   if (from == to) return value;
-  std::vector<int64_t> order(node.builder().dims(value).size());
-  std::iota(order.begin(), order.end(), int64_t{0});
+  std::vector<int64_t> order = axes_from(0, node.builder().dims(value).size());
   const int64_t axis = order[from];
   order.erase(order.begin() + static_cast<std::ptrdiff_t>(from));
   order.insert(order.begin() + static_cast<std::ptrdiff_t>(to), axis);

@@ -57,12 +57,6 @@ constexpr std::string_view normalize = R"(
     d = Sub(x, ReduceMean(x, axes))
     n = Div(d, Sqrt(Add(ReduceMean(Mul(d, d), axes), CastLike(epsilon, x)))))";
 
-std::vector<int64_t> count_from(int64_t first, size_t end) {
-  std::vector<int64_t> numbers;
-  for (int64_t i = first; i < static_cast<int64_t>(end); ++i) numbers.push_back(i);
-  return numbers;
-}
-
 }  // namespace
 
 Outputs import_negative_log_likelihood_loss(NodeContext& node) {
@@ -130,7 +124,7 @@ Outputs import_rms_normalization(NodeContext& node) {
   Function f = function_of(node, {"x", "scale"});
   node.ignore_attribute("stash_type");
   const int64_t axis = node.axis(node.integer("axis", -1), node.rank(0));
-  f.set("axes", count_from(axis, node.rank(0)));
+  f.set("axes", axes_from(static_cast<size_t>(axis), node.rank(0)));
   f.set("epsilon", node.number("epsilon", 1e-5F));
   f.run(fmt::format(R"(w = Cast <to = {}> (x)
                        mean = ReduceMean(Mul(w, w), axes)
@@ -166,7 +160,7 @@ Outputs import_instance_normalization(NodeContext& node) {
   Function f = function_of(node, {"given", "scale", "bias"});
   if (node.rank(0) < 3) node.fail("operand 0 has rank {}, and needs 3", node.rank(0));
   f.set("channels", channels(node));
-  f.set("axes", count_from(2, node.rank(0)));
+  f.set("axes", axes_from(2, node.rank(0)));
   f.set("epsilon", node.number("epsilon", 1e-5F));
   f.run(fmt::format("x = Cast <to = {}> (given)", wide_type(node)));
   f.run(normalize);

@@ -1,7 +1,6 @@
 // Imports of normalisations and softmax.
 #include <algorithm>
 #include <array>
-#include <numeric>
 
 #include "ir/ops/batch_norm.h"
 #include "ir/ops/reduce.h"
@@ -29,12 +28,6 @@ ir::Dim extent(const ir::Dims& dims, size_t first, size_t last) {
   return ir::product(std::span(dims).subspan(first, last - first));
 }
 
-std::vector<int64_t> axes_from(int64_t first, size_t rank) {
-  std::vector<int64_t> axes(rank - static_cast<size_t>(first));
-  std::iota(axes.begin(), axes.end(), first);
-  return axes;
-}
-
 ir::ValueId mean(NodeContext& node, ir::ValueId x, const std::vector<int64_t>& axes) {
   return node.add(ir::Reduce{.kind = ir::ReduceKind::mean, .axes = axes}, {x});
 }
@@ -53,8 +46,8 @@ bool trains(NodeContext& node) {
 Outputs normalize_by_the_batch(NodeContext& node, double epsilon) {
   Function f(node, std::array<std::string_view, 5>{"given", "scale", "bias", "mean", "var"});
   if (node.rank(0) < 2) node.unsupported("training on rank {}", node.rank(0));
-  std::vector<int64_t> axes{0}, channels(node.rank(0) - 1, 1);
-  for (size_t i = 2; i < node.rank(0); ++i) axes.push_back(static_cast<int64_t>(i));
+  std::vector<int64_t> axes = axes_from(1, node.rank(0)), channels(node.rank(0) - 1, 1);
+  axes[0] = 0;
   channels[0] = -1;
   f.set("axes", axes);
   f.set("channels", channels);
@@ -123,7 +116,8 @@ Outputs import_layer_normalization(NodeContext& node) {
   const double epsilon = node.number("epsilon", 1e-5f);
   const DType dtype = node.dtype(0), computed = dtype == DType::f64 ? dtype : DType::f32;
   const ir::Dims dims = node.dims(0);
-  const auto axes = axes_from(node.axis(node.integer("axis", -1), dims.size()), dims.size());
+  const int64_t first = node.axis(node.integer("axis", -1), dims.size());
+  const auto axes = axes_from(static_cast<size_t>(first), dims.size());
   const auto operand = [&](size_t i) { return node.cast(node.input(i), computed); };
   const ir::ValueId average = mean(node, operand(0), axes);
   const ir::ValueId deviation = node.pointwise("sub(a, b)", {operand(0), average});

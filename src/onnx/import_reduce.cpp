@@ -23,13 +23,6 @@ ir::ReduceKind kind_of(std::string_view op_type) {
   return ir::ReduceKind::sum;
 }
 
-// Axes [first, rank).
-std::vector<int64_t> axes_from(size_t first, size_t rank) {
-  std::vector<int64_t> axes(rank > first ? rank - first : 0);
-  std::iota(axes.begin(), axes.end(), static_cast<int64_t>(first));
-  return axes;
-}
-
 // ReduceSum took its axes as an operand from opset 13 on, the others from 18.
 bool axes_are_operand(const NodeContext& node) {
   return node.opset() >= (node.node().op_type == "ReduceSum" ? 13 : 18);
@@ -44,6 +37,12 @@ std::vector<int64_t> given_axes(NodeContext& node) {
 }
 
 }  // namespace
+
+std::vector<int64_t> axes_from(size_t first, size_t rank) {
+  std::vector<int64_t> axes(rank > first ? rank - first : 0);
+  std::iota(axes.begin(), axes.end(), static_cast<int64_t>(first));
+  return axes;
+}
 
 Outputs import_reduce(NodeContext& node) {
   if (axes_are_operand(node) && node.has(1) && !node.known(1) && node.length(1) > 0) {

@@ -1,7 +1,6 @@
 // Imports of Resize and Upsample: which axes get which extents, and where elements come from.
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "ir/enum_names.h"
 #include "ir/ops/cast.h"
@@ -158,8 +157,7 @@ Sizing sizing_of(NodeContext& node) {
     node.axes(sizing.axes, node.rank(0));  // that none is there twice
     for (int64_t& axis : sizing.axes) axis = node.axis(axis, node.rank(0));
   } else {
-    sizing.axes.resize(static_cast<size_t>(rank));
-    std::iota(sizing.axes.begin(), sizing.axes.end(), int64_t{0});
+    sizing.axes = axes_from(0, static_cast<size_t>(rank));
   }
   if (node.opset() < 11) {
     size_by_scales(node, 1, sizing);
@@ -226,8 +224,7 @@ Outputs import_upsample(NodeContext& node) {
   if (node.opset() >= 9) return {resized(node, op, sizing_of(node))};
   if (node.has(1)) node.fail("operand 1 does not exist in opset {}", node.opset());
   Sizing sizing;
-  sizing.axes.resize(node.rank(0));
-  std::iota(sizing.axes.begin(), sizing.axes.end(), int64_t{0});
+  sizing.axes = axes_from(0, node.rank(0));
   for (const float scale : node.numbers("scales")) sizing.known.push_back(scale);
   size_by_known_scales(node, sizing);
   return {resized(node, op, std::move(sizing))};

@@ -1,6 +1,5 @@
 // Imports of ops that pick elements: by index, by rank, or because they are not zero.
 #include <algorithm>
-#include <numeric>
 
 #include "ir/ops/cast.h"
 #include "ir/ops/gather.h"
@@ -50,8 +49,7 @@ ir::ValueId extreme(NodeContext& node, ir::ValueId x, int64_t axis, bool greates
 
 // The axes in an order that begins with `axis`.
 std::vector<int64_t> axis_first(size_t axis, size_t rank) {
-  std::vector<int64_t> order(rank);
-  std::iota(order.begin(), order.end(), int64_t{0});
+  std::vector<int64_t> order = axes_from(0, rank);
   std::rotate(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(axis),
               order.begin() + static_cast<std::ptrdiff_t>(axis) + 1);
   return order;

@@ -1,7 +1,6 @@
 // Imports of transforms, windows, and what is made of them.
 #include <array>
 #include <cmath>
-#include <numeric>
 
 #include "ir/ops/cast.h"
 #include "ir/ops/dft.h"
@@ -38,8 +37,7 @@ ValueId scalar_f64(NodeContext& node, size_t i) {
 ValueId transformed(NodeContext& node, ValueId x, size_t axis, ir::Dft op) {
   ir::Dims dims = node.builder().dims(x);
   const size_t last = dims.size() - 2;
-  std::vector<int64_t> order(dims.size());
-  std::iota(order.begin(), order.end(), int64_t{0});
+  std::vector<int64_t> order = axes_from(0, dims.size());
   std::swap(order[axis], order[last]);  // its own inverse
   if (axis != last) x = node.transpose(x, order);
   dims = node.builder().dims(x);

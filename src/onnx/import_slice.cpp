@@ -1,6 +1,5 @@
 // Imports of ops that cut a tensor.
 #include <algorithm>
-#include <numeric>
 
 #include "ir/ops/gather.h"
 #include "ir/ops/slice.h"
@@ -15,12 +14,6 @@ struct Bounds {
   std::vector<int64_t> axes, steps;  // axes made non-negative
 };
 
-std::vector<int64_t> counting(size_t count) {
-  std::vector<int64_t> numbers(count);
-  std::iota(numbers.begin(), numbers.end(), int64_t{0});
-  return numbers;
-}
-
 // They were attributes up to opset 9.
 Bounds bounds_of(NodeContext& node) {
   const bool attributes = node.opset() < 10;
@@ -31,7 +24,7 @@ Bounds bounds_of(NodeContext& node) {
   Bounds bounds;
   bounds.starts = attributes ? node.constant(starts) : node.integers_of(1);
   bounds.ends = attributes ? node.constant(ends) : node.integers_of(2);
-  bounds.axes = counting(count);
+  bounds.axes = axes_from(0, count);
   if (attributes && node.has_attribute("axes")) bounds.axes = node.integers("axes");
   if (node.has(3)) bounds.axes = node.known_integers(3);
   bounds.steps.assign(count, 1);

@@ -73,6 +73,8 @@ Outputs import_layer_normalization(NodeContext& node);
 // import_reduce.cpp
 Outputs import_reduce(NodeContext& node);
 Outputs import_global_pool(NodeContext& node);
+/// The axes from `first` on of a rank.
+std::vector<int64_t> axes_from(size_t first, size_t rank);
 Outputs import_cumulate(NodeContext& node);
 
 // import_shape.cpp
