@@ -37,6 +37,7 @@
 #include "ir/ops/top_k.h"
 #include "ir/ops/transpose.h"
 #include "ir/ops/unique.h"
+#include "ir/ops/winograd_filter.h"
 
 namespace tenon::ir {
 
@@ -49,6 +50,6 @@ using OpList =
              NonMaxSuppression, NonZero, Optional, OptionalGetElement, OptionalHasElement,
              Pointwise, Range, Recurrent, Reduce, Reorder, Reshape, Resize, RoiAlign, Scatter,
              SequenceAt, SequenceConstruct, SequenceErase, SequenceInsert, SequenceLength, ShapeOf,
-             Slice, Softmax, Tile, TopK, Transpose, Unique>;
+             Slice, Softmax, Tile, TopK, Transpose, Unique, WinogradFilter>;
 
 }  // namespace tenon::ir

@@ -74,11 +74,14 @@ void conv_reference(const Launch& launch) noexcept {
 
 template <>
 Kernels kernels<ir::Conv>() {
-  static const std::vector<Kernel> list =
-      with_reference(vector_conv_kernels(), {.name = "cpu.conv.reference",
-                                             .reject = plain_only,
-                                             .prepare = prepare_conv,
-                                             .run = conv_reference});
+  static const std::vector<Kernel> list = [] {
+    std::vector<Kernel> all = vector_winograd_kernels();
+    for (const Kernel& kernel : vector_conv_kernels()) all.push_back(kernel);
+    return with_reference(std::move(all), {.name = "cpu.conv.reference",
+                                           .reject = plain_only,
+                                           .prepare = prepare_conv,
+                                           .run = conv_reference});
+  }();
   return list;
 }
 

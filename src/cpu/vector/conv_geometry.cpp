@@ -111,10 +111,14 @@ void cut(ConvGeometry& geometry, const ConvTiling& tiling, bool single) {
 
 }  // namespace
 
+const kernel::Operand& plain_filter(const Call& call) {
+  return (call.plain_inputs.empty() ? call.inputs : call.plain_inputs)[1];
+}
+
 ConvGeometry make_conv_geometry(const Call& call, const ConvTiling& tiling) {
   const auto& conv = call.as<ir::Conv>();
   const auto& x = call.inputs[0];
-  const auto& weight = call.inputs[1].dims;
+  const auto& weight = plain_filter(call).dims;
   const auto& y = call.outputs[0].dims;
   const auto window = window_geometry(conv.window(std::span(weight).subspan(2)), x.dims, y);
   const auto trailing = trailing_operands(call);

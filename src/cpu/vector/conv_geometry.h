@@ -46,6 +46,9 @@ struct ConvTiling {
   int64_t most_pixels[3] = {0, 14, 14};  ///< by `vectors`
 };
 
+/// The filter before any pack(): [o, c / groups, taps…].
+const kernel::Operand& plain_filter(const Call& call);
+
 ConvGeometry make_conv_geometry(const Call& call, const ConvTiling& tiling);
 
 /// Bytes for x with its padding; none where there is no padding.

@@ -11,6 +11,8 @@ namespace tenon::cpu {
 
 std::vector<Kernel> vector_matmul_kernels();
 std::vector<Kernel> vector_conv_kernels();
+std::vector<Kernel> vector_winograd_kernels();
+std::vector<Kernel> vector_winograd_filter_kernels();
 std::vector<Kernel> vector_max_pool_kernels();
 std::vector<Kernel> vector_average_pool_kernels();
 std::vector<Kernel> vector_recurrent_kernels();

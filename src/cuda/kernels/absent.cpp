@@ -16,6 +16,7 @@ template <> Kernels kernels<ir::Recurrent>() { return {}; }
 template <> Kernels kernels<ir::Resize>() { return {}; }
 template <> Kernels kernels<ir::RoiAlign>() { return {}; }
 template <> Kernels kernels<ir::Unique>() { return {}; }
+template <> Kernels kernels<ir::WinogradFilter>() { return {}; }
 // clang-format on
 
 }  // namespace tenon::cuda
