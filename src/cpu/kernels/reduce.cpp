@@ -1,10 +1,12 @@
 // Reductions over axes.
+#include "cpu/reduce.h"
+
 #include <cmath>
 #include <limits>
 
 #include "cpu/kernel_parts.h"
 #include "cpu/scalar_math.h"
-#include "cpu/walk.h"
+#include "cpu/vector/vector_kernels.h"
 
 namespace tenon::cpu {
 
@@ -12,33 +14,8 @@ namespace {
 
 using ir::ReduceKind;
 
-struct ReduceGeometry {
-  Walk kept;     // result, input
-  Walk reduced;  // input, from the first element of a result
-  int64_t results = 0;
-  int64_t count = 0;  // elements of one result
-};
-
 kernel::Prepared prepare_reduce(const Call& call, kernel::Backend&) {
-  const auto& dims = call.inputs[0].dims;
-  const Strides strides = strides_of(call.inputs[0]);
-  std::vector<bool> is_reduced(dims.size(), false);
-  for (const int64_t axis : call.as<ir::Reduce>().axes) {
-    is_reduced[static_cast<size_t>(axis < 0 ? axis + static_cast<int64_t>(dims.size()) : axis)] =
-        true;
-  }
-  std::vector<int64_t> kept_dims, reduced_dims;
-  Strides kept_strides, reduced_strides;
-  for (size_t a = 0; a < dims.size(); ++a) {
-    (is_reduced[a] ? reduced_dims : kept_dims).push_back(dims[a]);
-    (is_reduced[a] ? reduced_strides : kept_strides).push_back(strides[a]);
-  }
-  ReduceGeometry geometry;
-  geometry.kept = Walk(kept_dims, {dense_strides(kept_dims), kept_strides});
-  geometry.reduced = Walk(reduced_dims, {reduced_strides});
-  geometry.results = geometry.kept.rows() * geometry.kept.row_length();
-  geometry.count = geometry.reduced.rows() * geometry.reduced.row_length();
-  return {std::make_shared<const ReduceGeometry>(std::move(geometry))};
+  return {std::make_shared<const ReduceGeometry>(make_reduce_geometry(call))};
 }
 
 /// The elements that one result is made of.
@@ -188,13 +165,12 @@ void reduce_reference(const Launch& launch) noexcept {
 
 template <>
 Kernels kernels<ir::Reduce>() {
-  static constexpr Kernel list[] = {
-      {.name = "cpu.reduce.reference",
-       .reject = plain_only,
-       .prepare = prepare_reduce,
-       .run = reduce_reference,
-       .strided_inputs = 1},
-  };
+  static const std::vector<Kernel> list =
+      with_reference(vector_reduce_kernels(), {.name = "cpu.reduce.reference",
+                                               .reject = plain_only,
+                                               .prepare = prepare_reduce,
+                                               .run = reduce_reference,
+                                               .strided_inputs = 1});
   return list;
 }
 

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "cpu/kernel_parts.h"
+#include "cpu/vector/vector_kernels.h"
 #include "cpu/walk.h"
 
 namespace tenon::cpu {
@@ -72,15 +73,14 @@ void softmax_reference(const Launch& launch) noexcept {
 
 template <>
 Kernels kernels<ir::Softmax>() {
-  static constexpr Kernel list[] = {
-      {.name = "cpu.softmax.reference",
-       .reject = plain_only,
-       .prepare = prepare_softmax,
-       .run = softmax_reference,
-       .strided_inputs = 1,
-       .strided_output = true,
-       .in_place = 1},
-  };
+  static const std::vector<Kernel> list =
+      with_reference(vector_softmax_kernels(), {.name = "cpu.softmax.reference",
+                                                .reject = plain_only,
+                                                .prepare = prepare_softmax,
+                                                .run = softmax_reference,
+                                                .strided_inputs = 1,
+                                                .strided_output = true,
+                                                .in_place = 1});
   return list;
 }
 

@@ -16,7 +16,9 @@ std::vector<Kernel> vector_winograd_filter_kernels();
 std::vector<Kernel> vector_max_pool_kernels();
 std::vector<Kernel> vector_average_pool_kernels();
 std::vector<Kernel> vector_recurrent_kernels();
+std::vector<Kernel> vector_reduce_kernels();
 std::vector<Kernel> vector_reorder_kernels();
+std::vector<Kernel> vector_softmax_kernels();
 std::vector<Kernel> vector_transpose_kernels();
 
 /// The vector kernels, then the reference.
