@@ -36,3 +36,9 @@ def filled(path, seed):
         made = values(name, tuple(tensor.dims), seed, name in positive)
         tensor.CopyFrom(numpy_helper.from_array(made, name))
     return model.SerializeToString()
+
+
+def weight_bytes(path):
+    """Of the float weights that are not in the file."""
+    graph = onnx.load(path, load_external_data=False).graph
+    return sum(4 * int(np.prod(t.dims)) for t in graph.initializer if t.data_location == TensorProto.EXTERNAL)

@@ -11,18 +11,33 @@ import tenon
 GRAPH = pathlib.Path(__file__).parent.parent / "data" / "graphs" / "dynamic" / "maskrcnn_resnet50_fpn.ts.onnx"
 
 
-# With random weights, levels of optimization of ONNX Runtime itself differ by as much (with seed 3 by 3e-4 in the boxes,
-# by 2e-2 in the masks): errors of the backbone go through exp, sorted scores and boxes that are cut to whole pixels.
 TOLERANCE = 1e-3
 
 
+def references(model, inputs):
+    """What ONNX Runtime gives with all of its rewrites, and with none.
+
+    With random weights the two differ (for the masks of the second checkpoint by 2e-2): errors of the backbone go
+    through exp, sorted scores and boxes that are cut to whole pixels. That is how far the network itself is defined.
+    """
+    made = []
+    for level in ("ORT_ENABLE_ALL", "ORT_DISABLE_ALL"):
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        made.append(session.run(None, inputs))
+    return [output.name for output in session.get_outputs()], *made
+
+
+def distance(a, b):
+    return np.linalg.norm(a.astype(np.float64) - b) / np.linalg.norm(b.astype(np.float64))
+
+
 def check(engine, model, inputs):
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     got = engine.run(inputs)
-    for output, want in zip(session.get_outputs(), session.run(None, inputs), strict=True):
-        assert got[output.name].shape == want.shape and got[output.name].dtype == want.dtype, output.name
-        error = np.linalg.norm(got[output.name].astype(np.float64) - want)
-        assert error <= TOLERANCE * np.linalg.norm(want.astype(np.float64)), output.name
+    for name, want, other in zip(*references(model, inputs), strict=True):
+        assert got[name].shape == want.shape and got[name].dtype == want.dtype, name
+        assert distance(got[name], want) <= max(TOLERANCE, distance(other, want)), name
     return {name: array.shape for name, array in got.items()}
 
 
