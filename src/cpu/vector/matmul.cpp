@@ -18,15 +18,20 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Tag = hn::ScalableTag<float>;
 using Vector = hn::Vec<Tag>;
 constexpr int64_t kLanes = hn::MaxLanes(Tag());
-/// Rows of a register tile: with three vectors of b they fill 16 or 32 registers.
-constexpr int64_t kTileRows = HWY_TARGET == HWY_AVX2 ? 4 : 8;
+constexpr bool kManyRegisters = HWY_TARGET != HWY_AVX2;
+
+/// Rows of a register tile: with so many vectors of b they fill 16 or 32 registers.
+constexpr int64_t most_rows(int64_t vectors) {
+  if (kManyRegisters) return vectors == 4 ? 6 : 8;
+  return vectors == 3 ? 4 : 6;
+}
 
 /// One matrix product, or the part of it that a unit computes.
 struct Product {
   const float* a;
   int64_t a_row, a_column;
   const float* b;
-  int64_t b_step, b_vector;  // from one k to the next, from one vector of columns to the next
+  int64_t b_step, b_vector;  // from one k to the next, from one row of b to the next
   float* y;
   int64_t y_row;
   int64_t k;
@@ -38,6 +43,9 @@ struct Product {
   const MatMulCall* whole;
   const std::byte* trailing[ir::most_epilogue_operands];
   TileProgram::Workspace* workspace;
+  // What is asked of memory meanwhile, a line for each k: the panel after this, or none.
+  const float* ahead;
+  int64_t ahead_step;
 };
 
 // Operands in this order let a NaN in `value` pass on x86.
@@ -74,47 +82,74 @@ void finish(const Product& p, const float* sums, int64_t rows, int64_t columns) 
   }
 }
 
-/// kRows x kVectors vectors of the result; with kPartial the last vector has p.lanes columns.
-template <int kRows, int kVectors, bool kPartial>
+/// kRows x kVectors vectors of the result; with kMasked the last vector of b has p.lanes columns.
+/// A single row adds up four sums, every fourth k each: one alone waits for its own additions.
+template <int kRows, int kVectors, bool kMasked>
 HWY_NOINLINE void panel_tile(const Product& p) {
+  constexpr int kParts = kRows == 1 ? 4 : 1;
   const Tag tag;
   const auto mask = hn::FirstN(tag, static_cast<size_t>(p.lanes));
-  const auto load = [&](const float* from, int v) HWY_ATTR {
-    return kPartial && v == kVectors - 1 ? hn::MaskedLoad(mask, tag, from) : hn::LoadU(tag, from);
-  };
-  Vector sums[kRows][kVectors];
+  Vector sums[kParts * kRows][kVectors];
   HWY_UNROLL(8)
-  for (int i = 0; i < kRows; ++i) {
-    HWY_UNROLL(8)
+  for (int i = 0; i < kParts * kRows; ++i) {
+    HWY_UNROLL(4)
     for (int v = 0; v < kVectors; ++v) {
-      sums[i][v] = p.first ? hn::Zero(tag) : load(p.y + i * p.y_row + v * kLanes, v);
+      const float* y = p.y + i * p.y_row + v * kLanes;
+      const bool starts = p.first || i >= kRows;
+      if (starts)
+        sums[i][v] = hn::Zero(tag);
+      else
+        sums[i][v] = v == kVectors - 1 ? hn::MaskedLoad(mask, tag, y) : hn::LoadU(tag, y);
     }
   }
   const float* a = p.a;
   const float* b = p.b;
-  const int64_t a_row = p.a_row, a_column = p.a_column, b_step = p.b_step, b_vector = p.b_vector;
-  for (int64_t k = 0; k < p.k; ++k) {
+  const int64_t a_row = p.a_row, a_column = p.a_column, b_step = p.b_step;
+  const float* ahead = p.ahead;
+  const auto step = [&](int part) HWY_ATTR {
     Vector columns[kVectors];
-    HWY_UNROLL(8)
-    for (int v = 0; v < kVectors; ++v) columns[v] = load(b + v * b_vector, v);
+    HWY_UNROLL(4)
+    for (int v = 0; v < kVectors; ++v) {
+      const float* from = b + v * kLanes;
+      columns[v] =
+          kMasked && v == kVectors - 1 ? hn::MaskedLoad(mask, tag, from) : hn::LoadU(tag, from);
+    }
     HWY_UNROLL(8)
     for (int i = 0; i < kRows; ++i) {
       const Vector factor = hn::Set(tag, a[i * a_row]);
-      HWY_UNROLL(8)
-      for (int v = 0; v < kVectors; ++v) sums[i][v] = hn::MulAdd(factor, columns[v], sums[i][v]);
+      HWY_UNROLL(4)
+      for (int v = 0; v < kVectors; ++v)
+        sums[part + i][v] = hn::MulAdd(factor, columns[v], sums[part + i][v]);
     }
     a += a_column;
     b += b_step;
+    if constexpr (!kMasked && kRows >= 4) {
+      __builtin_prefetch(ahead, 0, 2);
+      ahead += p.ahead_step;
+    }
+  };
+  int64_t k = 0;
+  if constexpr (kParts == 4) {
+    for (; k + 4 <= p.k; k += 4) {
+      HWY_UNROLL(4)
+      for (int part = 0; part < 4; ++part) step(part);
+    }
   }
-  HWY_UNROLL(8)
+  for (; k < p.k; ++k) step(0);
+  HWY_UNROLL(4)
   for (int v = 0; v < kVectors; ++v) {
-    const Vector bias = p.last && p.bias ? load(p.bias + v * kLanes, v) : hn::Zero(tag);
+    if constexpr (kParts == 4)
+      sums[0][v] = hn::Add(hn::Add(sums[0][v], sums[1][v]), hn::Add(sums[2][v], sums[3][v]));
+    const bool ends = v == kVectors - 1;
+    const float* from = p.bias ? p.bias + v * kLanes : nullptr;
+    Vector bias = hn::Zero(tag);
+    if (p.last && from) bias = ends ? hn::MaskedLoad(mask, tag, from) : hn::LoadU(tag, from);
     HWY_UNROLL(8)
     for (int i = 0; i < kRows; ++i) {
       const Vector value =
           p.last ? bounded(p.least, p.greatest, hn::Add(sums[i][v], bias)) : sums[i][v];
       float* to = p.y + i * p.y_row + v * kLanes;
-      if (kPartial && v == kVectors - 1)
+      if (ends)
         hn::BlendedStore(value, mask, tag, to);
       else
         hn::StoreU(value, tag, to);
@@ -124,70 +159,74 @@ HWY_NOINLINE void panel_tile(const Product& p) {
 
 using TileFunction = void (*)(const Product&);
 
-template <int kRows>
-HWY_INLINE TileFunction tile_of(int64_t vectors, bool partial) {
-  switch (vectors) {
-    case 1: return partial ? panel_tile<kRows, 1, true> : panel_tile<kRows, 1, false>;
-    case 2: return partial ? panel_tile<kRows, 2, true> : panel_tile<kRows, 2, false>;
-    default: return partial ? panel_tile<kRows, 3, true> : panel_tile<kRows, 3, false>;
+template <int kVectors, bool kMasked>
+HWY_INLINE TileFunction tile_of(int64_t rows) {
+  if constexpr (most_rows(kVectors) == 8) {
+    if (rows == 8) return panel_tile<8, kVectors, kMasked>;
+    if (rows == 7) return panel_tile<7, kVectors, kMasked>;
   }
+  if constexpr (most_rows(kVectors) >= 6) {
+    if (rows == 6) return panel_tile<6, kVectors, kMasked>;
+    if (rows == 5) return panel_tile<5, kVectors, kMasked>;
+  }
+  if (rows == 4) return panel_tile<4, kVectors, kMasked>;
+  if (rows == 3) return panel_tile<3, kVectors, kMasked>;
+  return rows == 2 ? panel_tile<2, kVectors, kMasked> : panel_tile<1, kVectors, kMasked>;
 }
 
-// A single row wants more vectors at once, to hide the latency of its sums.
-HWY_INLINE TileFunction row_tile_of(int64_t vectors, bool partial) {
-  if (vectors < 4) return tile_of<1>(vectors, partial);
-  if (vectors < 8) return partial ? panel_tile<1, 4, true> : panel_tile<1, 4, false>;
-  return partial ? panel_tile<1, 8, true> : panel_tile<1, 8, false>;
+template <bool kMasked>
+HWY_INLINE TileFunction tile_of(int64_t vectors, int64_t rows) {
+  if constexpr (kManyRegisters) {
+    if (vectors == 4) return tile_of<4, kMasked>(rows);
+  }
+  if (vectors == 3) return tile_of<3, kMasked>(rows);
+  return vectors == 2 ? tile_of<2, kMasked>(rows) : tile_of<1, kMasked>(rows);
 }
 
-/// All rows of some vectors of columns, for one stretch of k that stays in the cache.
-void panel_rows(Product p, int64_t rows, int64_t vectors, bool partial) {
-  while (rows > 0) {
-    TileFunction tile = tile_of<1>(vectors, partial);
-    int64_t step = 1;
-    if (vectors > 3) {
-      tile = row_tile_of(vectors, partial);
-    } else if (kTileRows == 8 && rows >= 8) {
-      tile = tile_of<kTileRows>(vectors, partial);
-      step = 8;
-    } else if (rows >= 4) {
-      tile = tile_of<4>(vectors, partial);
-      step = 4;
-    } else if (rows >= 2) {
-      tile = tile_of<2>(vectors, partial);
-      step = 2;
-    }
-    tile(p);
+/// All rows of some vectors of columns, dealt evenly to tiles: a last tile of one row would wait
+/// for its sums. The first tile meets a panel that is on its way; those after it have time to ask
+/// for `next`, the panel to come.
+void panel_rows(Product p, int64_t rows, int64_t vectors, bool masked, const float* next) {
+  constexpr int64_t kLine = 16;
+  const int64_t most = most_rows(vectors);
+  const int64_t tiles = (rows + most - 1) / most;
+  const int64_t lines = vectors * kLanes / kLine * p.k;
+  for (int64_t tile = 0; tile < tiles; ++tile) {
+    const int64_t step = (rows + tiles - tile - 1) / (tiles - tile);
+    const int64_t asked = (tile - 1) * p.k;
+    const bool asks = next && tiles >= 8 && tile > 0 && asked < lines;
+    p.ahead = asks ? next + asked * kLine : p.b;
+    p.ahead_step = asks ? kLine : 0;
+    (masked ? tile_of<true>(vectors, step) : tile_of<false>(vectors, step))(p);
     p.a += step * p.a_row;
     p.y += step * p.y_row;
     rows -= step;
   }
 }
 
-constexpr int64_t kBlockRows = 64;  // with three vectors of columns, or one row with eight
+constexpr int64_t kBlockRows = 64, kBlockVectors = 4;
 
-/// Columns [first, first + columns) of `rows` rows; pointers of `p` stand at the first column
-/// already.
-void panel_block(Product p, int64_t rows, int64_t columns) {
-  alignas(64) float sums[kBlockRows * 3 * kLanes];
+/// Columns [first, first + columns) of `rows` rows, `stretch` of k at a time; pointers of `p` stand
+/// at the first column already.
+void panel_block(Product p, int64_t rows, int64_t columns, int64_t stretch, bool padded,
+                 const float* next) {
+  alignas(64) float sums[kBlockRows * kBlockVectors * kLanes];
   const Product whole = p;
   if (p.whole) {
     p.y = sums;
     p.y_row = columns;
   }
-  constexpr int64_t kStretch =
-      256;  // of k: three vectors of b take 48 KiB with AVX3, half with AVX2
   const int64_t vectors = (columns + kLanes - 1) / kLanes;
   const int64_t rest = columns % kLanes;
   const int64_t all = p.k;
   p.lanes = rest == 0 ? kLanes : rest;
-  for (int64_t done = 0; done == 0 || done < all; done += kStretch) {
-    p.k = HWY_MIN(kStretch, all - done);
+  for (int64_t done = 0; done == 0 || done < all; done += stretch) {
+    p.k = HWY_MIN(stretch, all - done);
     p.first = done == 0;
-    p.last = done + kStretch >= all;
-    panel_rows(p, rows, vectors, rest != 0);
-    p.a += kStretch * p.a_column;
-    p.b += kStretch * p.b_step;
+    p.last = done + stretch >= all;
+    panel_rows(p, rows, vectors, rest != 0 && !padded, next);
+    p.a += stretch * p.a_column;
+    p.b += stretch * p.b_step;
   }
   if (p.whole) finish(whole, sums, rows, columns);
 }
@@ -227,42 +266,55 @@ int threads_for(const Launch& launch, const MatMulGeometry& geometry) {
   return steps < 200000 ? 1 : launch.state->threads;
 }
 
-/// b in panels ("BA16b" or "AB16a") or, with `plain`, as [k, n].
+/// Columns that one panel of b has: all of its k follow one another.
+int64_t panel_columns(const Launch& launch, bool plain) {
+  if (plain) return 3 * kLanes;
+  return launch.call->inputs[1].layout.splits[0].block;
+}
+
+/// b in panels ("BA48b" or "AB48a") or, with `plain`, as [k, n]. A panel meets all rows before the
+/// next one, for all of k: it stays in the second cache, and each result is one sum. What is not
+/// packed is read in stretches, for each of its rows is a page of its own.
 void run_panels(const Launch& launch, bool plain) noexcept {
+  constexpr int64_t kPackedStretch = 4096, kPlainStretch = 256;
+  constexpr int64_t kEnough = 16;  // pieces of work
   const auto& geometry = prepared<MatMulCall>(launch);
-  const int64_t group = geometry.m == 1 ? 8 : 3;  // vectors
-  const int64_t width = group * kLanes;
+  const int64_t width = panel_columns(launch, plain);
   const int64_t row_blocks = (geometry.m + kBlockRows - 1) / kBlockRows;
+  const int64_t block_rows = (geometry.m + row_blocks - 1) / HWY_MAX(row_blocks, 1);
   const int64_t groups = (geometry.n + width - 1) / width;
+  const int64_t panels = geometry.matrices() * groups;
+  // Where there are panels enough, one piece of work has all rows.
+  const int64_t pieces = panels >= kEnough ? HWY_MIN(row_blocks, 1) : row_blocks;
+  const int threads = threads_for(launch, geometry);
   Product whole = product_of(launch, geometry);
-  whole.b_step = plain ? geometry.b_row : kLanes;
-  whole.b_vector = plain ? kLanes : kLanes * geometry.k;
-  base::parallel_for(
-      threads_for(launch, geometry), geometry.matrices() * groups * row_blocks, [&](int64_t unit) {
-        const int64_t first_row = unit % row_blocks * kBlockRows;
-        int64_t first = unit / row_blocks % groups * width;
-        const int64_t end = HWY_MIN(geometry.n, first + width);
-        TileProgram::Workspace workspace;
-        geometry.epilogue.start(workspace);
-        geometry.at<float>(unit / row_blocks / groups, launch,
-                           [&](float* y, const float* a, const float* b, const int64_t* trailing) {
-                             // What is left of a group of eight is cut into 4, and the rest into at
-                             // most 3.
-                             while (first < end) {
-                               const int64_t vectors = (end - first + kLanes - 1) / kLanes;
-                               const int64_t taken = vectors >= 8 ? 8 : vectors >= 4 ? 4 : vectors;
-                               const int64_t columns = HWY_MIN(end - first, taken * kLanes);
-                               Product p = whole;
-                               p.a = a + first_row * p.a_row;
-                               p.b = b + (plain ? first : first * geometry.k);
-                               p.y = y;
-                               p.workspace = &workspace;
-                               panel_block(part_of(launch, p, trailing, first_row, first),
-                                           HWY_MIN(kBlockRows, geometry.m - first_row), columns);
-                               first += columns;
-                             }
-                           });
-      });
+  whole.b_step = plain ? geometry.b_row : width;
+  base::parallel_for(threads, panels * pieces, [&](int64_t unit) {
+    const int64_t group = unit / pieces % groups;
+    const int64_t first = group * width;
+    const bool more = !plain && group + threads < groups && geometry.k <= kPackedStretch;
+    TileProgram::Workspace workspace;
+    geometry.epilogue.start(workspace);
+    geometry.at<float>(unit / pieces / groups, launch,
+                       [&](float* y, const float* a, const float* b, const int64_t* trailing) {
+                         const float* panel = b + (plain ? first : first * geometry.k);
+                         const float* next = more ? panel + threads * width * geometry.k : nullptr;
+                         for (int64_t block = unit % pieces; block < row_blocks; block += pieces) {
+                           const int64_t row = block * block_rows;
+                           if (row >= geometry.m) break;
+                           Product p = whole;
+                           p.a = a + row * p.a_row;
+                           p.b = panel;
+                           p.y = y;
+                           p.workspace = &workspace;
+                           panel_block(part_of(launch, p, trailing, row, first),
+                                       HWY_MIN(block_rows, geometry.m - row),
+                                       HWY_MIN(width, geometry.n - first),
+                                       plain ? kPlainStretch : kPackedStretch, !plain,
+                                       block + pieces >= row_blocks ? next : nullptr);
+                         }
+                       });
+  });
 }
 
 /// kRows rows of a by kColumns rows of b, both along k.
@@ -354,7 +406,7 @@ void run_rows(const Launch& launch, int64_t b_row) noexcept {
                   p.y = sums;
                   p.y_row = columns;
                 }
-                const int64_t step = kTileRows == 8 && end - row >= 4 ? 4 : end - row >= 2 ? 2 : 1;
+                const int64_t step = kManyRegisters && end - row >= 4 ? 4 : end - row >= 2 ? 2 : 1;
                 if (step == 4) dot_rows<4>(p, columns);
                 if (step == 2) dot_rows<2>(p, columns);
                 if (step == 1) dot_rows<1>(p, columns);
@@ -422,16 +474,28 @@ std::vector<kernel::Tactic> matmul_tactics(const Call& call, kernel::Backend&) {
   return few ? std::vector{by_rows, by_panels} : std::vector{by_panels, by_rows};
 }
 
-// Panels: [n / lanes][k][lanes]. Rows: [n][k], which a transposed b is already.
+// The width, of those that a register tile may have, that is padded least; the widest of these.
+template <class Unit>
+int panel_width(int64_t columns) {
+  const std::vector<int> widths =
+      Unit::lanes == 16 ? std::vector{48, 64, 32, 16} : std::vector{16, 8};
+  const auto padded = [&](int width) { return (columns + width - 1) / width * width; };
+  return *std::min_element(widths.begin(), widths.end(),
+                           [&](int a, int b) { return padded(a) < padded(b); });
+}
+
+// Panels: [n / width][k][width]. Rows: [n][k], which a transposed b is already.
 template <class Unit>
 ir::Graph pack_matmul(const Call& call) {
   const bool transposed = call.as<ir::MatMul>().transpose_b;
   ir::Layout layout;
   if (!transposed) layout.order = {1, 0};
-  if (call.tactic != matmul_by_rows) layout.splits = {{transposed ? 0 : 1, Unit::lanes}};
+  const auto& dims = call.inputs[1].dims;
+  const int axis = transposed ? 0 : 1;
+  if (call.tactic != matmul_by_rows)
+    layout.splits = {{axis, panel_width<Unit>(dims[static_cast<size_t>(axis)])}};
   ir::GraphBuilder graph;
   if (layout.plain()) return graph.finish();
-  const auto& dims = call.inputs[1].dims;
   const auto b = graph.input("1", ir::ValueType(DType::f32, ir::Dims(dims.begin(), dims.end())));
   graph.output("1", graph.add(ir::Reorder{layout}, {b}));
   return graph.finish();
@@ -440,6 +504,7 @@ ir::Graph pack_matmul(const Call& call) {
 template <class Unit>
 Kernel packed(std::string_view name, void (*run)(const Launch&) noexcept) {
   return {.name = name,
+          .version = 2,
           .reject = reject_packed<Unit>,
           .tactics = matmul_tactics,
           .pack = pack_matmul<Unit>,
