@@ -170,6 +170,42 @@ TEST(VectorConv, strides_dilates_and_pads_unevenly) {
   EXPECT_GE(check_all(conv({.pads = {4, 4, 4, 4}}, {1, 5, 1, 1}, 20, 5, 5)), 2);
 }
 
+TEST(VectorConv, runs_along_one_axis) {
+  if (!has_vectors()) GTEST_SKIP() << "no vector unit";
+  for (const int64_t channels : {3, 16, 21}) {
+    for (const int64_t width : {1, 9, 30}) {
+      const std::vector<Tensor> inputs{random({2, channels, width}, 1),
+                                       random({20, channels, 3}, 2), random({20}, 3)};
+      for (const ir::Conv& op : {ir::Conv{.pads = {1, 1}}, ir::Conv{.strides = {2}, .pads = {2, 1}},
+                                 ir::Conv{.pads = {4, 4}, .dilations = {4}}}) {
+        EXPECT_GE(check_all(make_test_call(op, inputs, 6)), 2);
+      }
+      const std::vector<Tensor> point{random({2, channels, width}, 1),
+                                      random({20, channels, 1}, 2)};
+      EXPECT_GE(check_all(make_test_call(ir::Conv{}, point, 2)), 2);
+      auto op = ir::Conv{.pads = {1, 1}, .epilogue = ir::Expression::parse("mul(add(a, b), c)")};
+      auto followed = inputs;
+      followed.push_back(random({2, 20, width}, 4));
+      followed.push_back(random({1, 20, 1}, 5));
+      EXPECT_GE(check_all(make_test_call(op, followed, 6)), 2);
+    }
+  }
+}
+
+TEST(VectorConv, skips_taps_that_meet_padding_alone) {
+  if (!has_vectors()) GTEST_SKIP() << "no vector unit";
+  for (const int64_t dilation : {1, 3, 7, 30}) {
+    for (const int64_t stride : {1, 2, 5}) {
+      const int64_t pad = dilation;
+      EXPECT_GE(check_all(conv({.strides = {stride, stride},
+                                .pads = {pad, pad, pad, pad},
+                                .dilations = {dilation, dilation}},
+                               {1, 17, 15, 29}, 20, 3, 3)),
+                2);
+    }
+  }
+}
+
 TEST(VectorConv, padded_input_beyond_64_bits_asks_for_more_scratch_than_there_is) {
   if (!has_vectors()) GTEST_SKIP() << "no vector unit";
   // The windows reach over 2^32 rows and columns: 2^64 elements, which is 0 to one who wraps.
@@ -277,8 +313,9 @@ TEST(VectorConv, refuses_by_sentences_what_it_cannot_do) {
   };
   const auto x = random({1, 4, 5, 5}, 1), w = random({4, 2, 3, 3}, 2);
   EXPECT_EQ(refusal(make_test_call(ir::Conv{.groups = 2}, {x, w}, 2)), "it does not take groups");
-  EXPECT_EQ(refusal(make_test_call(ir::Conv{}, {random({1, 1, 9}, 1), random({1, 1, 3}, 2)}, 2)),
-            "it runs over two spatial axes only");
+  EXPECT_EQ(refusal(make_test_call(ir::Conv{},
+                                   {random({1, 1, 9, 9, 9}, 1), random({1, 1, 3, 3, 3}, 2)}, 2)),
+            "it runs over one or two spatial axes only");
   EXPECT_EQ(refusal(make_test_call(ir::Conv{}, {x, random({4, 4, 3, 3}, 2)})),
             "the filter is not a weight, so it cannot be packed");
 }

@@ -1,5 +1,5 @@
-// f32 convolution, direct: tiles of output pixels by blocks of output channels stay in registers.
-// Depthwise ones read a vector of x where the others broadcast an element.
+// f32 convolution over one or two axes, direct: tiles of output pixels by blocks of output channels
+// stay in registers. Depthwise ones read a vector of x where the others broadcast an element.
 #include "cpu/vector/targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -79,23 +79,26 @@ HWY_NOINLINE void conv_tile(const Tile& t) {
     for (int v = 0; v < kVectors; ++v) sums[i][v] = hn::Zero(tag);
   }
   const int64_t pixel_step = geometry.pixel_step, tap = geometry.tap, tap_row = geometry.tap_row;
-  const int64_t kernel_h = geometry.kernel_h, kernel_w = geometry.kernel_w;
-  const int64_t weight_step = geometry.c * kernel_h * kernel_w * kLanes;
-  const float* weight = t.weight;
-  const float* x_block = t.x;
+  const int64_t kernel_row = geometry.kernel_w * kLanes;
+  const int64_t filter = geometry.kernel_h * kernel_row;
+  const int64_t weight_step = geometry.c * filter;
+  const int64_t rows = t.last_row - t.first_row, columns = t.last_column - t.first_column;
+  const float* weight = t.weight + t.first_row * kernel_row + t.first_column * kLanes;
+  const float* x_block = t.x + t.first_row * tap_row + t.first_column * tap;
   for (int64_t first = 0; first < geometry.c; first += geometry.block) {
     const int64_t channels = HWY_MIN(geometry.block, geometry.c - first);
     for (int64_t c = 0; c < channels; ++c) {
       const float* x_row = x_block + c;
-      for (int64_t kh = 0; kh < kernel_h; ++kh) {
-        const float* x = x_row;
-        for (int64_t kw = 0; kw < kernel_w; ++kw) {
-          accumulate<kPixels, kVectors>(x, weight, pixel_step, weight_step, sums);
-          weight += kLanes;
-          x += tap;
+      const float* weight_row = weight;
+      for (int64_t kh = 0; kh < rows; ++kh) {
+        for (int64_t kw = 0; kw < columns; ++kw) {
+          accumulate<kPixels, kVectors>(x_row + kw * tap, weight_row + kw * kLanes, pixel_step,
+                                        weight_step, sums);
         }
         x_row += tap_row;
+        weight_row += kernel_row;
       }
+      weight += filter;
     }
     x_block += geometry.x_block;
   }
@@ -114,17 +117,16 @@ HWY_NOINLINE void depthwise_tile(const Tile& t) {
   HWY_UNROLL(16)
   for (int i = 0; i < kPixels; ++i) sums[i][0] = hn::Zero(tag);
   const int64_t pixel_step = geometry.pixel_step, tap = geometry.tap, tap_row = geometry.tap_row;
-  const int64_t kernel_h = geometry.kernel_h, kernel_w = geometry.kernel_w;
-  const float* weight = t.weight;
-  for (int64_t kh = 0; kh < kernel_h; ++kh) {
+  for (int64_t kh = t.first_row; kh < t.last_row; ++kh) {
     const float* x = t.x + kh * tap_row;
-    for (int64_t kw = 0; kw < kernel_w; ++kw) {
-      const Vector filter = hn::LoadU(tag, weight);
+    const float* weight = t.weight + kh * geometry.kernel_w * kLanes;
+    for (int64_t kw = t.first_column; kw < t.last_column; ++kw) {
+      const Vector filter = hn::LoadU(tag, weight + kw * kLanes);
       HWY_UNROLL(16)
-      for (int i = 0; i < kPixels; ++i)
-        sums[i][0] = hn::MulAdd(hn::LoadU(tag, x + i * pixel_step), filter, sums[i][0]);
-      weight += kLanes;
-      x += tap;
+      for (int i = 0; i < kPixels; ++i) {
+        const Vector value = hn::LoadU(tag, x + kw * tap + i * pixel_step);
+        sums[i][0] = hn::MulAdd(value, filter, sums[i][0]);
+      }
     }
   }
   if (geometry.trails)
@@ -177,6 +179,16 @@ void pad_input(const Launch& launch, const ConvGeometry& geometry, int threads) 
   });
 }
 
+/// The taps [first, last) of an axis that some of the pixels [begin, end] meet the input with.
+void find_taps(const ConvGeometry::Axis& axis, int64_t begin, int64_t end, int64_t& first,
+               int64_t& last) {
+  const int64_t before = axis.pad - end * axis.stride;  // of the last pixel's first tap
+  const int64_t behind = axis.in + axis.pad - begin * axis.stride;
+  first = before <= 0 ? 0 : HWY_MIN(axis.kernel, (before + axis.dilation - 1) / axis.dilation);
+  last = behind <= 0 ? 0 : HWY_MIN(axis.kernel, (behind + axis.dilation - 1) / axis.dilation);
+  last = HWY_MAX(first, last);
+}
+
 /// Tiles [first, last) of a plane for one group of blocks of channels.
 void run_tiles(const Launch& launch, const ConvGeometry& geometry, int64_t image_group,
                int64_t first, int64_t last, TileProgram::Workspace* workspace) {
@@ -206,6 +218,9 @@ void run_tiles(const Launch& launch, const ConvGeometry& geometry, int64_t image
         HWY_MIN(i % geometry.tiles_per_row * geometry.tile, geometry.out_w - geometry.tile);
     tile.x = x + row * geometry.row_step + column * geometry.pixel_step;
     tile.y = y + (row * geometry.out_w + column) * kLanes;
+    find_taps(geometry.rows, row, row, tile.first_row, tile.last_row);
+    find_taps(geometry.columns, column, column + geometry.tile - 1, tile.first_column,
+              tile.last_column);
     if (geometry.trails) {
       tile.skip = i % geometry.tiles_per_row * geometry.tile - column;
       find_trailing(launch, tile, n, block, row, column);
@@ -253,10 +268,11 @@ constexpr ConvTiling tiling() {
 template <class Unit>
 const char* reject_any_conv(const Call& call) {
   if (const char* reason = refuse_unit_and_dtype<Unit>(call)) return reason;
-  if (call.inputs[0].dims.size() != 4) return "it runs over two spatial axes only";
+  const size_t rank = call.inputs[0].dims.size();
+  if (rank != 3 && rank != 4) return "it runs over one or two spatial axes only";
   if (!call.inputs[1].weight) return "the filter is not a weight, so it cannot be packed";
   for (auto i = static_cast<size_t>(ir::first_epilogue_operand); i < call.inputs.size(); ++i) {
-    if (call.inputs[i].dims.size() != 4 && call.inputs[i].elements() != 1)
+    if (call.inputs[i].dims.size() != rank && call.inputs[i].elements() != 1)
       return "operands of the epilogue have the result's rank or one element";
   }
   return refuse_epilogue(call);
@@ -289,7 +305,8 @@ kernel::Layouts conv_layouts(const Call& call) {
   if (call.inputs[0].dims[1] > 4 || call.as<ir::Conv>().groups != 1)
     inputs[0] = blocked_channels<Unit>();
   for (auto i = static_cast<size_t>(ir::first_epilogue_operand); i < inputs.size(); ++i) {
-    if (call.inputs[i].dims.size() == 4) inputs[i] = blocked_channels<Unit>();
+    if (call.inputs[i].dims.size() == call.outputs[0].dims.size())
+      inputs[i] = blocked_channels<Unit>();
   }
   return {.inputs = inputs, .outputs = {blocked_channels<Unit>()}};
 }

@@ -2,6 +2,7 @@
 #include "cpu/vector/conv_geometry.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "cpu/interpreter.h"
 #include "cpu/window.h"
@@ -36,19 +37,26 @@ int64_t best_tile(int64_t width, int64_t most) {
   return best;
 }
 
+// Rows and columns; what has one spatial axis is one row.
+WindowGeometry two_axes(WindowGeometry window) {
+  if (window.rank == 1) window.axes[1] = std::exchange(window.axes[0], {});
+  return window;
+}
+
 // Equal extents alone say less: a strided window over padding may keep them.
-bool sees_each_pixel_once(const WindowGeometry& window, std::span<const int64_t> x,
-                          std::span<const int64_t> y) {
-  const auto in_place = [](const auto& axis) { return axis.stride == 1 && axis.pad_begin == 0; };
-  return window.taps == 1 && in_place(window.axes[0]) && in_place(window.axes[1]) && x[2] == y[2] &&
-         x[3] == y[3];
+bool sees_each_pixel_once(const WindowGeometry& window) {
+  const auto in_place = [](const auto& axis) {
+    return axis.stride == 1 && axis.pad_begin == 0 && axis.in == axis.out;
+  };
+  return window.taps == 1 && in_place(window.axes[0]) && in_place(window.axes[1]);
 }
 
 // Operands of the epilogue: of the result's rank, or of one element.
 std::vector<ConvGeometry::Trailing> trailing_operands(const Call& call) {
   std::vector<ConvGeometry::Trailing> operands;
   for (auto i = static_cast<size_t>(ir::first_epilogue_operand); i < call.inputs.size(); ++i) {
-    const Strides strides = operand_strides(call.inputs[i], call.outputs[0]);
+    Strides strides = operand_strides(call.inputs[i], call.outputs[0]);
+    if (strides.size() == 4) strides.insert(strides.begin() + 2, 0);  // one row
     operands.push_back({static_cast<int64_t>(byte_count(call.inputs[i].dtype, 1)), strides[0],
                         strides[1], strides[2], strides[3], strides[4]});
   }
@@ -75,6 +83,10 @@ void merge_rows(ConvGeometry& geometry) {
   geometry.w *= geometry.h;
   geometry.out_w *= geometry.out_h;
   geometry.h = geometry.out_h = 1;
+}
+
+ConvGeometry::Axis axis_of(const WindowGeometry::Axis& axis, int64_t in) {
+  return {in, axis.kernel, axis.stride, axis.dilation, axis.pad_begin};
 }
 
 void place_input(ConvGeometry& geometry, const WindowGeometry& window) {
@@ -120,7 +132,8 @@ ConvGeometry make_conv_geometry(const Call& call, const ConvTiling& tiling) {
   const auto& x = call.inputs[0];
   const auto& weight = plain_filter(call).dims;
   const auto& y = call.outputs[0].dims;
-  const auto window = window_geometry(conv.window(std::span(weight).subspan(2)), x.dims, y);
+  const auto window =
+      two_axes(window_geometry(conv.window(std::span(weight).subspan(2)), x.dims, y));
   const auto trailing = trailing_operands(call);
   ConvGeometry geometry{
       .epilogue = Epilogue(call, dense_operands(trailing, tiling.lanes), tiling.function),
@@ -135,15 +148,16 @@ ConvGeometry make_conv_geometry(const Call& call, const ConvTiling& tiling) {
   geometry.block = x.layout.plain() ? 1 : tiling.lanes;
   geometry.c_blocks = ceil_div(geometry.c, geometry.block);
   geometry.o_blocks = ceil_div(geometry.o, tiling.lanes);
-  geometry.h = x.dims[2];
-  geometry.w = x.dims[3];
-  geometry.out_h = y[2];
-  geometry.out_w = y[3];
-  geometry.kernel_h = weight[2];
-  geometry.kernel_w = weight[3];
-  if (sees_each_pixel_once(window, x.dims, y) && trailing_rows_merge(geometry))
-    merge_rows(geometry);
+  geometry.h = window.axes[0].in;
+  geometry.w = window.axes[1].in;
+  geometry.out_h = window.axes[0].out;
+  geometry.out_w = window.axes[1].out;
+  geometry.kernel_h = window.axes[0].kernel;
+  geometry.kernel_w = window.axes[1].kernel;
+  if (sees_each_pixel_once(window) && trailing_rows_merge(geometry)) merge_rows(geometry);
   place_input(geometry, window);
+  geometry.rows = axis_of(window.axes[0], geometry.h);
+  geometry.columns = axis_of(window.axes[1], geometry.w);
   cut(geometry, tiling, call.tactic == conv_by_one_block);
   return geometry;
 }

@@ -19,7 +19,13 @@ struct ConvGeometry {
     int64_t image = 0, block = 0, row = 0, pixel = 0, lane = 0;
   };
 
+  /// Along one spatial axis.
+  struct Axis {
+    int64_t in = 1, kernel = 1, stride = 1, dilation = 1, pad = 0;
+  };
+
   Epilogue epilogue;
+  Axis rows, columns;
   bool trails = false;  ///< the epilogue is more than bounds
   int trailing_operands = 0;
   Trailing trailing[ir::most_epilogue_operands];

@@ -29,6 +29,8 @@ struct Tile {
   const float* bias;  // or null
   int64_t lanes;      // of the last block that are channels
   float least, greatest;
+  // Taps of the kernel that meet the input: the others see padding only.
+  int64_t first_row, last_row, first_column, last_column;
   // Where the epilogue is more than bounds: its operands, the first pixels of the tile that the one
   // before it has stored, and the scratch.
   TileInput trailing[ir::most_epilogue_operands];
