@@ -24,12 +24,12 @@ HWY_INLINE void accumulate(const float* x, const float* weight, int64_t pixel_st
                            int64_t weight_step, Vector (&sums)[kPixels][kVectors]) {
   const Tag tag;
   Vector filter[kVectors];
-  HWY_UNROLL(2)
+  HWY_UNROLL(4)
   for (int v = 0; v < kVectors; ++v) filter[v] = hn::LoadU(tag, weight + v * weight_step);
   HWY_UNROLL(16)
   for (int i = 0; i < kPixels; ++i) {
     const Vector value = hn::Set(tag, x[i * pixel_step]);
-    HWY_UNROLL(2)
+    HWY_UNROLL(4)
     for (int v = 0; v < kVectors; ++v) sums[i][v] = hn::MulAdd(value, filter[v], sums[i][v]);
   }
 }
@@ -38,7 +38,7 @@ template <int kPixels, int kVectors>
 HWY_INLINE void finish(const Tile& t, const Vector (&sums)[kPixels][kVectors]) {
   const Tag tag;
   HWY_ALIGN float block[kPixels * kLanes];
-  HWY_UNROLL(2)
+  HWY_UNROLL(4)
   for (int v = 0; v < kVectors; ++v) {
     const int64_t lanes = v == kVectors - 1 ? t.lanes : kLanes;
     const auto mask = hn::FirstN(tag, static_cast<size_t>(lanes));
@@ -55,7 +55,7 @@ template <int kPixels, int kVectors>
 HWY_INLINE void store(const Tile& t, const Vector (&sums)[kPixels][kVectors]) {
   const Tag tag;
   const int64_t plane = t.geometry->out_h * t.geometry->out_w * kLanes;
-  HWY_UNROLL(2)
+  HWY_UNROLL(4)
   for (int v = 0; v < kVectors; ++v) {
     const int64_t lanes = v == kVectors - 1 ? t.lanes : kLanes;
     const auto mask = hn::FirstN(tag, static_cast<size_t>(lanes));
@@ -68,14 +68,15 @@ HWY_INLINE void store(const Tile& t, const Vector (&sums)[kPixels][kVectors]) {
   }
 }
 
-template <int kPixels, int kVectors>
+/// With kPoint the kernel has one tap.
+template <int kPixels, int kVectors, bool kPoint>
 HWY_NOINLINE void conv_tile(const Tile& t) {
   const Tag tag;
   const ConvGeometry& geometry = *t.geometry;
   Vector sums[kPixels][kVectors];
   HWY_UNROLL(16)
   for (int i = 0; i < kPixels; ++i) {
-    HWY_UNROLL(2)
+    HWY_UNROLL(4)
     for (int v = 0; v < kVectors; ++v) sums[i][v] = hn::Zero(tag);
   }
   const int64_t pixel_step = geometry.pixel_step, tap = geometry.tap, tap_row = geometry.tap_row;
@@ -88,15 +89,19 @@ HWY_NOINLINE void conv_tile(const Tile& t) {
   for (int64_t first = 0; first < geometry.c; first += geometry.block) {
     const int64_t channels = HWY_MIN(geometry.block, geometry.c - first);
     for (int64_t c = 0; c < channels; ++c) {
-      const float* x_row = x_block + c;
-      const float* weight_row = weight;
-      for (int64_t kh = 0; kh < rows; ++kh) {
-        for (int64_t kw = 0; kw < columns; ++kw) {
-          accumulate<kPixels, kVectors>(x_row + kw * tap, weight_row + kw * kLanes, pixel_step,
-                                        weight_step, sums);
+      if constexpr (kPoint) {
+        accumulate<kPixels, kVectors>(x_block + c, weight, pixel_step, weight_step, sums);
+      } else {
+        const float* x_row = x_block + c;
+        const float* weight_row = weight;
+        for (int64_t kh = 0; kh < rows; ++kh) {
+          for (int64_t kw = 0; kw < columns; ++kw) {
+            accumulate<kPixels, kVectors>(x_row + kw * tap, weight_row + kw * kLanes, pixel_step,
+                                          weight_step, sums);
+          }
+          x_row += tap_row;
+          weight_row += kernel_row;
         }
-        x_row += tap_row;
-        weight_row += kernel_row;
       }
       weight += filter;
     }
@@ -147,18 +152,29 @@ TileFunction depthwise_tile_of(int64_t pixels) {
   return pixels == 2 ? depthwise_tile<2> : depthwise_tile<1>;
 }
 
-template <int kVectors>
+template <int kVectors, bool kPoint>
 TileFunction tile_of(int64_t pixels) {
-  // With AVX2 two blocks of channels leave registers for six pixels.
-  if constexpr (kVectors == 1 || kManyRegisters) {
-    if (pixels == 14) return conv_tile<14, kVectors>;
-    if (pixels == 12) return conv_tile<12, kVectors>;
-    if (pixels == 8) return conv_tile<8, kVectors>;
-    if (pixels == 7) return conv_tile<7, kVectors>;
+  // With AVX2 two blocks of channels leave registers for six pixels, with AVX-512 four for seven.
+  if constexpr (kVectors == 1 || (kManyRegisters && kVectors == 2)) {
+    if (pixels == 14) return conv_tile<14, kVectors, kPoint>;
+    if (pixels == 12) return conv_tile<12, kVectors, kPoint>;
+    if (pixels == 8) return conv_tile<8, kVectors, kPoint>;
   }
-  if (pixels == 6) return conv_tile<6, kVectors>;
-  if (pixels == 4) return conv_tile<4, kVectors>;
-  return pixels == 2 ? conv_tile<2, kVectors> : conv_tile<1, kVectors>;
+  if constexpr (kVectors == 1 || kManyRegisters) {
+    if (pixels == 7) return conv_tile<7, kVectors, kPoint>;
+  }
+  if (pixels == 6) return conv_tile<6, kVectors, kPoint>;
+  if (pixels == 4) return conv_tile<4, kVectors, kPoint>;
+  return pixels == 2 ? conv_tile<2, kVectors, kPoint> : conv_tile<1, kVectors, kPoint>;
+}
+
+template <bool kPoint>
+TileFunction tile_of(int64_t vectors, int64_t pixels) {
+  if constexpr (kManyRegisters) {
+    if (vectors == 4) return tile_of<4, kPoint>(HWY_MIN(pixels, 7));
+    if (vectors == 3) return tile_of<3, kPoint>(HWY_MIN(pixels, 7));
+  }
+  return vectors == 2 ? tile_of<2, kPoint>(pixels) : tile_of<1, kPoint>(pixels);
 }
 
 // Copies x into the scratch, plane by plane, with zeros around it. What no window reaches is left
@@ -196,9 +212,10 @@ void run_tiles(const Launch& launch, const ConvGeometry& geometry, int64_t image
   const int64_t n = image_group / groups;
   const int64_t block = image_group % groups * geometry.vectors;
   const int64_t vectors = HWY_MIN(geometry.vectors, geometry.o_blocks - block);
+  const bool point = geometry.kernel_h * geometry.kernel_w == 1;
   const TileFunction function = geometry.depthwise ? depthwise_tile_of(geometry.tile)
-                                : vectors == 2     ? tile_of<2>(geometry.tile)
-                                                   : tile_of<1>(geometry.tile);
+                                : point            ? tile_of<true>(vectors, geometry.tile)
+                                                   : tile_of<false>(vectors, geometry.tile);
   const float* x =
       (geometry.padded ? static_cast<const float*>(launch.scratch) : launch.input<float>(0)) +
       n * geometry.x_image + (geometry.depthwise ? block * geometry.x_block : 0);
@@ -211,6 +228,8 @@ void run_tiles(const Launch& launch, const ConvGeometry& geometry, int64_t image
             .lanes = HWY_MIN(kLanes, geometry.o - (block + vectors - 1) * kLanes),
             .least = geometry.epilogue.least(),
             .greatest = geometry.epilogue.greatest(),
+            .last_row = geometry.kernel_h,
+            .last_column = geometry.kernel_w,
             .workspace = workspace};
   for (int64_t i = first; i < last; ++i) {
     const int64_t row = i / geometry.tiles_per_row;
@@ -218,9 +237,11 @@ void run_tiles(const Launch& launch, const ConvGeometry& geometry, int64_t image
         HWY_MIN(i % geometry.tiles_per_row * geometry.tile, geometry.out_w - geometry.tile);
     tile.x = x + row * geometry.row_step + column * geometry.pixel_step;
     tile.y = y + (row * geometry.out_w + column) * kLanes;
-    find_taps(geometry.rows, row, row, tile.first_row, tile.last_row);
-    find_taps(geometry.columns, column, column + geometry.tile - 1, tile.first_column,
-              tile.last_column);
+    if (geometry.padded && !point) {
+      find_taps(geometry.rows, row, row, tile.first_row, tile.last_row);
+      find_taps(geometry.columns, column, column + geometry.tile - 1, tile.first_column,
+                tile.last_column);
+    }
     if (geometry.trails) {
       tile.skip = i % geometry.tiles_per_row * geometry.tile - column;
       find_trailing(launch, tile, n, block, row, column);
@@ -261,7 +282,7 @@ template <class Unit>
 constexpr ConvTiling tiling() {
   return {.lanes = Unit::lanes,
           .function = vector_function<Unit>,
-          .most_pixels = {0, 14, Unit::lanes == 16 ? 14 : 6}};
+          .most_pixels = {0, 14, Unit::lanes == 16 ? 14 : 6, 7, 7}};
 }
 
 // Of either kernel.
@@ -311,10 +332,16 @@ kernel::Layouts conv_layouts(const Call& call) {
   return {.inputs = inputs, .outputs = {blocked_channels<Unit>()}};
 }
 
-// Two blocks of channels read x once for both; one leaves room for more pixels.
+// More blocks of channels read x once for all of them; fewer leave room for more pixels, which read
+// the filters once.
+template <class Unit>
 std::vector<kernel::Tactic> conv_tactics(const Call& call, kernel::Backend&) {
-  const kernel::Tactic two{"two blocks"}, one{std::string(conv_by_one_block)};
-  return call.outputs[0].dims[1] <= 8 ? std::vector{one} : std::vector{two, one};
+  const kernel::Tactic one{std::string(conv_blocks[1])}, two{std::string(conv_blocks[2])};
+  const int64_t channels = call.outputs[0].dims[1];
+  if (channels <= 8) return {one};
+  if (Unit::lanes < 16 || channels <= 2 * Unit::lanes || call.inputs[0].dims[1] <= 4)
+    return {two, one};
+  return {{std::string(conv_blocks[4])}, two};
 }
 
 template <class Unit>
@@ -337,7 +364,7 @@ Kernel direct(std::string_view name, void (*run)(const Launch&) noexcept) {
   return {.name = name,
           .reject = reject_conv<Unit>,
           .layouts = conv_layouts<Unit>,
-          .tactics = conv_tactics,
+          .tactics = conv_tactics<Unit>,
           .pack = pack_conv<Unit>,
           .prepare = prepare_conv<Unit>,
           .run = run,

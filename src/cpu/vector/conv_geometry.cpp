@@ -111,9 +111,10 @@ void place_input(ConvGeometry& geometry, const WindowGeometry& window) {
   geometry.tap = times(columns.dilation, geometry.block);
 }
 
-void cut(ConvGeometry& geometry, const ConvTiling& tiling, bool single) {
+void cut(ConvGeometry& geometry, const ConvTiling& tiling, std::string_view tactic) {
   constexpr int64_t kStepsPerUnit = 16384;  // vector multiply-adds: about 5 us
-  geometry.vectors = single || geometry.depthwise || geometry.o_blocks == 1 ? 1 : 2;
+  const int64_t wanted = tactic == conv_blocks[1] ? 1 : tactic == conv_blocks[4] ? 4 : 2;
+  geometry.vectors = geometry.depthwise ? 1 : std::min(wanted, geometry.o_blocks);
   geometry.tile = best_tile(geometry.out_w, tiling.most_pixels[geometry.vectors]);
   geometry.tiles_per_row = ceil_div(geometry.out_w, geometry.tile);
   const int64_t steps =
@@ -158,7 +159,7 @@ ConvGeometry make_conv_geometry(const Call& call, const ConvTiling& tiling) {
   place_input(geometry, window);
   geometry.rows = axis_of(window.axes[0], geometry.h);
   geometry.columns = axis_of(window.axes[1], geometry.w);
-  cut(geometry, tiling, call.tactic == conv_by_one_block);
+  cut(geometry, tiling, call.tactic);
   return geometry;
 }
 

@@ -6,8 +6,9 @@
 
 namespace tenon::cpu {
 
-/// The tactic that leaves room for more pixels in a tile.
-inline constexpr std::string_view conv_by_one_block = "one block";
+/// The tactics: how many blocks of output channels a register tile has.
+inline constexpr std::string_view conv_blocks[] = {"", "one block", "two blocks", "",
+                                                   "four blocks"};
 
 /// x is [n, c / block, h, w, block], in the scratch with its padding where it has any; the weight
 /// [o / lanes, filter_c, taps, lanes]; the result [n, o / lanes, out_h, out_w, lanes]. Strides are
@@ -49,7 +50,7 @@ struct ConvGeometry {
 struct ConvTiling {
   int lanes = 8;
   FunctionOf* function = tile_function;
-  int64_t most_pixels[3] = {0, 14, 14};  ///< by `vectors`
+  int64_t most_pixels[5] = {0, 14, 14, 7, 7};  ///< by `vectors`
 };
 
 /// The filter before any pack(): [o, c / groups, taps…].
