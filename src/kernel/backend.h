@@ -87,6 +87,9 @@ class Backend {
   virtual void replay(Queue& /*queue*/, const StepListPtr& /*list*/, RunState& /*state*/) {}
   /// Seconds on the backend's clock, after all that was queued is done.
   virtual double time(Queue& queue) = 0;
+  /// Puts memory out of the caches, as far as the backend can: what a large network's weights are
+  /// when their turn comes. Timing uses it.
+  virtual void cool(const void* /*memory*/, size_t /*bytes*/) {}
   /// The kernels for an op, best first.
   virtual Kernels kernels(const ir::Op& op) const = 0;
 };

@@ -29,7 +29,8 @@ class Timer {
 
   /// Median seconds of each trial, best guess first: warm-up, then samples in turn for about 50 ms
   /// a trial; one whose first sample is twice the best so far takes no more. All run in the same
-  /// memory. Throws cancelled between measurements.
+  /// memory; large weights are out of the caches before each sample. Throws cancelled between
+  /// measurements.
   std::vector<double> measure(std::span<const Trial> trials);
 
  private:

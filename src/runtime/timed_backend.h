@@ -54,6 +54,7 @@ class TimedBackend final : public kernel::Backend {
   }
   void synchronize(kernel::Queue& queue) override { inner_.synchronize(queue); }
   double time(kernel::Queue& queue) override { return inner_.time(queue); }
+  void cool(const void* memory, size_t bytes) override { inner_.cool(memory, bytes); }
   kernel::Kernels kernels(const ir::Op& op) const override { return inner_.kernels(op); }
 
  private:
