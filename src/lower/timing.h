@@ -42,7 +42,7 @@ class Timer {
   std::unique_ptr<kernel::Queue> queue_;
 };
 
-/// The first within 3 % (noise) of the least; 0 for an empty list or where nothing was timed.
+/// The first within 6 % (noise) of the least; 0 for an empty list or where nothing was timed.
 size_t pick_fastest(std::span<const double> seconds);
 
 /// What a timing depends on, hashed: kernel, library, op, operands, tactic, target, its model,
