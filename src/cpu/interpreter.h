@@ -24,10 +24,18 @@ class Interpreter {
 
  private:
   void run_range(const kernel::Launch& launch, int64_t begin, int64_t end) const noexcept;
+  void run_rows(const kernel::Launch& launch, int64_t begin, int64_t end,
+                TileProgram::Workspace& workspace) const noexcept;
+  void run_planes(const kernel::Launch& launch, int64_t begin, int64_t end,
+                  TileProgram::Workspace& workspace) const noexcept;
+  std::byte* place(const kernel::Launch& launch, const int64_t* offsets, int64_t element,
+                   TileInput* inputs) const noexcept;
 
-  Walk walk_;  // the output, then the inputs
+  Walk walk_;            // the output, then the inputs
+  bool stacks_ = false;  // rows are short and follow one another: a tile has several
   TileProgram program_;
-  int64_t tiles_per_row_ = 0;
+  int64_t rows_per_tile_ = 1;
+  int64_t tiles_ = 0;  // of a row, or of a plane of stacked rows
 };
 
 }  // namespace tenon::cpu

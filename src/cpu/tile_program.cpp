@@ -2,6 +2,7 @@
 #include "cpu/tile_program.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/error.h"
 
@@ -120,9 +121,15 @@ void TileProgram::run(Workspace& workspace, const TileInput* inputs, std::byte* 
       }
       const int64_t row_bytes = static_cast<int64_t>(byte_count(step.dtype, 1)) * input.row_step;
       const auto size = static_cast<int64_t>(byte_count(compute_dtype(step.dtype), 1));
-      for (int64_t row = 0; row < rows; ++row) {
+      const int64_t loaded = row_bytes == 0 ? 1 : rows;
+      for (int64_t row = 0; row < loaded; ++row) {
         mover(step.dtype)
             .load(input.from + row * row_bytes, input.step, place + row * columns * size, columns);
+      }
+      // A row that is repeated: twice as many with each copy.
+      for (int64_t done = loaded * columns; done < count; done *= 2) {
+        std::memcpy(place + done * size, place,
+                    static_cast<size_t>(std::min(done, count - done) * size));
       }
     } else if (step.args[0] >= 0) {
       mover(steps_[static_cast<size_t>(step.args[0])].dtype)

@@ -31,6 +31,11 @@ class Walk {
   int64_t row_length() const { return row_length_; }
   /// Step from one element of a row to the next.
   int64_t step(size_t tensor) const { return steps_[tensor]; }
+  /// Rows along the innermost axis outside of them, and the step from one to the next.
+  int64_t plane_rows() const { return outer_.empty() ? 1 : outer_.back(); }
+  int64_t row_step(size_t tensor) const {
+    return outer_.empty() ? 0 : outer_strides_[tensor].back();
+  }
 
   /// Calls f(offsets) for the rows [begin, end): the first element of the row in each tensor.
   template <class F>
