@@ -114,7 +114,7 @@ void place_input(ConvGeometry& geometry, const WindowGeometry& window) {
 void cut(ConvGeometry& geometry, const ConvTiling& tiling, std::string_view tactic) {
   constexpr int64_t kStepsPerUnit = 16384;  // vector multiply-adds: about 5 us
   const int64_t wanted = tactic == conv_blocks[1] ? 1 : tactic == conv_blocks[4] ? 4 : 2;
-  geometry.vectors = geometry.depthwise ? 1 : std::min(wanted, geometry.o_blocks);
+  geometry.vectors = geometry.depthwise ? 1 : std::clamp<int64_t>(geometry.o_blocks, 1, wanted);
   geometry.tile = best_tile(geometry.out_w, tiling.most_pixels[geometry.vectors]);
   geometry.tiles_per_row = ceil_div(geometry.out_w, geometry.tile);
   const int64_t steps =
