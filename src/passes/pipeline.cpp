@@ -21,8 +21,9 @@ constexpr Pass kPasses[] = {
     {"literal", constants_to_literals},           // before pointwise: fewer operands
     {"bias", add_into_bias},                      // before batch_norm, which folds through a bias
     {"batch_norm", fold_batch_norm},              // before epilogue, which ends what may be folded
-    {"pointwise", fuse_pointwise},  // before epilogue: x * sigmoid(x) reads x once from here on
-    {"epilogue", fuse_epilogue},    // last: it takes what is left of a chain, whole
+    {"pointwise", fuse_pointwise},   // before epilogue: x * sigmoid(x) reads x once from here on
+    {"sink_reshape", sink_reshape},  // before epilogue: what is between a product and its chain
+    {"epilogue", fuse_epilogue},     // last: it takes what is left of a chain, whole
 };
 
 void check_names(const std::set<std::string>& without) {
