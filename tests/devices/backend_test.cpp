@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <numeric>
+#include <set>
 #include <stdexcept>
 #include <thread>
 
@@ -98,10 +99,19 @@ void for_every_op(ir::TypeList<Ops...>, const F& f) {
   (f(ir::Op(Ops{})), ...);
 }
 
+/// What a GPU does not compute yet: a build names it.
+bool is_lacking(const kernel::Backend& backend, std::string_view op) {
+  static const std::set<std::string_view> lacking = {
+      "bit_cast",     "col2im",    "cumulate", "det",       "dft",    "grid_sample",
+      "max_roi_pool", "recurrent", "resize",   "roi_align", "unique", "winograd_filter"};
+  return backend.target().backend == "cuda" && lacking.contains(op);
+}
+
 TEST_P(Backends, every_op_has_a_reference_at_the_end_of_its_list) {
   for_every_op(ir::OpList{}, [&](const ir::Op& op) {
     const auto kernels = backend->kernels(op);
-    ASSERT_EQ(kernels.empty(), !op.info().has_kernels) << op.info().name;
+    const bool none = !op.info().has_kernels || is_lacking(*backend, op.info().name);
+    ASSERT_EQ(kernels.empty(), none) << op.info().name;
     EXPECT_TRUE(kernels.empty() || kernel::is_reference(kernels.back())) << op.info().name;
   });
 }

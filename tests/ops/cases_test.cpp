@@ -247,7 +247,7 @@ TEST(Corpus, holds_a_case_for_every_kernel_of_its_ops) {
         const cpu::TestCall call_test = evaluation.call_of(node);
         const kernel::Call& call = call_test.call;
         if (!evaluation.is_static())
-          evaluation.settle(node, cpu::run_reference(*backend, call_test));
+          evaluation.settle(node, cpu::run_reference(*oracle_of(backend), call_test));
         for (const kernel::Kernel& kernel : backend->kernels(call.op))
           if (!needs_missing_unit(kernel, backend->target())) wanted.emplace(kernel.name);
         for (const Candidate& candidate : candidates_of(*backend, call))

@@ -1,6 +1,8 @@
 // Matrix products with broadcast batches: tiles for floating types, and the definition.
 #include "ir/ops/matmul.h"
 
+#include <utility>
+
 #include "cuda/kernels/product.h"
 #include "cuda/walk_text.h"
 
@@ -9,10 +11,11 @@ namespace tenon::cuda {
 namespace {
 
 constexpr size_t kWalkNumbers = 12;  // before those of the walk
+constexpr uint32_t kViews = 0b11;    // a and b may be
 
 // n: elements of the result, rows, columns, depth, strides of a by row and column, of b, blocks
 // along the rows and along the columns, depth of a part, parts. `o` counts matrices of the result,
-// a and b.
+// and elements of a and b, which may be views.
 constexpr std::string_view kMatrices = R"(
 struct Matrices {
   const T *a, *b, *bias;
@@ -21,8 +24,7 @@ struct Matrices {
 __device__ inline Matrices matrices_at(const Buffers& buffers, const Numbers<NUMBERS>& n, i64 at) {
   Index o[3];
   batches(n, (Index)at, o);
-  return Matrices{(const T*)buffers.at[0] + (i64)o[1] * n[1] * n[3],
-                  (const T*)buffers.at[1] + (i64)o[2] * n[3] * n[2],
+  return Matrices{(const T*)buffers.at[0] + o[1], (const T*)buffers.at[1] + o[2],
                   BIAS ? (const T*)buffers.at[2] : nullptr,
                   (T*)buffers.at[INPUTS] + (i64)o[0] * n[1] * n[2]};
 }
@@ -77,34 +79,49 @@ struct Geometry {
   int64_t m = 0, n = 0, k = 0;
   int64_t a_row = 0, a_column = 0, b_row = 0, b_column = 0;
   std::vector<int64_t> batch;
-  std::vector<kernel::Strides> strides;  // of the result, a and b, in matrices
+  // Of the result in matrices, of a and b in elements.
+  std::vector<kernel::Strides> strides;
 };
+
+// Strides of an operand's matrices along `batch`, and of its rows and columns behind them.
+kernel::Strides strides_along(const kernel::Operand& operand, std::vector<int64_t> batch) {
+  batch.insert(batch.end(), operand.dims.end() - 2, operand.dims.end());
+  return kernel::broadcast_strides(operand, batch);
+}
+
+// Whether the rows of all matrices follow one another with one step.
+bool is_one_matrix(const kernel::Operand& operand, const std::vector<int64_t>& batch) {
+  const std::vector<int64_t> dims(operand.dims.begin(), operand.dims.end() - 2);
+  return operand.strides.empty() && element_count(dims) == element_count(batch);
+}
 
 Geometry geometry_of(const Call& call) {
   const auto& op = call.as<ir::MatMul>();
-  const auto batch_of = [](const kernel::Operand& operand) {
-    return std::vector<int64_t>(operand.dims.begin(), operand.dims.end() - 2);
-  };
-  const auto &a = call.inputs[0].dims, &y = call.outputs[0].dims;
+  const kernel::Operand &a = call.inputs[0], &b = call.inputs[1];
+  const auto& y = call.outputs[0].dims;
   Geometry geometry;
   geometry.m = y[y.size() - 2];
   geometry.n = y[y.size() - 1];
-  geometry.k = a[a.size() - (op.transpose_a ? 2 : 1)];
-  geometry.a_row = op.transpose_a ? 1 : geometry.k;
-  geometry.a_column = op.transpose_a ? geometry.m : 1;
-  geometry.b_row = op.transpose_b ? 1 : geometry.n;
-  geometry.b_column = op.transpose_b ? geometry.k : 1;
-  geometry.batch = batch_of(call.outputs[0]);
-  const auto a_batch = batch_of(call.inputs[0]), b_batch = batch_of(call.inputs[1]);
-  const int64_t count = element_count(geometry.batch);
-  if (!op.transpose_a && element_count(b_batch) == 1 && element_count(a_batch) == count) {
-    geometry.m *= count;  // one matrix of all rows
+  geometry.k = a.dims[a.dims.size() - (op.transpose_a ? 2 : 1)];
+  geometry.batch = {y.begin(), y.end() - 2};
+  kernel::Strides a_strides = strides_along(a, geometry.batch);
+  kernel::Strides b_strides = strides_along(b, geometry.batch);
+  const auto take = [](kernel::Strides& strides) {
+    return std::exchange(strides, {strides.begin(), strides.end() - 1}).back();
+  };
+  geometry.a_column = take(a_strides);
+  geometry.a_row = take(a_strides);
+  geometry.b_column = take(b_strides);
+  geometry.b_row = take(b_strides);
+  if (op.transpose_a) std::swap(geometry.a_row, geometry.a_column);
+  if (op.transpose_b) std::swap(geometry.b_row, geometry.b_column);
+  const bool one_b = element_count(b.dims) == geometry.k * geometry.n;
+  if (!op.transpose_a && one_b && is_one_matrix(a, geometry.batch)) {
+    geometry.m *= element_count(geometry.batch);  // one matrix of all rows
     geometry.batch.clear();
     geometry.strides.resize(3);
   } else {
-    geometry.strides = {kernel::dense_strides(geometry.batch),
-                        kernel::broadcast_strides(a_batch, geometry.batch),
-                        kernel::broadcast_strides(b_batch, geometry.batch)};
+    geometry.strides = {kernel::dense_strides(geometry.batch), a_strides, b_strides};
   }
   return geometry;
 }
@@ -157,11 +174,13 @@ Kernels kernels<ir::MatMul>() {
       {.name = "cuda.matmul.tiled",
        .reject = reject_tiled,
        .prepare = prepare_tiled,
-       .run = run_stages},
+       .run = run_stages,
+       .strided_inputs = kViews},
       {.name = "cuda.matmul.reference",
        .reject = plain_only,
        .prepare = prepare_reference,
-       .run = run_stages},
+       .run = run_stages,
+       .strided_inputs = kViews},
   };
   return list;
 }
