@@ -8,13 +8,14 @@
 #include "cpu/vector/vector_kernels.h"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
+// After the targets are known:
+#include "cpu/vector/transpose-inl.h"
 
 #if TENON_VECTOR_PASS
 HWY_BEFORE_NAMESPACE();
 namespace tenon::cpu::HWY_NAMESPACE {
 namespace {  // other files have other things of the same name
 
-namespace hn = hwy::HWY_NAMESPACE;
 using Tag = hn::ScalableTag<float>;
 using Vector = hn::Vec<Tag>;
 constexpr int64_t kLanes = hn::MaxLanes(Tag());
@@ -205,12 +206,17 @@ void panel_rows(Product p, int64_t rows, int64_t vectors, bool masked, const flo
 }
 
 constexpr int64_t kBlockRows = 64, kBlockVectors = 4;
+constexpr int64_t kPackedStretch = 4096, kPlainStretch = 256;  // of k
 
-/// Columns [first, first + columns) of `rows` rows, `stretch` of k at a time; pointers of `p` stand
-/// at the first column already.
-void panel_block(Product p, int64_t rows, int64_t columns, int64_t stretch, bool padded,
-                 const float* next) {
+/// How b lies: in panels that are as wide as a tile and follow one another, as [k, n], or as [n, k]
+/// with so short a k that panels of it are made while it runs.
+enum class Form { packed, plain, transposed };
+
+/// Columns [first, first + columns) of `rows` rows; pointers of `p` stand at the first column
+/// already.
+void panel_block(Product p, int64_t rows, int64_t columns, Form form, const float* next) {
   alignas(64) float sums[kBlockRows * kBlockVectors * kLanes];
+  const int64_t stretch = form == Form::packed ? kPackedStretch : kPlainStretch;
   const Product whole = p;
   if (p.whole) {
     p.y = sums;
@@ -224,7 +230,7 @@ void panel_block(Product p, int64_t rows, int64_t columns, int64_t stretch, bool
     p.k = HWY_MIN(stretch, all - done);
     p.first = done == 0;
     p.last = done + stretch >= all;
-    panel_rows(p, rows, vectors, rest != 0 && !padded, next);
+    panel_rows(p, rows, vectors, rest != 0 && form == Form::plain, next);
     p.a += stretch * p.a_column;
     p.b += stretch * p.b_step;
   }
@@ -266,20 +272,19 @@ int threads_for(const Launch& launch, const MatMulGeometry& geometry) {
   return steps < 200000 ? 1 : launch.state->threads;
 }
 
-/// Columns that one panel of b has: all of its k follow one another.
-int64_t panel_columns(const Launch& launch, bool plain) {
-  if (plain) return 3 * kLanes;
-  return launch.call->inputs[1].layout.splits[0].block;
+/// Columns that one panel of b has.
+int64_t panel_columns(const Launch& launch, const MatMulGeometry& geometry, Form form) {
+  if (form == Form::packed) return launch.call->inputs[1].layout.splits[0].block;
+  return (kManyRegisters && geometry.n <= 4 * kLanes ? 4 : 3) * kLanes;
 }
 
-/// b in panels ("BA48b" or "AB48a") or, with `plain`, as [k, n]. A panel meets all rows before the
-/// next one, for all of k: it stays in the second cache, and each result is one sum. What is not
-/// packed is read in stretches, for each of its rows is a page of its own.
-void run_panels(const Launch& launch, bool plain) noexcept {
-  constexpr int64_t kPackedStretch = 4096, kPlainStretch = 256;
+/// A panel meets all rows before the next one, for all of k: it stays in the second cache, and each
+/// result is one sum. What is not packed is read in stretches, for each of its rows is a page of
+/// its own.
+void run_panels(const Launch& launch, Form form) noexcept {
   constexpr int64_t kEnough = 16;  // pieces of work
   const auto& geometry = prepared<MatMulCall>(launch);
-  const int64_t width = panel_columns(launch, plain);
+  const int64_t width = panel_columns(launch, geometry, form);
   const int64_t row_blocks = (geometry.m + kBlockRows - 1) / kBlockRows;
   const int64_t block_rows = (geometry.m + row_blocks - 1) / HWY_MAX(row_blocks, 1);
   const int64_t groups = (geometry.n + width - 1) / width;
@@ -288,29 +293,36 @@ void run_panels(const Launch& launch, bool plain) noexcept {
   const int64_t pieces = panels >= kEnough ? HWY_MIN(row_blocks, 1) : row_blocks;
   const int threads = threads_for(launch, geometry);
   Product whole = product_of(launch, geometry);
-  whole.b_step = plain ? geometry.b_row : width;
+  whole.b_step = form == Form::plain ? geometry.b_row : width;
   base::parallel_for(threads, panels * pieces, [&](int64_t unit) {
     const int64_t group = unit / pieces % groups;
     const int64_t first = group * width;
-    const bool more = !plain && group + threads < groups && geometry.k <= kPackedStretch;
+    const int64_t columns = HWY_MIN(width, geometry.n - first);
+    const bool more =
+        form == Form::packed && group + threads < groups && geometry.k <= kPackedStretch;
     TileProgram::Workspace workspace;
     geometry.epilogue.start(workspace);
     geometry.at<float>(unit / pieces / groups, launch,
                        [&](float* y, const float* a, const float* b, const int64_t* trailing) {
-                         const float* panel = b + (plain ? first : first * geometry.k);
-                         const float* next = more ? panel + threads * width * geometry.k : nullptr;
+                         alignas(64) float panel[kPlainStretch * kBlockVectors * kLanes];
+                         const float* at = b + first * (form == Form::packed  ? geometry.k
+                                                        : form == Form::plain ? 1
+                                                                              : geometry.b_column);
+                         if (form == Form::transposed) {
+                           transpose({at, geometry.b_column}, {panel, width}, columns, geometry.k);
+                           at = panel;
+                         }
+                         const float* next = more ? at + threads * width * geometry.k : nullptr;
                          for (int64_t block = unit % pieces; block < row_blocks; block += pieces) {
                            const int64_t row = block * block_rows;
                            if (row >= geometry.m) break;
                            Product p = whole;
                            p.a = a + row * p.a_row;
-                           p.b = panel;
+                           p.b = at;
                            p.y = y;
                            p.workspace = &workspace;
                            panel_block(part_of(launch, p, trailing, row, first),
-                                       HWY_MIN(block_rows, geometry.m - row),
-                                       HWY_MIN(width, geometry.n - first),
-                                       plain ? kPlainStretch : kPackedStretch, !plain,
+                                       HWY_MIN(block_rows, geometry.m - row), columns, form,
                                        block + pieces >= row_blocks ? next : nullptr);
                          }
                        });
@@ -422,14 +434,19 @@ void run_packed(const Launch& launch) noexcept {
   if (geometry.by_rows)
     run_rows(launch, geometry.k);
   else
-    run_panels(launch, false);
+    run_panels(launch, Form::packed);
 }
 
 void run_plain(const Launch& launch) noexcept {
-  if (launch.call->as<ir::MatMul>().transpose_b)
-    run_rows(launch, prepared<MatMulCall>(launch).b_column);
+  // Several rows pay for a panel, which fits where k is short: that of attention is.
+  constexpr int64_t kLeastRows = 8;
+  const auto& geometry = prepared<MatMulCall>(launch);
+  if (!launch.call->as<ir::MatMul>().transpose_b)
+    run_panels(launch, Form::plain);
+  else if (geometry.m >= kLeastRows && geometry.k <= kPlainStretch)
+    run_panels(launch, Form::transposed);
   else
-    run_panels(launch, true);
+    run_rows(launch, geometry.b_column);
 }
 
 }  // namespace
@@ -518,6 +535,7 @@ Kernel packed(std::string_view name, void (*run)(const Launch&) noexcept) {
 template <class Unit>
 Kernel plain(std::string_view name, void (*run)(const Launch&) noexcept) {
   return {.name = name,
+          .version = 2,
           .reject = reject_plain<Unit>,
           .prepare = prepare<Unit>,
           .run = run,
