@@ -282,24 +282,27 @@ int64_t panel_columns(const Launch& launch, const MatMulGeometry& geometry, Form
 /// result is one sum. What is not packed is read in stretches, for each of its rows is a page of
 /// its own.
 void run_panels(const Launch& launch, Form form) noexcept {
-  constexpr int64_t kEnough = 16;  // pieces of work
+  constexpr int64_t kEnough = 16;             // pieces of work
+  constexpr int64_t kStays = 512 * 1024 / 4;  // elements
   const auto& geometry = prepared<MatMulCall>(launch);
   const int64_t width = panel_columns(launch, geometry, form);
   const int64_t row_blocks = (geometry.m + kBlockRows - 1) / kBlockRows;
   const int64_t block_rows = (geometry.m + row_blocks - 1) / HWY_MAX(row_blocks, 1);
   const int64_t groups = (geometry.n + width - 1) / width;
   const int64_t panels = geometry.matrices() * groups;
+  const bool b_stays = form != Form::transposed && geometry.k * geometry.n <= kStays;
   // Where there are panels enough, one piece of work has all rows.
-  const int64_t pieces = panels >= kEnough ? HWY_MIN(row_blocks, 1) : row_blocks;
+  const int64_t pieces = panels >= kEnough && !b_stays ? HWY_MIN(row_blocks, 1) : row_blocks;
   const int threads = threads_for(launch, geometry);
   Product whole = product_of(launch, geometry);
   whole.b_step = form == Form::plain ? geometry.b_row : width;
   base::parallel_for(threads, panels * pieces, [&](int64_t unit) {
-    const int64_t group = unit / pieces % groups;
+    const int64_t group = b_stays ? unit % groups : unit / pieces % groups;
+    const int64_t first_block = b_stays ? unit / groups % pieces : unit % pieces;
     const int64_t first = group * width;
     const int64_t columns = HWY_MIN(width, geometry.n - first);
-    const bool more =
-        form == Form::packed && group + threads < groups && geometry.k <= kPackedStretch;
+    const bool more = form == Form::packed && !b_stays && group + threads < groups &&
+                      geometry.k <= kPackedStretch;
     TileProgram::Workspace workspace;
     geometry.epilogue.start(workspace);
     geometry.at<float>(unit / pieces / groups, launch,
@@ -313,7 +316,7 @@ void run_panels(const Launch& launch, Form form) noexcept {
                            at = panel;
                          }
                          const float* next = more ? at + threads * width * geometry.k : nullptr;
-                         for (int64_t block = unit % pieces; block < row_blocks; block += pieces) {
+                         for (int64_t block = first_block; block < row_blocks; block += pieces) {
                            const int64_t row = block * block_rows;
                            if (row >= geometry.m) break;
                            Product p = whole;
