@@ -204,7 +204,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=pathlib.Path, default=RELEASE / "bench.json", help="where the figures go")
     parser.add_argument("--device", default="cpu", help="cuda: beside torch (bench/gpu.py)")
-    options = parser.parse_args()
+    parser.add_argument("--models", action="store_true", help="real networks, beside OpenVINO too (bench/models.py)")
+    options, rest = parser.parse_known_args()
+    if options.models:
+        import models
+
+        return models.main(rest)
+    if rest:
+        parser.error(f"unknown: {' '.join(rest)}")
     if options.device != "cpu":
         import gpu
 
