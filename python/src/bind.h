@@ -5,6 +5,7 @@
 #include <nanobind/stl/string.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "tenon/context.h"
@@ -14,25 +15,53 @@ namespace tenon::python {
 
 namespace nb = nanobind;
 
-/// An engine with contexts for callers on any thread.
-struct PyEngine {
-  Engine engine;
-  std::shared_ptr<ContextPool> contexts;
+/// An engine with contexts for callers on any thread, until it is closed. Whoever gives up the GIL
+/// takes a copy of the handles first.
+class PyEngine {
+ public:
   std::string file;   // the name of the model or plan that it came from, or ""
   nb::object thread;  // an executor of one thread, for submit()
   int process = 0;    // where that thread is
 
   explicit PyEngine(Engine made, std::string file = {})
-      : engine(std::move(made)),
-        contexts(std::make_shared<ContextPool>(engine)),
-        file(std::move(file)) {}
+      : file(std::move(file)),
+        contexts_(std::make_shared<ContextPool>(made)),
+        engine_(std::move(made)) {}
+
+  bool closed() const { return !engine_; }
+  /// Both throw NotReadyError once it is closed.
+  Engine engine() const {
+    check();
+    return *engine_;
+  }
+  std::shared_ptr<ContextPool> contexts() const {
+    check();
+    return contexts_;
+  }
+  void close() {
+    contexts_.reset();
+    engine_.reset();
+  }
+
+ private:
+  void check() const {
+    if (closed()) throw NotReadyError("the engine is closed; build or load it again");
+  }
+
+  std::shared_ptr<ContextPool> contexts_;
+  std::optional<Engine> engine_;
 };
 
 void bind_errors(nb::module_& module);
+void bind_ports(nb::module_& module);
+void bind_weight(nb::module_& module);
+void bind_reports(nb::module_& module);
+void bind_tensor(nb::module_& module);
 void bind_engine(nb::module_& module);
 void bind_refitter(nb::module_& module);
 void bind_network(nb::module_& module);
 void bind_build(nb::module_& module);
+void bind_log(nb::module_& module);
 
 /// Keywords of a refit. `rename` is a mapping, a callable, the path of a JSON file, or None; globs
 /// are one or several.
@@ -40,6 +69,9 @@ RefitOptions to_refit_options(bool strict, bool complete, const std::string& pre
                               nb::handle rename, nb::handle only, nb::handle ignore);
 /// The bytes of what holds or gives them: a buffer, or a binary file that is open.
 nb::bytes to_bytes(const std::string& option, nb::handle given, const std::string& way_out);
+nb::tuple to_tuple(const Shape& shape);
+/// The refittable weights by name, as Weight.
+nb::dict weights_of(const Engine& engine);
 /// A str, or an iterable of them.
 std::vector<std::string> to_names(nb::handle given, const std::string& option);
 /// "option=value is not possible; way out", as InputError.

@@ -6,9 +6,9 @@
 #include <nanobind/stl/vector.h>
 
 #include "bind.h"
-#include "interrupt.h"
 #include "tenon/build.h"
 #include "tenon/onnx.h"
+#include "work.h"
 
 namespace tenon::python {
 
@@ -98,7 +98,7 @@ std::string file_name(const std::string& path) {
 PyEngine build_engine(nb::handle model, const std::string& device, nb::handle refit,
                       nb::handle shapes, nb::handle threads, const std::string& tactics,
                       nb::handle without, const std::string& memory, int sets,
-                      const std::string& sources) {
+                      const std::string& sources, nb::handle progress, nb::handle stop) {
   const Model source(model);
   BuildOptions options;
   options.device = device;
@@ -110,15 +110,16 @@ PyEngine build_engine(nb::handle model, const std::string& device, nb::handle re
   options.memory = to_memory(memory);
   options.sets = sets;
   options.sources = to_sources(sources);
-  return interruptible([&](const std::stop_token& stop) {
-    options.stop = stop;
+  return Work(progress, stop).perform([&](const std::stop_token& token, const Progress& told) {
+    options.stop = token;
+    options.progress = told;
     return PyEngine(build(source.load(), options), file_name(source.path));
   });
 }
 
 PyEngine load_engine(nb::handle path, const std::optional<std::string>& device, nb::handle threads,
                      const std::optional<std::string>& tactics, const std::string& memory, int sets,
-                     const std::string& sources) {
+                     const std::string& sources, nb::handle progress, nb::handle stop) {
   LoadOptions options;
   std::string file;
   std::vector<std::byte> plan;
@@ -137,8 +138,9 @@ PyEngine load_engine(nb::handle path, const std::optional<std::string>& device, 
   options.memory = to_memory(memory);
   options.sets = sets;
   options.sources = to_sources(sources);
-  return interruptible([&](const std::stop_token& stop) {
-    options.stop = stop;
+  return Work(progress, stop).perform([&](const std::stop_token& token, const Progress& told) {
+    options.stop = token;
+    options.progress = told;
     if (plan.empty()) return PyEngine(Engine::load(file, options), file_name(file));
     return PyEngine(Engine::load(std::move(plan), options));
   });
@@ -191,7 +193,8 @@ void bind_build(nb::module_& module) {
       "build", build_engine, nb::arg("model"), nb::kw_only(), nb::arg("device") = "cpu",
       nb::arg("refit") = "all", nb::arg("shapes") = nb::none(), nb::arg("threads") = nb::none(),
       nb::arg("tactics") = "time", nb::arg("without") = nb::tuple(), nb::arg("memory") = "double",
-      nb::arg("sets") = 2, nb::arg("sources") = "keep",
+      nb::arg("sets") = 2, nb::arg("sources") = "keep", nb::arg("progress") = nb::none(),
+      nb::arg("stop") = nb::none(),
       nb::sig(
           "def build(model: str | os.PathLike[str] | bytes | typing.Any | Network, *, device: str "
           "= 'cpu', "
@@ -199,7 +202,9 @@ void bind_build(nb::module_& module) {
           "shapes: dict[str, collections.abc.Sequence[int | str | tuple[int, int, int]]] | None = "
           "None, threads: int | None = None, tactics: str = 'time', "
           "without: str | collections.abc.Iterable[str] = (), "
-          "memory: str = 'double', sets: int = 2, sources: str = 'keep') -> Engine"),
+          "memory: str = 'double', sets: int = 2, sources: str = 'keep', progress: bool | "
+          "collections.abc.Callable[[str, float], object] | None = None, stop: threading.Event | "
+          "None = None) -> Engine"),
       "Compiles a model: the path of an ONNX file, an open binary file, bytes (any buffer), an "
       "onnx.ModelProto, or a tenon.Network.\n\n"
       "refit: \"all\", \"none\", or names and globs of leaves. shapes: by input, for each axis a "
@@ -210,20 +215,26 @@ void bind_build(nb::module_& module) {
       "(reproducible plans). without: names of passes to leave out. memory: \"double\" refits "
       "beside runs, "
       "\"in_place\" over the weights. sources: \"keep\" remembers where weights' bytes are, or "
-      "\"drop\".");
+      "\"drop\". progress: called with the stage and the fraction done, or True for a bar of "
+      "tqdm; stop: once it is set, the work ends with an Error whose code is \"cancelled\".\n\n"
+      "    engine = tenon.build(\"model.onnx\", shapes={\"x\": (\"n\", 3, 224, 224)})");
   module.def(
       "load", load_engine, nb::arg("path"), nb::arg("device") = nb::none(),
       nb::arg("threads") = nb::none(), nb::arg("tactics") = nb::none(),
-      nb::arg("memory") = "double", nb::arg("sets") = 2, nb::arg("sources") = "keep",
+      nb::arg("memory") = "double", nb::arg("sets") = 2, nb::arg("sources") = "keep", nb::kw_only(),
+      nb::arg("progress") = nb::none(), nb::arg("stop") = nb::none(),
       nb::sig("def load(path: str | os.PathLike[str] | typing.Any, device: str | None = None, "
               "threads: int | "
               "None = None, "
               "tactics: str | None = None, memory: str = 'double', sets: int = 2, sources: str = "
-              "'keep') -> Engine"),
+              "'keep', *, progress: bool | collections.abc.Callable[[str, float], object] | None = "
+              "None, stop: threading.Event | None = None) -> Engine"),
       "Loads a plan: a path, an open binary file, or bytes (any buffer). A stripped one is not "
       "ready until it is refitted.\n\n"
       "tactics: None takes the kernels that the plan records; \"time\" and \"first\" choose as "
-      "build() does.");
+      "build() does. progress, stop: as of build().\n\n"
+      "    with tenon.load(\"model.plan\") as engine:\n"
+      "        y = engine(x)");
   module.def("pass_names", &pass_names,
              "Names of the optimisation passes, in order: what `without` may hold.");
 }

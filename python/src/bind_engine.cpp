@@ -7,34 +7,12 @@
 
 #include "arrays.h"
 #include "bind.h"
-#include "interrupt.h"
 #include "tenon/error.h"
 #include "tenon/refitter.h"
+#include "work.h"
 
 namespace tenon::python {
 namespace {
-
-/// A refittable weight of a live engine.
-struct PyWeight {
-  Engine engine;
-  WeightInfo info;
-};
-
-nb::tuple shape_of(const Port& port) {
-  nb::list shape;
-  for (const std::string& extent : port.shape) {
-    const bool number = extent.find_first_not_of("0123456789") == std::string::npos;
-    shape.append(number ? nb::object(nb::int_(std::stoll(extent)))
-                        : nb::object(nb::str(extent.c_str())));
-  }
-  return nb::tuple(shape);
-}
-
-nb::tuple to_tuple(const Shape& shape) {
-  nb::list list;
-  for (const int64_t extent : shape) list.append(extent);
-  return nb::tuple(list);
-}
 
 nb::object outputs_of(const Outputs& made) {
   nb::object result = nb::module_::import_("tenon._outputs").attr("Outputs")();
@@ -50,14 +28,15 @@ nb::object run(PyEngine& self, nb::handle inputs, nb::handle out, const WeightSe
                bool device_outputs) {
   if (weights != nullptr && weights->version() == 0)
     throw InputError("weights: the set is of an engine that was not ready; take `current` again");
+  const std::shared_ptr<ContextPool> contexts = self.contexts();
   const ArrayMap given = to_arrays(inputs, "input");
   const WeightSet set = weights ? *weights : WeightSet();
   if (out.is_none()) {
     Outputs made;
     {
       const nb::gil_scoped_release release;
-      made = self.contexts->run(given.views,
-                                RunOptions{.weights = set, .device_outputs = device_outputs});
+      made =
+          contexts->run(given.views, RunOptions{.weights = set, .device_outputs = device_outputs});
     }
     return outputs_of(made);
   }
@@ -65,7 +44,7 @@ nb::object run(PyEngine& self, nb::handle inputs, nb::handle out, const WeightSe
   uint64_t version = 0;
   {
     const nb::gil_scoped_release release;
-    version = self.contexts->run(given.views, targets.views, {.weights = set});
+    version = contexts->run(given.views, targets.views, {.weights = set});
   }
   nb::object result = nb::module_::import_("tenon._outputs").attr("Outputs")();
   result.attr("update")(out);
@@ -85,7 +64,7 @@ nb::object submit(nb::handle self, nb::handle inputs, nb::handle out, nb::handle
 }
 
 nb::object call(PyEngine& self, const nb::args& positional, const nb::kwargs& named) {
-  const std::vector<Port> inputs = self.engine.inputs();
+  const std::vector<Port> inputs = self.engine().inputs();
   if (positional.size() > inputs.size()) {
     throw InputError(std::to_string(positional.size()) + " inputs are given, the network takes " +
                      std::to_string(inputs.size()));
@@ -98,58 +77,73 @@ nb::object call(PyEngine& self, const nb::args& positional, const nb::kwargs& na
     given[name] = array;
   }
   const nb::object made = run(self, given, nb::none(), nullptr, false);
-  const std::vector<Port> outputs = self.engine.outputs();
+  const std::vector<Port> outputs = self.engine().outputs();
   if (outputs.size() == 1) return made[outputs[0].name.c_str()];
   nb::list results;
   for (const Port& output : outputs) results.append(made[output.name.c_str()]);
   return nb::tuple(results);
 }
 
-nb::dict weights_of(PyEngine& self) {
-  nb::dict result;
-  for (WeightInfo& info : self.engine.weights()) {
-    const std::string name = info.name;
-    result[name.c_str()] = nb::cast(PyWeight{self.engine, std::move(info)});
-  }
-  return result;
-}
-
 nb::dict constants_of(PyEngine& self) {
   nb::dict result;
-  for (const ConstantInfo& info : self.engine.constants()) result[info.name.c_str()] = info.reason;
+  for (const ConstantInfo& info : self.engine().constants())
+    result[info.name.c_str()] = info.reason;
   return result;
 }
 
 RefitReport refit(PyEngine& self, nb::handle weights, bool strict, bool complete,
-                  const std::string& prefix, nb::handle rename, nb::handle only,
-                  nb::handle ignore) {
+                  const std::string& prefix, nb::handle rename, nb::handle only, nb::handle ignore,
+                  nb::handle progress, nb::handle stop) {
   RefitOptions options = to_refit_options(strict, complete, prefix, rename, only, ignore);
-  if (is_path(weights)) {
-    const std::string path = to_path(weights);
-    return interruptible([&](const std::stop_token& stop) {
-      options.stop = stop;
-      return self.engine.refit(std::filesystem::path(path), options);
-    });
-  }
-  const ArrayMap arrays = to_arrays(weights, "weight");
-  return interruptible([&](const std::stop_token& stop) {
-    options.stop = stop;
-    return self.engine.refit(arrays.views, options);
+  Engine engine = self.engine();
+  const std::string path = is_path(weights) ? to_path(weights) : "";
+  const ArrayMap arrays = path.empty() ? to_arrays(weights, "weight") : ArrayMap();
+  return Work(progress, stop).perform([&](const std::stop_token& token, const Progress& told) {
+    options.stop = token;
+    options.progress = told;
+    return path.empty() ? engine.refit(arrays.views, options)
+                        : engine.refit(std::filesystem::path(path), options);
   });
 }
 
-nb::bytes plan_of(const PyEngine& self, bool strip, bool identical) {
-  const std::vector<std::byte> plan = interruptible([&](const std::stop_token& stop) {
-    return self.engine.to_bytes({.strip = strip, .identical = identical, .stop = stop});
-  });
+nb::bytes plan_of(const PyEngine& self, bool strip, bool identical, nb::handle progress,
+                  nb::handle stop) {
+  const Engine engine = self.engine();
+  const std::vector<std::byte> plan =
+      Work(progress, stop).perform([&](const std::stop_token& token, const Progress& told) {
+        return engine.to_bytes(
+            {.strip = strip, .identical = identical, .stop = token, .progress = told});
+      });
   return nb::bytes(reinterpret_cast<const char*>(plan.data()), plan.size());
 }
 
+void save(const PyEngine& self, nb::handle path, bool strip, bool identical, nb::handle progress,
+          nb::handle stop) {
+  if (nb::hasattr(path, "write")) {
+    path.attr("write")(plan_of(self, strip, identical, progress, stop));
+    return;
+  }
+  const std::string target = to_path(path);
+  const Engine engine = self.engine();
+  Work(progress, stop).perform([&](const std::stop_token& token, const Progress& told) {
+    engine.save(target, {.strip = strip, .identical = identical, .stop = token, .progress = told});
+    return 0;
+  });
+}
+
+// Waits for what was submitted; what still holds a weight, a set or a refitter holds the memory.
+void close(PyEngine& self) {
+  if (self.thread.is_valid() && self.process == getpid()) self.thread.attr("shutdown")();
+  self.thread.reset();
+  self.close();
+}
+
 std::vector<double> profile(PyEngine& self, nb::handle inputs, int runs) {
+  const Engine engine = self.engine();
   const ArrayMap given = to_arrays(inputs, "input");
   const nb::gil_scoped_release release;
   std::vector<double> seconds;
-  for (const LayerTime& time : Context(self.engine).profile(given.views, runs))
+  for (const LayerTime& time : Context(engine).profile(given.views, runs))
     seconds.push_back(time.seconds);
   return seconds;
 }
@@ -167,16 +161,17 @@ std::string text_of(const std::vector<Port>& ports) {
 
 // Engine('resnet18.onnx', cpu, 102 weights 44.7 MiB, version 3, x f32[n, 3] → y f32[n, 10])
 nb::str engine_text(const PyEngine& self) {
+  if (self.closed()) return nb::str("Engine(closed)");
   double bytes = 0;
-  const std::vector<WeightInfo> weights = self.engine.weights();
+  const std::vector<WeightInfo> weights = self.engine().weights();
   for (const WeightInfo& weight : weights)
     bytes += static_cast<double>(byte_count(weight.dtype, element_count(weight.shape)));
   const std::string file = self.file.empty() ? "" : "'" + self.file.substr(0, 100) + "', ";
-  const uint64_t version = self.engine.version();
+  const uint64_t version = self.engine().version();
   return nb::str("Engine({}{}, {} weights {:.1f} MiB, {}, inputs {} → {})")
-      .format(file, self.engine.device(), weights.size(), bytes / (1 << 20),
+      .format(file, self.engine().device(), weights.size(), bytes / (1 << 20),
               version ? "version " + std::to_string(version) : std::string("not ready"),
-              text_of(self.engine.inputs()), text_of(self.engine.outputs()));
+              text_of(self.engine().inputs()), text_of(self.engine().outputs()));
 }
 
 // The executor of submit() may be part of a cycle.
@@ -197,162 +192,6 @@ PyType_Slot engine_slots[] = {
     {Py_tp_clear, reinterpret_cast<void*>(clear_engine)},
     {0, nullptr},
 };
-
-void bind_layer(nb::module_& module) {
-  nb::class_<LayerInfo>(module, "Layer", "One step of a run, and the kernel chosen for it.")
-      .def_ro("op", &LayerInfo::op)
-      .def_ro("name", &LayerInfo::name, "The model's name of the node, or of its output.")
-      .def_ro("kernel", &LayerInfo::kernel)
-      .def_ro("tactic", &LayerInfo::tactic)
-      .def_ro("device", &LayerInfo::device, "Where it runs; cpu is the host, also beside a device.")
-      .def_ro("output", &LayerInfo::output, "Type of the first output.")
-      .def("__repr__", [](const LayerInfo& layer) {
-        return nb::str("Layer({}, {!r}, {}, {})")
-            .format(layer.op, layer.name, layer.kernel, layer.output);
-      });
-}
-
-void bind_port(nb::module_& module) {
-  nb::class_<Port>(module, "Port", "An input or output: its name, NumPy dtype, and shape.")
-      .def_ro("name", &Port::name)
-      .def_prop_ro(
-          "dtype", [](const Port& port) { return numpy_dtype(port.dtype); },
-          nb::sig("def dtype(self) -> typing.Any"))
-      .def_prop_ro("shape", shape_of, nb::sig("def shape(self) -> tuple[int | str, ...]"),
-                   "Numbers, and expressions over named extents as strings.")
-      .def("__repr__", [](const Port& port) {
-        return nb::str("Port({!r}, {}, {})")
-            .format(port.name, numpy_dtype(port.dtype), shape_of(port));
-      });
-}
-
-void bind_weight(nb::module_& module) {
-  nb::class_<PyWeight>(module, "Weight",
-                       "A refittable weight of an engine; reads the engine's current value.")
-      .def_prop_ro("name", [](const PyWeight& weight) { return weight.info.name; })
-      .def_prop_ro(
-          "dtype", [](const PyWeight& weight) { return numpy_dtype(weight.info.dtype); },
-          nb::sig("def dtype(self) -> typing.Any"))
-      .def_prop_ro(
-          "shape", [](const PyWeight& weight) { return to_tuple(weight.info.shape); },
-          nb::sig("def shape(self) -> tuple[int, ...]"))
-      .def_prop_ro(
-          "guarded", [](const PyWeight& weight) { return weight.info.guarded; },
-          "The build used its value: a refit must bring the same bits.")
-      .def_prop_ro(
-          "slots", [](const PyWeight& weight) { return weight.info.slots; },
-          "The engine's tables that are made from it.")
-      .def_prop_ro(
-          "kernels", [](const PyWeight& weight) { return weight.info.kernels; },
-          "The kernels that read those.")
-      .def_prop_ro(
-          "digest",
-          [](const PyWeight& weight) {
-            const nb::gil_scoped_release release;
-            return weight.engine.digest(weight.info.name);
-          },
-          "xxh3:… of the current value's bytes.")
-      .def(
-          "numpy",
-          [](const PyWeight& weight) {
-            Tensor tensor;
-            {
-              const nb::gil_scoped_release release;
-              tensor = weight.engine.read_weight(weight.info.name);
-            }
-            return to_numpy(tensor);
-          },
-          nb::sig("def numpy(self) -> typing.Any"), "A copy of the current value.")
-      .def(
-          "__array__",
-          [](nb::handle self, nb::handle dtype, nb::handle) {
-            const nb::object array = self.attr("numpy")();
-            return dtype.is_none() ? array : nb::object(array.attr("astype")(dtype));
-          },
-          nb::arg("dtype") = nb::none(), nb::arg("copy") = nb::none(),
-          nb::sig("def __array__(self, dtype: typing.Any = None, copy: bool | None = None) -> "
-                  "typing.Any"))
-      .def(
-          "__dlpack__",
-          [](nb::handle self, const nb::kwargs& options) {
-            return self.attr("numpy")().attr("__dlpack__")(**options);
-          },
-          nb::sig("def __dlpack__(self, **options: typing.Any) -> typing.Any"))
-      .def(
-          "__dlpack_device__", [](nb::handle) { return nb::make_tuple(1, 0); },
-          nb::sig("def __dlpack_device__(self) -> tuple[int, int]"))
-      .def(
-          "torch",
-          [](nb::handle self) { return nb::module_::import_("torch").attr("from_dlpack")(self); },
-          nb::sig("def torch(self) -> typing.Any"), "The same as a torch tensor.")
-      .def("__repr__", [](const PyWeight& weight) {
-        return nb::str("Weight({!r}, {}, {})")
-            .format(weight.info.name, numpy_dtype(weight.info.dtype), to_tuple(weight.info.shape));
-      });
-}
-
-// "102: a, b, c, …"
-std::string counted(const std::vector<std::string>& names) {
-  constexpr size_t most = 3;
-  std::string text = std::to_string(names.size());
-  for (size_t i = 0; i < std::min(most, names.size()); ++i)
-    text += (i == 0 ? ": " : ", ") + names[i].substr(0, 60);
-  return names.size() > most ? text + ", …" : text;
-}
-
-void bind_reports(nb::module_& module) {
-  nb::class_<RefitReport>(module, "RefitReport", "What a refit did.")
-      .def_ro("changed", &RefitReport::changed, "Weights that were given.")
-      .def_prop_ro(
-          "ignored",
-          [](const RefitReport& report) {
-            std::vector<std::string> names;
-            for (const auto& [name, reason] : report.ignored) names.push_back(name);
-            return names;
-          },
-          "Given, and not used.")
-      .def_ro("reasons", &RefitReport::ignored, "Why the ignored are not used, by name.")
-      .def_ro("kept", &RefitReport::kept, "Refittable weights that were not given.")
-      .def_ro("overflowed", &RefitReport::overflowed,
-              "By weight: finite values that became infinite in its dtype.")
-      .def_ro("seconds", &RefitReport::seconds)
-      .def_ro("bytes", &RefitReport::bytes, "Bytes of the engine's tables that were written.")
-      .def_ro("version", &RefitReport::version, "Of the weights now current.")
-      .def("__repr__", [](const RefitReport& report) {
-        return nb::str(
-                   "RefitReport(version={}, changed={}, kept={}, ignored={}, seconds={:.6f}, "
-                   "bytes={})")
-            .format(report.version, report.changed.size(), counted(report.kept),
-                    report.ignored.size(), report.seconds, report.bytes);
-      });
-  nb::class_<WeightSet>(module, "WeightSet",
-                        "One complete, immutable set of weights of one engine.")
-      .def_prop_ro("version", &WeightSet::version)
-      .def("__repr__", [](const WeightSet& set) {
-        return "WeightSet(version=" + std::to_string(set.version()) + ")";
-      });
-}
-
-void bind_tensor(nb::module_& module) {
-  nb::class_<Tensor>(module, "Tensor", "An output in the memory of a device; DLPack takes it on.")
-      .def_prop_ro("device", &Tensor::device)
-      .def_prop_ro(
-          "dtype", [](const Tensor& tensor) { return numpy_dtype(tensor.dtype()); },
-          nb::sig("def dtype(self) -> typing.Any"))
-      .def_prop_ro(
-          "shape", [](const Tensor& tensor) { return to_tuple(tensor.shape()); },
-          nb::sig("def shape(self) -> tuple[int, ...]"))
-      .def(
-          "__dlpack__",
-          [](const Tensor& tensor, const nb::kwargs& /*asked*/) { return to_dlpack(tensor); },
-          nb::sig("def __dlpack__(self, **kwargs: typing.Any) -> typing.Any"))
-      .def("__dlpack_device__", to_dlpack_device,
-           nb::sig("def __dlpack_device__(self) -> tuple[int, int]"))
-      .def("__repr__", [](const Tensor& tensor) {
-        return nb::str("Tensor({}, {}, device={!r})")
-            .format(numpy_dtype(tensor.dtype()), to_tuple(tensor.shape()), tensor.device());
-      });
-}
 
 void bind_runs(nb::class_<PyEngine>& engine) {
   engine
@@ -385,36 +224,33 @@ void bind_runs(nb::class_<PyEngine>& engine) {
 }  // namespace
 
 void bind_engine(nb::module_& module) {
-  bind_port(module);
-  bind_weight(module);
-  bind_reports(module);
-  bind_layer(module);
-  bind_tensor(module);
   nb::class_<PyEngine> engine(module, "Engine",
                               "A compiled network with its weights. Use it from any thread.",
                               nb::is_weak_referenceable(), nb::type_slots(engine_slots));
   bind_runs(engine);
-  engine.def_prop_ro("inputs", [](const PyEngine& self) { return self.engine.inputs(); })
-      .def_prop_ro("outputs", [](const PyEngine& self) { return self.engine.outputs(); })
-      .def_prop_ro("device", [](const PyEngine& self) { return self.engine.device(); })
-      .def_prop_ro("weights", weights_of, nb::sig("def weights(self) -> dict[str, Weight]"),
-                   "The refittable weights by name.")
+  engine.def_prop_ro("inputs", [](const PyEngine& self) { return self.engine().inputs(); })
+      .def_prop_ro("outputs", [](const PyEngine& self) { return self.engine().outputs(); })
+      .def_prop_ro("device", [](const PyEngine& self) { return self.engine().device(); })
+      .def_prop_ro(
+          "weights", [](const PyEngine& self) { return weights_of(self.engine()); },
+          nb::sig("def weights(self) -> dict[str, Weight]"), "The refittable weights by name.")
       .def_prop_ro("constants", constants_of, nb::sig("def constants(self) -> dict[str, str]"),
                    "The frozen tensors by name, and why they are.")
       .def_prop_ro(
-          "ready", [](const PyEngine& self) { return self.engine.ready(); },
+          "ready", [](const PyEngine& self) { return self.engine().ready(); },
           "All weights are there.")
       .def_prop_ro(
-          "version", [](const PyEngine& self) { return self.engine.version(); },
+          "version", [](const PyEngine& self) { return self.engine().version(); },
           "Version of the current weights; 0 when not ready.")
       .def_prop_ro(
-          "current", [](const PyEngine& self) { return self.engine.current(); },
+          "current", [](const PyEngine& self) { return self.engine().current(); },
           "The current set of weights.")
       .def(
           "publish",
           [](PyEngine& self, const WeightSet& set) {
+            Engine engine = self.engine();
             const nb::gil_scoped_release release;
-            self.engine.publish(set);
+            engine.publish(set);
           },
           nb::arg("set"),
           "Makes a set of this engine the current one; runs under way finish with theirs.")
@@ -422,58 +258,68 @@ void bind_engine(nb::module_& module) {
           "refit", refit, nb::arg("weights"), nb::arg("strict") = false, nb::kw_only(),
           nb::arg("complete") = false, nb::arg("prefix") = "", nb::arg("rename") = nb::none(),
           nb::arg("only") = nb::tuple(), nb::arg("ignore") = nb::tuple(),
+          nb::arg("progress") = nb::none(), nb::arg("stop") = nb::none(),
           nb::sig("def refit(self, weights: str | os.PathLike[str] | collections.abc.Mapping[str, "
                   "typing.Any], strict: bool = False, *, complete: bool = False, prefix: str = '', "
                   "rename: collections.abc.Mapping[str, str] | collections.abc.Callable[[str], "
                   "str] | str | os.PathLike[str] | None = None, only: str | "
                   "collections.abc.Iterable[str] = (), ignore: str | collections.abc.Iterable[str] "
-                  "= ()) -> RefitReport"),
+                  "= (), progress: bool | collections.abc.Callable[[str, float], object] | None = "
+                  "None, stop: threading.Event | None = None) -> RefitReport"),
           "Replaces weights by those of a file (safetensors, ONNX, npz, a folder of shards) or a "
           "mapping of arrays. "
           "All or nothing: RefitError holds every problem, and nothing has changed.\n\n"
           "strict refuses names that the engine does not need, complete wants every weight. The "
           "given names lose `prefix`, then `rename` (a mapping, a callable, or the path of a JSON "
-          "object) makes the engine's of them, which the globs of `only` and `ignore` match.")
+          "object) makes the engine's of them, which the globs of `only` and `ignore` match. "
+          "progress, stop: as of build().\n\n"
+          "    report = engine.refit(\"finetuned.safetensors\")")
       .def(
           "reset",
           [](PyEngine& self) {
+            Engine engine = self.engine();
             const nb::gil_scoped_release release;
-            return self.engine.reset();
+            return engine.reset();
           },
           "Goes back to the weights that the engine was built or loaded with.")
-      .def(
-          "save",
-          [](const PyEngine& self, nb::handle path, bool strip, bool identical) {
-            if (nb::hasattr(path, "write")) {
-              path.attr("write")(plan_of(self, strip, identical));
-              return;
-            }
-            const std::string target = to_path(path);
-            interruptible([&](const std::stop_token& stop) {
-              self.engine.save(target, {.strip = strip, .identical = identical, .stop = stop});
-              return 0;
-            });
-          },
-          nb::arg("path"), nb::arg("strip") = false, nb::arg("identical") = false,
-          nb::sig("def save(self, path: str | os.PathLike[str] | typing.Any, strip: bool = False, "
-                  "identical: bool = False) -> None"),
-          "Writes a plan, which is a safetensors file, to a path or an open binary file. `strip` "
-          "leaves the refittable weights out; "
-          "a plan saved as "
-          "`identical` takes only these weights.")
+      .def("save", save, nb::arg("path"), nb::arg("strip") = false, nb::arg("identical") = false,
+           nb::kw_only(), nb::arg("progress") = nb::none(), nb::arg("stop") = nb::none(),
+           nb::sig("def save(self, path: str | os.PathLike[str] | typing.Any, strip: bool = False, "
+                   "identical: bool = False, *, progress: bool | "
+                   "collections.abc.Callable[[str, float], object] | None = None, stop: "
+                   "threading.Event | None = None) -> None"),
+           "Writes a plan, which is a safetensors file, to a path or an open binary file. `strip` "
+           "leaves the refittable weights out; a plan saved as `identical` takes only these "
+           "weights.\n\n"
+           "    engine.save(\"model.plan\")")
       .def("to_bytes", plan_of, nb::arg("strip") = false, nb::arg("identical") = false,
-           "The plan that save() would write.")
+           nb::kw_only(), nb::arg("progress") = nb::none(), nb::arg("stop") = nb::none(),
+           nb::sig("def to_bytes(self, strip: bool = False, identical: bool = False, *, progress: "
+                   "bool | collections.abc.Callable[[str, float], object] | None = None, stop: "
+                   "threading.Event | None = None) -> bytes"),
+           "The plan that save() would write.\n\n"
+           "    again = tenon.load(engine.to_bytes())")
+      .def("close", close,
+           "Ends the engine and frees its memory, when what was submitted is done. Weights, sets "
+           "and refitters that are held keep it. `with` calls it.\n\n"
+           "    engine.close()")
+      .def(
+          "__enter__", [](nb::handle self) { return nb::borrow(self); },
+          nb::sig("def __enter__(self) -> Engine"))
+      .def(
+          "__exit__", [](PyEngine& self, const nb::args&) { close(self); },
+          nb::sig("def __exit__(self, *raised: object) -> None"))
       .def("__reduce__",
            [](const PyEngine& self) {
              const nb::object load = nb::module_::import_("tenon._plans").attr("load_plan");
-             return nb::make_tuple(load,
-                                   nb::make_tuple(plan_of(self, !self.engine.ready(), false)));
+             return nb::make_tuple(load, nb::make_tuple(plan_of(self, !self.engine().ready(), false,
+                                                                nb::none(), nb::none())));
            })
       .def_prop_ro(
-          "layers", [](const PyEngine& self) { return self.engine.layers(); },
+          "layers", [](const PyEngine& self) { return self.engine().layers(); },
           "The steps of a run, in order.")
       .def_prop_ro(
-          "views", [](const PyEngine& self) { return self.engine.views(); },
+          "views", [](const PyEngine& self) { return self.engine().views(); },
           "Nodes that are no steps, since their results lie in the memory of other values.")
       .def("profile", profile, nb::arg("inputs"), nb::arg("runs") = 10,
            nb::sig("def profile(self, inputs: collections.abc.Mapping[str, typing.Any], runs: int "
@@ -481,10 +327,18 @@ void bind_engine(nb::module_& module) {
            "Median seconds of each of `layers`, over so many runs on a mapping of arrays.")
       .def("__repr__", engine_text)
       .def(
+          "_repr_html_",
+          [](nb::handle self) {
+            if (nb::cast<PyEngine&>(self).closed()) return nb::object(nb::repr(self));
+            return nb::module_::import_("tenon._html").attr("engine_table")(self);
+          },
+          nb::sig("def _repr_html_(self) -> str"))
+      .def(
           "explain",
           [](const PyEngine& self) {
+            const Engine engine = self.engine();
             const nb::gil_scoped_release release;
-            return self.engine.explain();
+            return engine.explain();
           },
           "The kernels of every node, their timings and refusals, as text.");
 }

@@ -10,9 +10,9 @@
 
 #include "arrays.h"
 #include "bind.h"
-#include "interrupt.h"
 #include "tenon/error.h"
 #include "tenon/refitter.h"
+#include "work.h"
 
 namespace tenon::python {
 namespace {
@@ -77,22 +77,24 @@ void load(PyRefitter& self, nb::handle path) {
   self.refitter.load(file);
 }
 
-WeightSet prepare(PyRefitter& self) {
+// prepare() or commit().
+template <class Result>
+Result finish(PyRefitter& self, Result (Refitter::*how)(), nb::handle progress, nb::handle stop) {
   const auto alone = self.alone();
   follow(self);
-  return interruptible([&](const std::stop_token& stop) {
-    self.refitter.set_stop_token(stop);
-    return self.refitter.prepare();
+  return Work(progress, stop).perform([&](const std::stop_token& token, const Progress& told) {
+    self.refitter.set_stop_token(token);
+    self.refitter.set_progress(told);
+    return (self.refitter.*how)();
   });
 }
 
-RefitReport commit(PyRefitter& self) {
-  const auto alone = self.alone();
-  follow(self);
-  return interruptible([&](const std::stop_token& stop) {
-    self.refitter.set_stop_token(stop);
-    return self.refitter.commit();
-  });
+WeightSet prepare(PyRefitter& self, nb::handle progress, nb::handle stop) {
+  return finish(self, &Refitter::prepare, progress, stop);
+}
+
+RefitReport commit(PyRefitter& self, nb::handle progress, nb::handle stop) {
+  return finish(self, &Refitter::commit, progress, stop);
 }
 
 // What is borrowed may hold the refitter.
@@ -189,15 +191,25 @@ void bind_refitter(nb::module_& module) {
             return self.refitter.missing();
           },
           "Names that must still come before commit().")
-      .def("prepare", prepare, "Makes a complete set without publishing it; see Engine.publish.")
-      .def("commit", commit, "Publishes what is set, all or nothing.");
+      .def("prepare", prepare, nb::kw_only(), nb::arg("progress") = nb::none(),
+           nb::arg("stop") = nb::none(),
+           nb::sig("def prepare(self, *, progress: bool | collections.abc.Callable[[str, float], "
+                   "object] | None = None, stop: threading.Event | None = None) -> WeightSet"),
+           "Makes a complete set without publishing it; see Engine.publish.\n\n"
+           "    engine.publish(refitter.prepare())")
+      .def("commit", commit, nb::kw_only(), nb::arg("progress") = nb::none(),
+           nb::arg("stop") = nb::none(),
+           nb::sig("def commit(self, *, progress: bool | collections.abc.Callable[[str, float], "
+                   "object] | None = None, stop: threading.Event | None = None) -> RefitReport"),
+           "Publishes what is set, all or nothing.\n\n"
+           "    report = refitter.commit()");
   auto engine = nb::borrow<nb::class_<PyEngine>>(nb::type<PyEngine>());
   engine.def(
       "refitter",
       [](const PyEngine& self, bool strict, bool complete, const std::string& prefix,
          nb::handle rename, nb::handle only, nb::handle ignore) {
         return PyRefitter{Refitter(
-            self.engine, to_refit_options(strict, complete, prefix, rename, only, ignore))};
+            self.engine(), to_refit_options(strict, complete, prefix, rename, only, ignore))};
       },
       nb::arg("strict") = false, nb::kw_only(), nb::arg("complete") = false, nb::arg("prefix") = "",
       nb::arg("rename") = nb::none(), nb::arg("only") = nb::tuple(),

@@ -21,20 +21,21 @@ class Interruptible {
   Interruptible(const Interruptible&) = delete;
   Interruptible& operator=(const Interruptible&) = delete;
   std::stop_token token() const { return source_.get_token(); }
+  std::stop_source& source() { return source_; }
 
  private:
   std::stop_source source_;
   bool active_ = false;
 };
 
-/// Runs `work(stop_token)` without the GIL; a KeyboardInterrupt takes the place of the
+/// Runs `work(Interruptible&)` without the GIL; a KeyboardInterrupt takes the place of the
 /// Error(cancelled) that it caused.
 template <class F>
 auto interruptible(F&& work) {
   try {
     const nb::gil_scoped_release release;
-    const Interruptible scope;
-    return work(scope.token());
+    Interruptible scope;
+    return work(scope);
   } catch (const Error& error) {
     if (error.code() == ErrorCode::cancelled && PyErr_CheckSignals() != 0) throw nb::python_error();
     throw;

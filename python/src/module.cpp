@@ -9,7 +9,12 @@ NB_MODULE(_tenon, module) {
   module.attr("version") = TENON_VERSION;
   tenon::python::bind_errors(module);
   tenon::python::bind_network(module);
+  tenon::python::bind_ports(module);
+  tenon::python::bind_weight(module);
+  tenon::python::bind_reports(module);
+  tenon::python::bind_tensor(module);
   tenon::python::bind_engine(module);
   tenon::python::bind_refitter(module);
   tenon::python::bind_build(module);
+  tenon::python::bind_log(module);
 }

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 import concurrent.futures
 import os
+import threading
 from typing import Any
 
 import tenon._outputs
@@ -111,6 +112,32 @@ class Port:
 
     def __repr__(self) -> str: ...
 
+class Layer:
+    """One step of a run, and the kernel chosen for it."""
+
+    @property
+    def op(self) -> str: ...
+
+    @property
+    def name(self) -> str:
+        """The model's name of the node, or of its output."""
+
+    @property
+    def kernel(self) -> str: ...
+
+    @property
+    def tactic(self) -> str: ...
+
+    @property
+    def device(self) -> str:
+        """Where it runs; cpu is the host, also beside a device."""
+
+    @property
+    def output(self) -> str:
+        """Type of the first output."""
+
+    def __repr__(self) -> str: ...
+
 class Weight:
     """A refittable weight of an engine; reads the engine's current value."""
 
@@ -197,32 +224,6 @@ class WeightSet:
 
     def __repr__(self) -> str: ...
 
-class Layer:
-    """One step of a run, and the kernel chosen for it."""
-
-    @property
-    def op(self) -> str: ...
-
-    @property
-    def name(self) -> str:
-        """The model's name of the node, or of its output."""
-
-    @property
-    def kernel(self) -> str: ...
-
-    @property
-    def tactic(self) -> str: ...
-
-    @property
-    def device(self) -> str:
-        """Where it runs; cpu is the host, also beside a device."""
-
-    @property
-    def output(self) -> str:
-        """Type of the first output."""
-
-    def __repr__(self) -> str: ...
-
 class Tensor:
     """An output in the memory of a device; DLPack takes it on."""
 
@@ -293,23 +294,42 @@ class Engine:
         Makes a set of this engine the current one; runs under way finish with theirs.
         """
 
-    def refit(self, weights: str | os.PathLike[str] | Mapping[str, Any], strict: bool = False, *, complete: bool = False, prefix: str = '', rename: Mapping[str, str] | Callable[[str], str] | str | os.PathLike[str] | None = None, only: str | Iterable[str] = (), ignore: str | Iterable[str] = ()) -> RefitReport:
+    def refit(self, weights: str | os.PathLike[str] | Mapping[str, Any], strict: bool = False, *, complete: bool = False, prefix: str = '', rename: Mapping[str, str] | Callable[[str], str] | str | os.PathLike[str] | None = None, only: str | Iterable[str] = (), ignore: str | Iterable[str] = (), progress: bool | Callable[[str, float], object] | None = None, stop: threading.Event | None = None) -> RefitReport:
         """
         Replaces weights by those of a file (safetensors, ONNX, npz, a folder of shards) or a mapping of arrays. All or nothing: RefitError holds every problem, and nothing has changed.
 
-        strict refuses names that the engine does not need, complete wants every weight. The given names lose `prefix`, then `rename` (a mapping, a callable, or the path of a JSON object) makes the engine's of them, which the globs of `only` and `ignore` match.
+        strict refuses names that the engine does not need, complete wants every weight. The given names lose `prefix`, then `rename` (a mapping, a callable, or the path of a JSON object) makes the engine's of them, which the globs of `only` and `ignore` match. progress, stop: as of build().
+
+            report = engine.refit("finetuned.safetensors")
         """
 
     def reset(self) -> RefitReport:
         """Goes back to the weights that the engine was built or loaded with."""
 
-    def save(self, path: str | os.PathLike[str] | Any, strip: bool = False, identical: bool = False) -> None:
+    def save(self, path: str | os.PathLike[str] | Any, strip: bool = False, identical: bool = False, *, progress: bool | Callable[[str, float], object] | None = None, stop: threading.Event | None = None) -> None:
         """
         Writes a plan, which is a safetensors file, to a path or an open binary file. `strip` leaves the refittable weights out; a plan saved as `identical` takes only these weights.
+
+            engine.save("model.plan")
         """
 
-    def to_bytes(self, strip: bool = False, identical: bool = False) -> bytes:
-        """The plan that save() would write."""
+    def to_bytes(self, strip: bool = False, identical: bool = False, *, progress: bool | Callable[[str, float], object] | None = None, stop: threading.Event | None = None) -> bytes:
+        """
+        The plan that save() would write.
+
+            again = tenon.load(engine.to_bytes())
+        """
+
+    def close(self) -> None:
+        """
+        Ends the engine and frees its memory, when what was submitted is done. Weights, sets and refitters that are held keep it. `with` calls it.
+
+            engine.close()
+        """
+
+    def __enter__(self) -> Engine: ...
+
+    def __exit__(self, *raised: object) -> None: ...
 
     def __reduce__(self) -> tuple: ...
 
@@ -361,24 +381,37 @@ class Refitter:
     def missing(self) -> list[str]:
         """Names that must still come before commit()."""
 
-    def prepare(self) -> WeightSet:
-        """Makes a complete set without publishing it; see Engine.publish."""
+    def prepare(self, *, progress: bool | Callable[[str, float], object] | None = None, stop: threading.Event | None = None) -> WeightSet:
+        """
+        Makes a complete set without publishing it; see Engine.publish.
 
-    def commit(self) -> RefitReport:
-        """Publishes what is set, all or nothing."""
+            engine.publish(refitter.prepare())
+        """
 
-def build(model: str | os.PathLike[str] | bytes | Any | Network, *, device: str = 'cpu', refit: str | Iterable[str] = 'all', shapes: dict[str, Sequence[int | str | tuple[int, int, int]]] | None = None, threads: int | None = None, tactics: str = 'time', without: str | Iterable[str] = (), memory: str = 'double', sets: int = 2, sources: str = 'keep') -> Engine:
+    def commit(self, *, progress: bool | Callable[[str, float], object] | None = None, stop: threading.Event | None = None) -> RefitReport:
+        """
+        Publishes what is set, all or nothing.
+
+            report = refitter.commit()
+        """
+
+def build(model: str | os.PathLike[str] | bytes | Any | Network, *, device: str = 'cpu', refit: str | Iterable[str] = 'all', shapes: dict[str, Sequence[int | str | tuple[int, int, int]]] | None = None, threads: int | None = None, tactics: str = 'time', without: str | Iterable[str] = (), memory: str = 'double', sets: int = 2, sources: str = 'keep', progress: bool | Callable[[str, float], object] | None = None, stop: threading.Event | None = None) -> Engine:
     """
     Compiles a model: the path of an ONNX file, an open binary file, bytes (any buffer), an onnx.ModelProto, or a tenon.Network.
 
-    refit: "all", "none", or names and globs of leaves. shapes: by input, for each axis a number, a name or (least, typical, greatest). tactics: "time" kernels here, or take the "first" that accepts (reproducible plans). without: names of passes to leave out. memory: "double" refits beside runs, "in_place" over the weights. sources: "keep" remembers where weights' bytes are, or "drop".
+    refit: "all", "none", or names and globs of leaves. shapes: by input, for each axis a number, a name or (least, typical, greatest). tactics: "time" kernels here, or take the "first" that accepts (reproducible plans). without: names of passes to leave out. memory: "double" refits beside runs, "in_place" over the weights. sources: "keep" remembers where weights' bytes are, or "drop". progress: called with the stage and the fraction done, or True for a bar of tqdm; stop: once it is set, the work ends with an Error whose code is "cancelled".
+
+        engine = tenon.build("model.onnx", shapes={"x": ("n", 3, 224, 224)})
     """
 
-def load(path: str | os.PathLike[str] | Any, device: str | None = None, threads: int | None = None, tactics: str | None = None, memory: str = 'double', sets: int = 2, sources: str = 'keep') -> Engine:
+def load(path: str | os.PathLike[str] | Any, device: str | None = None, threads: int | None = None, tactics: str | None = None, memory: str = 'double', sets: int = 2, sources: str = 'keep', *, progress: bool | Callable[[str, float], object] | None = None, stop: threading.Event | None = None) -> Engine:
     """
     Loads a plan: a path, an open binary file, or bytes (any buffer). A stripped one is not ready until it is refitted.
 
-    tactics: None takes the kernels that the plan records; "time" and "first" choose as build() does.
+    tactics: None takes the kernels that the plan records; "time" and "first" choose as build() does. progress, stop: as of build().
+
+        with tenon.load("model.plan") as engine:
+            y = engine(x)
     """
 
 def pass_names() -> list[str]:

@@ -1,0 +1,273 @@
+"""What people expect of a Python package: `with`, progress, stopping, logging, notebooks."""
+
+import gc
+import os
+import subprocess
+import sys
+import threading
+import weakref
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from linear import B, W, X, large_network, linear_engine
+from safetensors.numpy import save_file
+
+import tenon
+
+
+class Owner(np.ndarray):
+    """An array that can be watched: whoever frees it frees what it holds."""
+
+
+# --- with
+
+
+def test_with_ends_the_engine(linear, tmp_path):
+    linear.save(tmp_path / "a.plan")
+    with tenon.load(tmp_path / "a.plan") as engine:
+        np.testing.assert_array_equal(engine(X), X @ W + B)
+    for act in (lambda: engine(X), lambda: engine.weights, lambda: engine.refit({"w": W}), lambda: engine.run({"x": X})):
+        with pytest.raises(tenon.NotReadyError, match="closed"):
+            act()
+    assert repr(engine) == "Engine(closed)"
+    engine.close()
+
+
+def test_with_frees_the_memory(device, tmp_path):
+    code = f"""
+import os, tenon
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+tenon.load({str(tmp_path / "a.plan")!r}).close()
+before = resident()
+with tenon.load({str(tmp_path / "a.plan")!r}) as engine:
+    within = resident()
+print(within - before, resident() - before)
+"""
+    tenon.build(large_network(4, 1024), tactics="first", device=device).save(tmp_path / "a.plan")
+    within, after = map(int, subprocess.check_output([sys.executable, "-c", code], text=True).split())
+    assert within > 12e6 and after < within / 2
+
+
+def test_what_was_submitted_is_done_before_the_end(linear):
+    with linear as engine:
+        future = engine.submit({"x": X})
+    np.testing.assert_array_equal(future.result()["y"], X @ W + B)
+
+
+def test_an_error_leaves_with_as_it_came(linear):
+    with pytest.raises(KeyError), linear:
+        raise KeyError("x")
+
+
+# --- progress and stop
+
+
+def works(tmp_path, device):
+    """Each way to work, by name: it takes progress= and stop=."""
+    arrays = {f"w{i}": np.ones((256, 256), np.float32) for i in range(3)}
+    network = large_network(3, 256)
+    engine = tenon.build(network, device=device, tactics="first")
+    engine.save(tmp_path / "a.plan")
+    save_file(arrays, tmp_path / "w.safetensors")
+
+    def refitter():
+        made = engine.refitter()
+        made.load(tmp_path / "w.safetensors")
+        return made
+
+    return {
+        "build": lambda **how: tenon.build(network, device=device, **how),
+        "load": lambda **how: tenon.load(tmp_path / "a.plan", **how),
+        "save": lambda **how: engine.save(tmp_path / "b.plan", **how),
+        "to_bytes": lambda **how: engine.to_bytes(**how),
+        "refit": lambda **how: engine.refit(arrays, **how),
+        "refit from a file": lambda **how: engine.refit(tmp_path / "w.safetensors", **how),
+        "commit": lambda **how: refitter().commit(**how),
+        "prepare": lambda **how: refitter().prepare(**how),
+    }
+
+
+WORKS = ["build", "load", "save", "to_bytes", "refit", "refit from a file", "commit", "prepare"]
+
+
+@pytest.mark.parametrize("name", WORKS)
+def test_progress_is_told(name, tmp_path, device):
+    told = []
+    works(tmp_path, device)[name](progress=lambda stage, fraction: told.append((stage, fraction)))
+    assert told and all(isinstance(stage, str) and stage and 0 <= fraction <= 1 for stage, fraction in told)
+    assert told[-1][1] == 1
+
+
+@pytest.mark.parametrize("name", WORKS)
+def test_what_progress_raises_comes_out(name, tmp_path, device):
+    def enough(stage, fraction):
+        raise LookupError("enough")
+
+    with pytest.raises(LookupError, match="enough"):
+        works(tmp_path, device)[name](progress=enough)
+
+
+@pytest.mark.parametrize("name", WORKS)
+def test_an_event_stops(name, tmp_path, device):
+    stop = threading.Event()
+    work = works(tmp_path, device)[name]
+    work(stop=stop)
+    stop.set()
+    with pytest.raises(tenon.Error) as raised:
+        work(stop=stop)
+    assert raised.value.code == "cancelled"
+
+
+def test_an_event_stops_work_under_way(device, tmp_path, monkeypatch):
+    monkeypatch.setenv("TENON_CACHE_DIR", str(tmp_path))
+    stop = threading.Event()
+    begun = []
+
+    def first(stage, fraction):
+        begun.append(stage)
+        stop.set()
+        threading.Event().wait(0.2)  # until it has been looked at
+
+    with pytest.raises(tenon.Error) as raised:
+        tenon.build(large_network(6, 256), device=device, stop=stop, progress=first)
+    assert raised.value.code == "cancelled" and begun
+
+
+@pytest.mark.parametrize(("option", "value"), [("stop", 1), ("progress", 1), ("progress", "yes")])
+def test_what_is_neither_is_refused(option, value, linear):
+    with pytest.raises(tenon.InputError, match=f"{option}="):
+        linear.refit({"w": W}, **{option: value})
+
+
+def test_a_bar_is_tqdms(linear, capfd):
+    pytest.importorskip("tqdm")
+    linear.refit({"w": W}, progress=True)
+    assert "%" in capfd.readouterr().err
+
+
+def test_a_bar_without_tqdm_says_what_to_do(linear, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    with pytest.raises(ImportError, match="pip install tqdm"):
+        linear.refit({"w": W}, progress=True)
+    linear.refit({"w": W}, progress=False)
+
+
+def test_no_event_or_callable_is_kept(linear):
+    stop, told = threading.Event(), Owner((1,))
+    gone = [weakref.ref(stop), weakref.ref(told)]
+    linear.refit({"w": W}, stop=stop, progress=lambda stage, fraction, told=told: None)
+    del stop, told
+    gc.collect()
+    assert [each() for each in gone] == [None, None]
+
+
+# --- logging
+
+
+LOGGED = """
+import logging, threading, tenon
+{setup}
+network = tenon.Network()
+network.output("y", network.relu(network.input("x", [1])))
+tenon.build(network, tactics="time")
+logging.getLogger("tenon").info("mine")
+"""
+
+
+def logged(setup="", **environment):
+    # A file in the place of the folder of timings is a reason for a line.
+    done = subprocess.run(
+        [sys.executable, "-c", LOGGED.format(setup=setup)],
+        capture_output=True, text=True, env={**os.environ, **environment},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_the_log_is_pythons(tmp_path):
+    setup = "logging.basicConfig(level=logging.DEBUG, format='<%(name)s %(levelname)s> %(message)s')"
+    (tmp_path / "file").write_text("")
+    lines = logged(setup, TENON_CACHE_DIR=str(tmp_path / "file" / "x")).stderr.splitlines()
+    ours = [line for line in lines if line.startswith("<tenon ")]
+    assert lines == ours and len(ours) >= 2 and ours[-1] == "<tenon INFO> mine"
+
+
+def test_the_log_can_be_silenced(tmp_path):
+    (tmp_path / "file").write_text("")
+    setup = "logging.getLogger('tenon').setLevel(logging.CRITICAL)"
+    assert logged(setup, TENON_CACHE_DIR=str(tmp_path / "file" / "x")).stderr == ""
+
+
+def test_tenon_log_still_writes_to_stderr(tmp_path):
+    done = logged(TENON_LOG="debug", TENON_CACHE_DIR=str(tmp_path))
+    assert "tenon: INFO: mine" in done.stderr
+
+
+# --- notebooks
+
+
+class Cells(HTMLParser):
+    """The texts of a table, and that its tags close."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.texts = [], []
+        self.feed(page)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def test_an_engine_is_a_table(linear):
+    texts = Cells(linear._repr_html_()).texts
+    assert texts[0] == f"Engine on {linear.device}, version 1"
+    assert texts[1:] == ["input", "x", "float32[n, 3]", "output", "y", "float32[n, 4]",
+                         "weight", "b", "float32[4]", "weight", "w", "float32[3, 4]"]  # fmt: skip
+
+
+def test_names_do_not_become_markup(device):
+    network = tenon.Network()
+    network.output("<b>", network.matmul(network.input("x", [1, 3]), network.weight("<script>", W)))
+    engine = tenon.build(network, device=device, tactics="first")
+    assert "<script>" not in engine._repr_html_()
+    assert {"<b>", "<script>"} <= set(Cells(engine._repr_html_()).texts)
+    assert "<script>" in Cells(engine.refit({"<script>": W})._repr_html_()).texts
+
+
+def test_a_report_is_a_table(linear):
+    texts = Cells(linear.refit({"w": W, "steps": np.array([1])})._repr_html_()).texts
+    assert texts[0].startswith("Refit to version 2: ")
+    assert texts[1:] == ["changed", "w", "kept", "b", "ignored", "steps", "not in this engine, and i64"]
+
+
+def test_tables_of_large_engines_are_short(device):
+    network = tenon.Network()
+    x = network.input("x", [1, 4])
+    for i in range(50):
+        x = network.matmul(x, network.weight(f"w{i:02}", np.eye(4, dtype=np.float32)))
+    network.output("y", x)
+    engine = tenon.build(network, device=device, tactics="first")
+    assert "… 30 more" in Cells(engine._repr_html_()).texts
+
+
+def test_a_weight_is_a_torch_tensor(linear):
+    torch = pytest.importorskip("torch")
+    tensor = linear.weights["w"].torch()
+    assert isinstance(tensor, torch.Tensor) and torch.equal(tensor, torch.from_numpy(W.copy()))
+
+
+def test_a_closed_weight_still_reads(device):
+    engine = linear_engine(device)
+    weight = engine.weights["w"]
+    engine.close()
+    np.testing.assert_array_equal(weight.numpy(), W)
