@@ -5,14 +5,16 @@
 
 #include "inputs.h"
 #include "print.h"
-#include "tenon/arrays.h"
+#include "read_inputs.h"
+#include "write_arrays.h"
 
 namespace tenon::cli {
 namespace {
 
 struct Options {
   EngineOptions engine;
-  Path inputs, outputs;
+  std::vector<std::string> inputs;
+  Path outputs;
   uint64_t seed = 0;
 };
 
@@ -32,21 +34,14 @@ void print(const Outputs& made, double seconds, const Session& session) {
                 table(rows));
 }
 
-// By the ending of the file's name.
-void (*writer_of(const Path& file))(const Path&, const Arrays&) {
-  if (file.extension() == ".npz") return write_npz;
-  if (file.extension() == ".safetensors") return write_safetensors;
-  throw UsageError(fmt::format("--outputs {}: the name ends neither in .npz nor in .safetensors",
-                               file.native()));
-}
-
 void perform(const Options& options, Session& session) {
   const Shapes shapes = parse_shapes(options.engine.shapes);
-  const auto write = options.outputs.empty() ? nullptr : writer_of(options.outputs);
+  const ArrayWriter write =
+      options.outputs.empty() ? nullptr : array_writer("--outputs", options.outputs);
   if (write) check_output(options.outputs);
   const Engine engine = options.engine.open(session);
   const Arrays inputs = options.inputs.empty() ? random_inputs(engine, shapes, options.seed)
-                                               : read_arrays(options.inputs);
+                                               : read_inputs(engine, shapes, options.inputs);
   session.check_stop();
   Context context(engine);
   const auto start = std::chrono::steady_clock::now();
@@ -64,10 +59,12 @@ Action add_run(CLI::App& command) {
   auto options = std::make_shared<Options>();
   options->engine.add(command);
   CLI::Option* inputs =
-      command.add_option("--inputs", options->inputs, "Inputs by name (random ones without it)");
-  inputs->type_name("IN.npz");
+      command.add_option("--inputs", options->inputs,
+                         "Inputs: a file of all by name, or NAME=FILE for each; an .npy, image or "
+                         "raw file is one input (random ones without it)");
+  inputs->type_name("[NAME=]FILE")->allow_extra_args(false);
   command.add_option("--outputs", options->outputs, "Where to write the outputs")
-      ->type_name("OUT.npz|OUT.safetensors");
+      ->type_name("OUT.npz|OUT.safetensors|OUT.onnx");
   command.add_option("--seed", options->seed, "Of random inputs")
       ->capture_default_str()
       ->excludes(inputs);

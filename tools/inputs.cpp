@@ -10,22 +10,6 @@
 namespace tenon::cli {
 namespace {
 
-Shape shape_of(const Port& port, const Shapes& shapes) {
-  const auto told = shapes.find(port.name);
-  if (told != shapes.end() && told->second.size() != port.shape.size()) {
-    throw InputError(fmt::format("--shape: input \"{}\" has rank {}, {} extents are given",
-                                 port.name, port.shape.size(), told->second.size()));
-  }
-  Shape shape;
-  for (size_t axis = 0; axis < port.shape.size(); ++axis) {
-    const std::string& extent = port.shape[axis];
-    const bool fixed = extent.find_first_not_of("0123456789") == std::string::npos;
-    const bool given = told != shapes.end() && told->second[axis].typical >= 0;
-    shape.push_back(given ? told->second[axis].typical : fixed ? std::stoll(extent) : 1);
-  }
-  return shape;
-}
-
 // k / 2048 for k under 2048: exact in 11 bits of significand.
 uint16_t half_of(uint32_t k) {
   if (k == 0) return 0;
@@ -66,6 +50,22 @@ void fill(Tensor& tensor, std::mt19937_64& random) {
 }
 
 }  // namespace
+
+Shape shape_of(const Port& port, const Shapes& shapes) {
+  const auto told = shapes.find(port.name);
+  if (told != shapes.end() && told->second.size() != port.shape.size()) {
+    throw InputError(fmt::format("--shape: input \"{}\" has rank {}, {} extents are given",
+                                 port.name, port.shape.size(), told->second.size()));
+  }
+  Shape shape;
+  for (size_t axis = 0; axis < port.shape.size(); ++axis) {
+    const std::string& extent = port.shape[axis];
+    const bool fixed = extent.find_first_not_of("0123456789") == std::string::npos;
+    const bool given = told != shapes.end() && told->second[axis].typical >= 0;
+    shape.push_back(given ? told->second[axis].typical : fixed ? std::stoll(extent) : 1);
+  }
+  return shape;
+}
 
 Arrays random_inputs(const Engine& engine, const Shapes& shapes, uint64_t seed) {
   std::mt19937_64 random(seed);

@@ -12,6 +12,9 @@ using Arrays = std::map<std::string, Tensor>;
 /// same on every machine. A varying extent is its typical value in `shapes`, else 1.
 Arrays random_inputs(const Engine& engine, const Shapes& shapes, uint64_t seed);
 
+/// The extents of an input: a varying one is its typical value in `shapes`, else 1.
+Shape shape_of(const Port& port, const Shapes& shapes);
+
 std::map<std::string, TensorView> views(const Arrays& arrays);
 
 }  // namespace tenon::cli

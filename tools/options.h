@@ -45,7 +45,11 @@ Action add_refit(CLI::App& command);
 Action add_strip(CLI::App& command);
 Action add_inspect(CLI::App& command);
 Action add_bench(CLI::App& command);
+Action add_diff(CLI::App& command);
+Action add_convert(CLI::App& command);
+Action add_trace(CLI::App& command);
 Action add_doctor(CLI::App& command);
+Action add_completion(CLI::App& command);
 
 /// --shape, by input: what is told of its axes.
 using Shapes = std::map<std::string, std::vector<Axis>>;

@@ -35,6 +35,12 @@ TENON_API std::map<std::string, Tensor> read_arrays(const std::filesystem::path&
 /// The same without reading the arrays (deflated ones of an .npz are read), sorted by name.
 TENON_API std::vector<ArrayInfo> list_arrays(const std::filesystem::path& path);
 
+/// The array of a .npy, which has no name.
+TENON_API Tensor read_npy(const std::filesystem::path& path);
+
+/// "xxh3:…" of the bytes, as Engine::digest gives it of a weight.
+TENON_API std::string digest(const TensorView& array);
+
 /// Writes a stored .npz beside the target and renames it: an error leaves the old file. NumPy has
 /// no bf16: unsupported.
 TENON_API void write_npz(const std::filesystem::path& path,

@@ -1,6 +1,7 @@
 // Every error that Tenon throws: one class, a code that programs test, a sentence that people read.
 #pragma once
 
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -80,5 +81,9 @@ class TENON_API NotReadyError : public Error {
   explicit NotReadyError(const std::string& message) : Error(ErrorCode::not_ready, message) {}
   ~NotReadyError() override;
 };
+
+/// The candidate with the fewest edits from `name`, where they are at most a third of its length;
+/// else "". For messages about names that are not there.
+TENON_API std::string nearest(std::string_view name, std::span<const std::string> candidates);
 
 }  // namespace tenon

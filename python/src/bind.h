@@ -62,6 +62,7 @@ void bind_refitter(nb::module_& module);
 void bind_network(nb::module_& module);
 void bind_build(nb::module_& module);
 void bind_log(nb::module_& module);
+void bind_commands(nb::module_& module);
 
 /// Keywords of a refit. `rename` is a mapping, a callable, the path of a JSON file, or None; globs
 /// are one or several.

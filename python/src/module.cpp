@@ -17,4 +17,5 @@ NB_MODULE(_tenon, module) {
   tenon::python::bind_refitter(module);
   tenon::python::bind_build(module);
   tenon::python::bind_log(module);
+  tenon::python::bind_commands(module);
 }

@@ -41,6 +41,10 @@ RefitError::RefitError(std::vector<std::string> problems, ErrorCode code)
   for (std::string& problem : problems_) problem = base::one_line(problem);
 }
 
+std::string nearest(std::string_view name, std::span<const std::string> candidates) {
+  return base::nearest(name, candidates);
+}
+
 // Out of line, so that each class has one home for its type information across shared libraries.
 Error::~Error() = default;
 BuildError::~BuildError() = default;

@@ -63,6 +63,12 @@ std::vector<ArrayInfo> list_arrays(const fs::path& path) {
   return infos;
 }
 
+Tensor read_npy(const fs::path& path) { return read(weights::read_npy(base::open_file(path))); }
+
+std::string digest(const TensorView& array) {
+  return weights::digest(weights::copy_of(array), array.dtype);
+}
+
 void write_npz(const fs::path& path, const std::map<std::string, Tensor>& arrays) {
   weights::write_npz(path, {arrays.begin(), arrays.end()});
 }

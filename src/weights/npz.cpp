@@ -25,17 +25,22 @@ std::string array_name(const base::ByteSource& archive, const ZipEntry& entry) {
   return entry.name.substr(0, entry.name.size() - kSuffix.size());
 }
 
-// The header of an array whose first bytes are `start`: it and the array must fill the entry.
-NpyHeader checked_header(base::Bytes start, const base::ByteSource& archive, const ZipEntry& entry,
-                         const std::string& name) {
-  const std::string who = fmt::format("{}: array {}", archive.name(), base::quoted(name));
+// The header of an array of `size` bytes whose first ones are `start`: it and the array fill them.
+NpyHeader checked_header(base::Bytes start, const base::ByteSource& file, uint64_t size,
+                         const std::string& name, const std::string& who) {
   NpyHeader header = parse_npy_header(start, who);
-  const uint64_t needed = size_in_file(archive, name, header.dtype, header.shape);
-  if (needed != entry.size - header.size) {
-    base::fail(ErrorCode::bad_file, "{}: has {} bytes, but {}{} needs {}", who,
-               entry.size - header.size, to_string(header.dtype), to_string(header.shape), needed);
+  const uint64_t needed = size_in_file(file, name, header.dtype, header.shape);
+  if (needed != size - header.size) {
+    base::fail(ErrorCode::bad_file, "{}: has {} bytes, but {}{} needs {}", who, size - header.size,
+               to_string(header.dtype), to_string(header.shape), needed);
   }
   return header;
+}
+
+NpyHeader checked_header(base::Bytes start, const base::ByteSource& archive, const ZipEntry& entry,
+                         const std::string& name) {
+  return checked_header(start, archive, entry.size, name,
+                        fmt::format("{}: array {}", archive.name(), base::quoted(name)));
 }
 
 // Fortran order is the row-major order of the reversed axes.
@@ -92,6 +97,14 @@ TensorSource read_array(const std::shared_ptr<const base::ByteSource>& archive,
 }
 
 }  // namespace
+
+TensorSource read_npy(std::shared_ptr<const base::ByteSource> bytes) {
+  const uint64_t front = std::min(bytes->size(), kLongestNpyHeader);
+  const NpyHeader header = checked_header(base::read_range(*bytes, 0, front), *bytes, bytes->size(),
+                                          bytes->name(), bytes->name());
+  const TensorSource source{header.dtype, header.shape, bytes, header.size};
+  return header.fortran_order ? to_row_major(source) : source;
+}
 
 WeightFile read_npz(std::shared_ptr<const base::ByteSource> bytes) {
   WeightFile file{.path = bytes->name()};

@@ -11,6 +11,9 @@ namespace tenon::weights {
 /// of the array says. A name loses its ".npy".
 WeightFile read_npz(std::shared_ptr<const base::ByteSource> bytes);
 
+/// A file that is one .npy array, under the same rules.
+TensorSource read_npy(std::shared_ptr<const base::ByteSource> bytes);
+
 /// Writes arrays as a stored .npz (f16 as such; bf16 as uint16 with a suffix-free name is refused:
 /// unsupported).
 void write_npz(const std::filesystem::path& path,

@@ -568,7 +568,7 @@ def test_a_refit_takes_other_names(tmp_path):
     ("word", "advice"),
     [
         ("inspct", 'the nearest is "inspect"'),
-        ("bogus", "there are build, run, refit, strip, inspect, bench, doctor"),
+        ("bogus", "there are build, run, refit, strip, inspect, bench, diff, convert, trace, doctor, completion"),
     ],
 )
 def test_what_is_no_command_is_told_the_nearest(word, advice):
