@@ -38,3 +38,13 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/tenonConfigVersion.cmake
   COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/tenonConfigVersion.cmake DESTINATION ${config_dir}
   COMPONENT cpp)
+
+# pkg-config, for builds that are not CMake's. The prefix is where the file then lies.
+function(tenon_pkg_config library description)
+  set(here ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+  string(REGEX REPLACE "[^/]+" ".." prefix_from_here ${here})
+  configure_file(${PROJECT_SOURCE_DIR}/cmake/tenon.pc.in ${PROJECT_BINARY_DIR}/${library}.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/${library}.pc DESTINATION ${here} COMPONENT cpp)
+endfunction()
+tenon_pkg_config(tenon "Compiles trained models to engines whose weights are refitted")
+tenon_pkg_config(tenon_runtime "Runs and refits Tenon's plans, without the compiler")

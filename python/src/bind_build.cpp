@@ -236,7 +236,8 @@ void bind_build(nb::module_& module) {
       "    with tenon.load(\"model.plan\") as engine:\n"
       "        y = engine(x)");
   module.def("pass_names", &pass_names,
-             "Names of the optimisation passes, in order: what `without` may hold.");
+             "Names of the optimisation passes, in order: what `without` may hold.\n\n"
+             "    engine = tenon.build(\"model.onnx\", without=tenon.pass_names())");
 }
 
 }  // namespace tenon::python

@@ -225,7 +225,8 @@ void bind_runs(nb::class_<PyEngine>& engine) {
 
 void bind_engine(nb::module_& module) {
   nb::class_<PyEngine> engine(module, "Engine",
-                              "A compiled network with its weights. Use it from any thread.",
+                              "A compiled network with its weights. Use it from any thread.\n\n"
+                              "    y = engine(x)",
                               nb::is_weak_referenceable(), nb::type_slots(engine_slots));
   bind_runs(engine);
   engine.def_prop_ro("inputs", [](const PyEngine& self) { return self.engine().inputs(); })

@@ -142,7 +142,9 @@ nb::tuple shape_of(const ValueInfo& info) {
 }
 
 void bind_infos(nb::module_& module) {
-  nb::class_<ValueInfo>(module, "ValueInfo", "The type of a value: NumPy dtype and shape.")
+  nb::class_<ValueInfo>(module, "ValueInfo",
+                        "The type of a value: NumPy dtype and shape.\n\n"
+                        "    shape = network.info(x).shape")
       .def_prop_ro(
           "dtype", [](const ValueInfo& info) { return numpy_dtype(info.dtype); },
           nb::sig("def dtype(self) -> typing.Any"))
@@ -153,7 +155,9 @@ void bind_infos(nb::module_& module) {
           },
           nb::sig("def shape(self) -> tuple[int | str, ...] | None"),
           "Numbers, and expressions over named extents as strings; None: the rank is not known.");
-  nb::class_<LeafInfo>(module, "LeafInfo", "A weight or constant of a network.")
+  nb::class_<LeafInfo>(module, "LeafInfo",
+                       "A weight or constant of a network.\n\n"
+                       "    names = [leaf.name for leaf in network.leaves() if leaf.refittable]")
       .def_ro("name", &LeafInfo::name)
       .def_prop_ro(
           "dtype", [](const LeafInfo& info) { return numpy_dtype(info.dtype); },
@@ -167,9 +171,13 @@ void bind_infos(nb::module_& module) {
 }  // namespace
 
 void bind_network(nb::module_& module) {
-  nb::class_<Value>(module, "Value", "A value of one network.");
+  nb::class_<Value>(module, "Value",
+                    "A value of one network.\n\n    x = network.input(\"x\", [\"n\", 3])");
   bind_infos(module);
-  nb::class_<Network>(module, "Network", "A network built by hand; tenon.build() compiles it.")
+  nb::class_<Network>(module, "Network",
+                      "A network built by hand; tenon.build() compiles it.\n\n"
+                      "    network = tenon.Network()\n"
+                      "    network.output(\"y\", network.relu(network.input(\"x\", [\"n\", 3])))")
       .def(nb::init<>())
       .def(
           "input",

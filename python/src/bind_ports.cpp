@@ -16,7 +16,9 @@ nb::tuple shape_of(const Port& port) {
 }
 
 void bind_layer(nb::module_& module) {
-  nb::class_<LayerInfo>(module, "Layer", "One step of a run, and the kernel chosen for it.")
+  nb::class_<LayerInfo>(module, "Layer",
+                        "One step of a run, and the kernel chosen for it.\n\n"
+                        "    kernels = [layer.kernel for layer in engine.layers]")
       .def_ro("op", &LayerInfo::op)
       .def_ro("name", &LayerInfo::name, "The model's name of the node, or of its output.")
       .def_ro("kernel", &LayerInfo::kernel)
@@ -30,7 +32,9 @@ void bind_layer(nb::module_& module) {
 }
 
 void bind_port_type(nb::module_& module) {
-  nb::class_<Port>(module, "Port", "An input or output: its name, NumPy dtype, and shape.")
+  nb::class_<Port>(module, "Port",
+                   "An input or output: its name, NumPy dtype, and shape.\n\n"
+                   "    name = engine.inputs[0].name")
       .def_ro("name", &Port::name)
       .def_prop_ro(
           "dtype", [](const Port& port) { return numpy_dtype(port.dtype); },

@@ -169,9 +169,13 @@ RefitOptions to_refit_options(bool strict, bool complete, const std::string& pre
 }
 
 void bind_refitter(nb::module_& module) {
-  nb::class_<PyRefitter>(module, "Refitter",
-                         "Replaces named weights of an engine. Not thread-safe itself; runs go on.",
-                         nb::is_weak_referenceable(), nb::type_slots(refitter_slots))
+  nb::class_<PyRefitter>(
+      module, "Refitter",
+      "Replaces named weights of an engine. Not thread-safe itself; runs go on.\n\n"
+      "    refitter = engine.refitter()\n"
+      "    refitter.set(\"fc.weight\", array)\n"
+      "    refitter.commit()",
+      nb::is_weak_referenceable(), nb::type_slots(refitter_slots))
       .def("set", set, nb::arg("name"), nb::arg("weight"),
            nb::sig("def set(self, name: str, weight: object) -> None"),
            "Copies the array; forgotten by a successful commit().")

@@ -19,7 +19,9 @@ std::string counted(const std::vector<std::string>& names) {
 }  // namespace
 
 void bind_reports(nb::module_& module) {
-  nb::class_<RefitReport>(module, "RefitReport", "What a refit did.")
+  nb::class_<RefitReport>(module, "RefitReport",
+                          "What a refit did.\n\n"
+                          "    changed = engine.refit({\"fc.weight\": array}).changed")
       .def_ro("changed", &RefitReport::changed, "Weights that were given.")
       .def_prop_ro(
           "ignored",
@@ -50,7 +52,8 @@ void bind_reports(nb::module_& module) {
                     report.ignored.size(), report.seconds, report.bytes);
       });
   nb::class_<WeightSet>(module, "WeightSet",
-                        "One complete, immutable set of weights of one engine.")
+                        "One complete, immutable set of weights of one engine.\n\n"
+                        "    old = engine.current")
       .def_prop_ro("version", &WeightSet::version)
       .def("__repr__", [](const WeightSet& set) {
         return "WeightSet(version=" + std::to_string(set.version()) + ")";

@@ -5,7 +5,10 @@
 namespace tenon::python {
 
 void bind_tensor(nb::module_& module) {
-  nb::class_<Tensor>(module, "Tensor", "An output in the memory of a device; DLPack takes it on.")
+  nb::class_<Tensor>(
+      module, "Tensor",
+      "An output in the memory of a device; DLPack takes it on.\n\n"
+      "    y = torch.from_dlpack(engine.run({\"x\": x}, device_outputs=True)[\"y\"])")
       .def_prop_ro("device", &Tensor::device)
       .def_prop_ro(
           "dtype", [](const Tensor& tensor) { return numpy_dtype(tensor.dtype()); },

@@ -32,7 +32,8 @@ nb::dict weights_of(const Engine& engine) {
 
 void bind_weight(nb::module_& module) {
   nb::class_<PyWeight>(module, "Weight",
-                       "A refittable weight of an engine; reads the engine's current value.")
+                       "A refittable weight of an engine; reads the engine's current value.\n\n"
+                       "    array = numpy.asarray(engine.weights[\"fc.weight\"])")
       .def_prop_ro("name", [](const PyWeight& weight) { return weight.info.name; })
       .def_prop_ro(
           "dtype", [](const PyWeight& weight) { return numpy_dtype(weight.info.dtype); },

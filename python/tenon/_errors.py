@@ -10,6 +10,8 @@ class Error(Exception):
 
     `code` is one of: invalid_input, unsupported, bad_file, build, plan, refit, not_ready, io,
     cancelled, unavailable.
+
+        except tenon.Error as error: print(error.code)
     """
 
     code: str
@@ -23,19 +25,31 @@ class Error(Exception):
 
 
 class BuildError(Error, ValueError):
-    """A network could not be read or compiled."""
+    """A network could not be read or compiled.
+
+        except tenon.BuildError as error: print(error)
+    """
 
 
 class PlanError(Error, ValueError):
-    """A plan could not be read, or does not fit this library or machine."""
+    """A plan could not be read, or does not fit this library or machine.
+
+        except tenon.PlanError: engine = tenon.build("model.onnx")
+    """
 
 
 class InputError(Error, ValueError):
-    """An input or output of a run has the wrong name, dtype, rank, size or value."""
+    """An input or output of a run has the wrong name, dtype, rank, size or value.
+
+        except tenon.InputError as error: print(error)
+    """
 
 
 class RefitError(Error, ValueError):
-    """New weights were refused, and nothing has changed. `problems` holds one line for each."""
+    r"""New weights were refused, and nothing has changed. `problems` holds one line for each.
+
+        except tenon.RefitError as error: print(*error.problems, sep="\n")
+    """
 
     problems: list[str]
 
@@ -45,7 +59,10 @@ class RefitError(Error, ValueError):
 
 
 class NotReadyError(Error, RuntimeError):
-    """The engine has no weights yet; refit it first."""
+    """The engine has no weights yet; refit it first.
+
+        except tenon.NotReadyError: engine.refit("weights.safetensors")
+    """
 
 
 _CLASSES = {each.__name__: each for each in (Error, BuildError, PlanError, InputError, RefitError, NotReadyError)}

@@ -119,3 +119,17 @@ def test_what_is_installed_runs_the_cpp_of_the_pages(folder):
     run([build / "network"])
     assert "version 2 in " in run([build / "server"], cwd=folder)
     run([prefix / "bin" / "tenon", "refit", "lenet.plan", "trained.plan", "--dry-run"], cwd=folder)
+    compile_by_pkg_config(folder, prefix.rename(folder / "moved"))
+
+
+def compile_by_pkg_config(folder, prefix):
+    """As a Makefile would, from wherever the files were moved to."""
+    if not shutil.which("pkg-config"):
+        return
+    (file,) = prefix.rglob("tenon_runtime.pc")
+    asked = ["pkg-config", "--cflags", "--libs", "tenon_runtime"]
+    flags = run(asked, env={**os.environ, "PKG_CONFIG_PATH": str(file.parent)}).split()
+    assert run([*asked[:1], "--modversion", "tenon"], env={**os.environ, "PKG_CONFIG_PATH": str(file.parent)}) == "0.1.0\n"
+    library = next(prefix.rglob("libtenon_runtime.so")).parent
+    run(["g++", folder / "server.cpp", "-o", folder / "server", *flags, f"-Wl,-rpath,{library}"])
+    assert "version 2 in " in run([folder / "server"], cwd=folder)

@@ -1,7 +1,10 @@
 """What people expect of a Python package: `with`, progress, stopping, logging, notebooks."""
 
 import gc
+import importlib
+import inspect
 import os
+import pathlib
 import subprocess
 import sys
 import threading
@@ -271,3 +274,44 @@ def test_a_closed_weight_still_reads(device):
     weight = engine.weights["w"]
     engine.close()
     np.testing.assert_array_equal(weight.numpy(), W)
+
+
+# --- the command
+
+
+def module(*arguments, **options):
+    return subprocess.run([sys.executable, "-m", "tenon", *map(str, arguments)], capture_output=True, text=True, **options)
+
+
+def test_the_module_is_the_command(mnist, tmp_path):
+    from tenon.__main__ import main
+
+    assert module("--version").stdout == f"tenon {tenon.__version__}\n"
+    built = module("build", mnist / "lenet.onnx", "-o", tmp_path / "a.plan", "--tactics", "first")
+    assert (built.returncode, built.stderr) == (0, "") and "8 refittable weights" in built.stdout
+    assert tenon.load(tmp_path / "a.plan").ready
+    assert module("bogus").returncode == 2
+    wrong = module("inspect", "absent.plan")
+    assert wrong.returncode == 1 and wrong.stderr.startswith("tenon: ")
+    assert callable(main)  # what pyproject.toml names
+
+
+def test_the_wheel_brings_the_command():
+    tomllib = pytest.importorskip("tomllib")
+    root = pathlib.Path(__file__).parents[2]
+    project = tomllib.loads((root / "pyproject.toml").read_text())
+    name, _, function = project["project"]["scripts"]["tenon"].partition(":")
+    assert callable(getattr(importlib.import_module(name), function))
+
+
+# --- docstrings
+
+CALLED = ["build", "load", "pass_names", "Network", "Engine", "Refitter", "Weight", "WeightSet", "RefitReport", "Layer", "Port",
+          "Outputs", "LeafInfo", "Value", "ValueInfo", "Tensor"]  # fmt: skip
+
+
+def test_every_public_name_has_an_example():
+    errors = [name for name in tenon.__all__ if name.endswith("Error")]
+    assert {*CALLED, *errors, "__version__"} == set(tenon.__all__)
+    for name in (*CALLED, *errors):
+        assert "\n    " in (inspect.getdoc(getattr(tenon, name)) or ""), name
