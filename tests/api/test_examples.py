@@ -10,6 +10,8 @@ import sys
 import numpy as np
 import pytest
 
+import tenon
+
 ROOT = pathlib.Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data" / "mnist"
 CLI = os.environ.get("TENON_CLI")
@@ -57,6 +59,15 @@ def test_the_python_of_the_readme_runs(folder, monkeypatch):
     names = {"x": np.zeros((2, 1, 28, 28), np.float32)}
     exec(block, names)  # the README is ours
     assert names["y"].shape == (2, 10)
+
+
+def test_the_python_of_the_page_on_python_runs(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    names = {"tenon": tenon, "x": np.zeros((2, 1, 28, 28), np.float32)}
+    tenon.build("lenet.onnx", tactics="first").save("lenet.plan")
+    for block in blocks("docs/python.md", "python"):
+        exec(block, names)
+    assert names["y"].shape == (2, 10) and "100%" in capsys.readouterr().out
 
 
 def test_the_python_of_the_page_on_networks_runs():
