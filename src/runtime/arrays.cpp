@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <array>
 
+#include "base/error.h"
 #include "base/file_writer.h"
+#include "base/text.h"
 #include "plan/plan_file.h"
 #include "weights/npz.h"
 #include "weights/safetensors.h"
@@ -30,6 +32,16 @@ Tensor read(const weights::TensorSource& source) {
   return tensor;
 }
 
+// All of a file's arrays, or none.
+std::map<std::string, weights::TensorSource> open_all(const fs::path& path) {
+  weights::WeightFile file = weights::open_weights(path);
+  if (file.unreadable.empty()) return std::move(file.tensors);
+  const auto& [name, type] = *file.unreadable.begin();
+  base::fail(ErrorCode::unsupported,
+             "{}: tensor {} is {}, which Tenon does not read; convert it to F16 or F32",
+             base::quoted(file.path), base::quoted(name), type);
+}
+
 }  // namespace
 
 FileKind file_kind(const fs::path& path) {
@@ -49,7 +61,7 @@ FileKind file_kind(const fs::path& path) {
 
 std::map<std::string, Tensor> read_arrays(const fs::path& path) {
   std::map<std::string, Tensor> arrays;
-  for (const auto& [name, source] : weights::open_weights(path).tensors) {
+  for (const auto& [name, source] : open_all(path)) {
     arrays.emplace(name, read(source));
   }
   return arrays;
@@ -57,7 +69,7 @@ std::map<std::string, Tensor> read_arrays(const fs::path& path) {
 
 std::vector<ArrayInfo> list_arrays(const fs::path& path) {
   std::vector<ArrayInfo> infos;
-  for (const auto& [name, source] : weights::open_weights(path).tensors) {
+  for (const auto& [name, source] : open_all(path)) {
     infos.push_back({name, source.dtype, source.shape});
   }
   return infos;

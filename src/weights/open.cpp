@@ -46,7 +46,10 @@ Kind kind_of(const base::ByteSource& source, const fs::path& path) {
 
 WeightFile read_one(std::shared_ptr<const base::ByteSource> bytes, const fs::path& path) {
   switch (kind_of(*bytes, path)) {
-    case Kind::safetensors: return {.tensors = read_safetensors(std::move(bytes)).tensors};
+    case Kind::safetensors: {
+      Safetensors file = read_safetensors(std::move(bytes));
+      return {.tensors = std::move(file.tensors), .unreadable = std::move(file.unreadable)};
+    }
     case Kind::index: return read_shards(path);
     case Kind::npz: return read_npz(std::move(bytes));
     case Kind::npy:

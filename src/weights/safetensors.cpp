@@ -128,21 +128,37 @@ base::Bytes header_range(const base::ByteSource& source, std::vector<std::byte>&
   return storage;
 }
 
-TensorSource to_source(const Entry& entry, std::shared_ptr<const base::ByteSource> bytes,
-                       uint64_t data) {
-  const std::optional<DType> dtype = dtype_of_safetensors(entry.dtype);
-  if (!dtype) {
+// Dtypes of the format that Tenon lacks, and their bits.
+constexpr std::pair<std::string_view, int> kLacking[] = {
+    {"F8_E4M3", 8}, {"F8_E5M2", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8},
+    {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"F4", 4},      {"C64", 64}};
+
+void check_lacking(const Entry& entry, const base::ByteSource& bytes) {
+  const auto* const found = std::ranges::find(
+      kLacking, entry.dtype, [](const auto& each) -> std::string_view { return each.first; });
+  if (found == std::end(kLacking)) {
     base::fail(ErrorCode::unsupported,
                "{}: tensor {} has dtype {}, which Tenon lacks; convert it to F16 or F32",
-               bytes->name(), base::quoted(entry.name), base::quoted(entry.dtype));
+               bytes.name(), base::quoted(entry.name), base::quoted(entry.dtype));
   }
-  const uint64_t needed = size_in_file(*bytes, entry.name, *dtype, entry.shape);
+  // As many elements of a byte have a size that is checked against the file's.
+  const uint64_t count = size_in_file(bytes, entry.name, DType::u8, entry.shape);
+  const uint64_t stored = entry.offsets[1] - entry.offsets[0];
+  if ((count * static_cast<uint64_t>(found->second) + 7) / 8 != stored) {
+    base::fail(ErrorCode::bad_file, "{}: tensor {} has {} bytes, which {}{} does not have",
+               bytes.name(), base::quoted(entry.name), stored, entry.dtype, to_string(entry.shape));
+  }
+}
+
+TensorSource to_source(const Entry& entry, DType dtype,
+                       std::shared_ptr<const base::ByteSource> bytes, uint64_t data) {
+  const uint64_t needed = size_in_file(*bytes, entry.name, dtype, entry.shape);
   if (needed != entry.offsets[1] - entry.offsets[0]) {
     base::fail(ErrorCode::bad_file, "{}: tensor {} has {} bytes, but {}{} needs {}", bytes->name(),
-               base::quoted(entry.name), entry.offsets[1] - entry.offsets[0], to_string(*dtype),
+               base::quoted(entry.name), entry.offsets[1] - entry.offsets[0], to_string(dtype),
                to_string(entry.shape), needed);
   }
-  return make_source(entry.name, *dtype, entry.shape, std::move(bytes), data + entry.offsets[0]);
+  return make_source(entry.name, dtype, entry.shape, std::move(bytes), data + entry.offsets[0]);
 }
 
 // The format allows neither gaps nor overlaps: in the order of their offsets, each tensor begins
@@ -179,9 +195,14 @@ Safetensors read_safetensors(std::shared_ptr<const base::ByteSource> bytes) {
   reader.parse(header);
   const uint64_t data = kPrefix + header.size();
   check_layout(*bytes, reader.entries, bytes->size() - data);
-  Safetensors file{.tensors = {}, .metadata = std::move(reader.metadata)};
+  Safetensors file{.tensors = {}, .metadata = std::move(reader.metadata), .unreadable = {}};
   for (const Entry& entry : reader.entries) {
-    file.tensors.emplace(entry.name, to_source(entry, bytes, data));
+    if (const std::optional<DType> dtype = dtype_of_safetensors(entry.dtype)) {
+      file.tensors.emplace(entry.name, to_source(entry, *dtype, bytes, data));
+      continue;
+    }
+    check_lacking(entry, *bytes);
+    file.unreadable.emplace(entry.name, entry.dtype);
   }
   bytes->check_unchanged();
   return file;

@@ -16,6 +16,7 @@ namespace tenon::weights {
 struct Safetensors {
   std::map<std::string, TensorSource> tensors;
   std::map<std::string, std::string> metadata;
+  std::map<std::string, std::string> unreadable;  ///< tensors of a dtype that Tenon lacks: which
 };
 
 /// Reads the header (at most 512 MiB of it); throws bad_file naming the source and what is wrong

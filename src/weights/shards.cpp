@@ -129,6 +129,11 @@ WeightFile read_shards(const fs::path& index_path) {
     const auto bytes = files.open(shard, index->name());
     auto found = shards.find(bytes);
     if (found == shards.end()) found = shards.emplace(bytes, read_safetensors(bytes)).first;
+    if (const auto type = found->second.unreadable.find(name);
+        type != found->second.unreadable.end()) {
+      file.unreadable.insert(*type);
+      continue;
+    }
     const auto tensor = found->second.tensors.find(name);
     if (tensor == found->second.tensors.end()) {
       base::fail(ErrorCode::bad_file, "{}: the index puts {} into {}, which does not have it",

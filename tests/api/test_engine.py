@@ -776,3 +776,31 @@ def test_cycles_through_what_is_borrowed_are_collected(linear):
     gc.collect()
     assert gone() is None
     assert weakref.ref(linear)() is linear
+
+
+def checkpoint(tensors):
+    """A safetensors file of {name: (dtype, shape, bytes)}."""
+    header, data = {}, b""
+    for name, (dtype, shape, value) in tensors.items():
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(value)]}
+        data += value
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data
+
+
+@pytest.mark.parametrize("sharded", [False, True])
+def test_tensors_of_dtypes_that_nobody_needs_are_listed(linear, tmp_path, sharded):
+    tensors = {"w": ("F32", [3, 4], (2 * W).tobytes()), "w_scale": ("F8_E4M3", [3], b"abc")}
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(checkpoint(tensors))
+    if sharded:
+        path = tmp_path / "model.safetensors.index.json"
+        path.write_text(json.dumps({"weight_map": dict.fromkeys(tensors, "model.safetensors")}))
+    report = linear.refit(path)
+    assert report.changed == ["w"] and report.reasons == {"w_scale": "not in this engine, and F8_E4M3"}
+    np.testing.assert_array_equal(linear(X), X @ (2 * W) + B)
+    with pytest.raises(tenon.RefitError, match="strict"):
+        linear.refit(path, strict=True)
+    (tmp_path / "model.safetensors").write_bytes(checkpoint({"w": ("F8_E4M3", [3, 4], bytes(12))}))
+    with pytest.raises(tenon.RefitError, match='"w" is F8_E4M3'):
+        linear.refit(tmp_path / "model.safetensors")

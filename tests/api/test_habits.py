@@ -1,5 +1,6 @@
 """What people expect of a Python package: `with`, progress, stopping, logging, notebooks."""
 
+import ast
 import gc
 import importlib
 import inspect
@@ -7,6 +8,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import textwrap
 import threading
 import weakref
 from html.parser import HTMLParser
@@ -314,4 +316,5 @@ def test_every_public_name_has_an_example():
     errors = [name for name in tenon.__all__ if name.endswith("Error")]
     assert {*CALLED, *errors, "__version__"} == set(tenon.__all__)
     for name in (*CALLED, *errors):
-        assert "\n    " in (inspect.getdoc(getattr(tenon, name)) or ""), name
+        example = textwrap.dedent((inspect.getdoc(getattr(tenon, name)) or "").split("\n\n")[-1])
+        ast.parse(example if not example.startswith("except ") else "try: pass\n" + example)  # prose does not parse

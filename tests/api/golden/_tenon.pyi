@@ -12,10 +12,18 @@ import tenon._outputs
 version: str = '0.1.0'
 
 class Value:
-    """A value of one network."""
+    """
+    A value of one network.
+
+        x = network.input("x", ["n", 3])
+    """
 
 class ValueInfo:
-    """The type of a value: NumPy dtype and shape."""
+    """
+    The type of a value: NumPy dtype and shape.
+
+        shape = network.info(x).shape
+    """
 
     @property
     def dtype(self) -> Any: ...
@@ -27,7 +35,11 @@ class ValueInfo:
         """
 
 class LeafInfo:
-    """A weight or constant of a network."""
+    """
+    A weight or constant of a network.
+
+        names = [leaf.name for leaf in network.leaves() if leaf.refittable]
+    """
 
     @property
     def name(self) -> str: ...
@@ -42,7 +54,12 @@ class LeafInfo:
     def refittable(self) -> bool: ...
 
 class Network:
-    """A network built by hand; tenon.build() compiles it."""
+    """
+    A network built by hand; tenon.build() compiles it.
+
+        network = tenon.Network()
+        network.output("y", network.relu(network.input("x", ["n", 3])))
+    """
 
     def __init__(self) -> None: ...
 
@@ -98,7 +115,11 @@ class Network:
     def __str__(self) -> str: ...
 
 class Port:
-    """An input or output: its name, NumPy dtype, and shape."""
+    """
+    An input or output: its name, NumPy dtype, and shape.
+
+        name = engine.inputs[0].name
+    """
 
     @property
     def name(self) -> str: ...
@@ -113,7 +134,11 @@ class Port:
     def __repr__(self) -> str: ...
 
 class Layer:
-    """One step of a run, and the kernel chosen for it."""
+    """
+    One step of a run, and the kernel chosen for it.
+
+        kernels = [layer.kernel for layer in engine.layers]
+    """
 
     @property
     def op(self) -> str: ...
@@ -139,7 +164,11 @@ class Layer:
     def __repr__(self) -> str: ...
 
 class Weight:
-    """A refittable weight of an engine; reads the engine's current value."""
+    """
+    A refittable weight of an engine; reads the engine's current value.
+
+        array = numpy.asarray(engine.weights["fc.weight"])
+    """
 
     @property
     def name(self) -> str: ...
@@ -181,7 +210,11 @@ class Weight:
     def __repr__(self) -> str: ...
 
 class RefitReport:
-    """What a refit did."""
+    """
+    What a refit did.
+
+        changed = engine.refit({"fc.weight": array}).changed
+    """
 
     @property
     def changed(self) -> list[str]:
@@ -217,7 +250,11 @@ class RefitReport:
     def __repr__(self) -> str: ...
 
 class WeightSet:
-    """One complete, immutable set of weights of one engine."""
+    """
+    One complete, immutable set of weights of one engine.
+
+        old = engine.current
+    """
 
     @property
     def version(self) -> int: ...
@@ -225,7 +262,11 @@ class WeightSet:
     def __repr__(self) -> str: ...
 
 class Tensor:
-    """An output in the memory of a device; DLPack takes it on."""
+    """
+    An output in the memory of a device; DLPack takes it on.
+
+        y = torch.from_dlpack(engine.run({"x": x}, device_outputs=True)["y"])
+    """
 
     @property
     def device(self) -> str: ...
@@ -243,7 +284,11 @@ class Tensor:
     def __repr__(self) -> str: ...
 
 class Engine:
-    """A compiled network with its weights. Use it from any thread."""
+    """
+    A compiled network with its weights. Use it from any thread.
+
+        y = engine(x)
+    """
 
     def __call__(self, *arrays: object, **named: object) -> Any:
         """
@@ -361,6 +406,10 @@ class Engine:
 class Refitter:
     """
     Replaces named weights of an engine. Not thread-safe itself; runs go on.
+
+        refitter = engine.refitter()
+        refitter.set("fc.weight", array)
+        refitter.commit()
     """
 
     def set(self, name: str, weight: object) -> None:
@@ -415,4 +464,13 @@ def load(path: str | os.PathLike[str] | Any, device: str | None = None, threads:
     """
 
 def pass_names() -> list[str]:
-    """Names of the optimisation passes, in order: what `without` may hold."""
+    """
+    Names of the optimisation passes, in order: what `without` may hold.
+
+        engine = tenon.build("model.onnx", without=tenon.pass_names())
+    """
+
+def run_command(arguments: Sequence[str]) -> int:
+    """
+    Runs the command line tool, once in a process; the program's name comes first. Returns its exit status.
+    """
