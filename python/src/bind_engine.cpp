@@ -310,12 +310,14 @@ void bind_engine(nb::module_& module) {
       .def(
           "__exit__", [](PyEngine& self, const nb::args&) { close(self); },
           nb::sig("def __exit__(self, *raised: object) -> None"))
-      .def("__reduce__",
-           [](const PyEngine& self) {
-             const nb::object load = nb::module_::import_("tenon._plans").attr("load_plan");
-             return nb::make_tuple(load, nb::make_tuple(plan_of(self, !self.engine().ready(), false,
-                                                                nb::none(), nb::none())));
-           })
+      .def(
+          "__reduce__",
+          [](const PyEngine& self) {
+            const nb::object load = nb::module_::import_("tenon._plans").attr("load_plan");
+            return nb::make_tuple(load, nb::make_tuple(plan_of(self, !self.engine().ready(), false,
+                                                               nb::none(), nb::none())));
+          },
+          nb::sig("def __reduce__(self) -> tuple[typing.Any, ...]"))
       .def_prop_ro(
           "layers", [](const PyEngine& self) { return self.engine().layers(); },
           "The steps of a run, in order.")

@@ -3,7 +3,7 @@
 # What submit() needs, now: an import that is under way in another thread at a fork is never over in the child.
 import concurrent.futures.thread as _  # noqa: F401
 
-from tenon import _log as _  # noqa: F401, F811  (before there is a line to log)
+from tenon import _log as _log  # noqa: F401  (before there is a line to log)
 
 from tenon._tenon import (
     Engine,

@@ -1,7 +1,6 @@
 """What Tenon raises: classes of its own, which are also what Python calls such facts."""
 
 import errno
-import functools
 import os
 
 
@@ -74,10 +73,15 @@ _OF_SYSTEM: tuple[tuple[int, type[OSError]], ...] = (
 )
 
 
-@functools.cache
+_JOINED: dict[tuple[type[Error], type[Exception]], type[Error]] = {}
+
+
 def _joined(base: type[Error], fact: type[Exception]) -> type[Error]:
-    """The class under its own name, which is a `fact` too."""
-    return base if issubclass(base, fact) else type(base.__name__, (base, fact), {"__module__": base.__module__})
+    """The class under its own name, which is a `fact` too: the same one each time."""
+    if issubclass(base, fact):
+        return base
+    made = type(base.__name__, (base, fact), {"__module__": base.__module__})
+    return _JOINED.setdefault((base, fact), made)
 
 
 def error_of(name: str, message: str, code: str, problems: tuple[str, ...] = ()) -> Error:
