@@ -1,0 +1,72 @@
+// From the live network to one of Tenon's: layer by layer, when dimensions or a build are asked
+// for.
+#pragma once
+
+#include <compare>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "NvInfer.h"
+#include "tenon/network.h"
+
+namespace tenon::trt {
+
+struct LayerCore;
+struct TensorImpl;
+class NetworkImpl;
+using Value = Network::Value;
+
+/// Two uses of weights are one where all of this is equal.
+struct WeightsKey {
+  nvinfer1::DataType type{};
+  const void* values = nullptr;
+  int64_t count = 0;
+  WeightsKey(const nvinfer1::Weights& w)
+      : type(w.type), values(w.values), count(w.count) {}  // NOLINT
+  auto operator<=>(const WeightsKey&) const = default;
+};
+
+/// Where a weight stands in the program's own words.
+struct LayerRole {
+  std::string layer;
+  nvinfer1::WeightsRole role{};
+  auto operator<=>(const LayerRole&) const = default;
+};
+
+/// Refittable weights by name, and the places that use each.
+using Roles = std::map<std::string, std::vector<LayerRole>>;
+
+class Lowering {
+ public:
+  /// `names`: the refittable weights' (their values are borrowed); none while only types are asked
+  /// for, which read no value of a float.
+  explicit Lowering(const std::map<WeightsKey, std::string>* names = nullptr) : names_(names) {}
+
+  Value value(const TensorImpl& tensor);
+  ValueInfo info(Value value) const { return net_.info(value); }
+  Network& network() { return net_; }
+
+  // What layers are made with.
+  Value add(const LayerCore& layer, const std::string& op, const std::vector<Value>& inputs,
+            const Attributes& attributes = {});
+  Value weights(const nvinfer1::Weights& weights, const Shape& shape, const std::string& what,
+                bool refittable = true);
+  Value ints(const std::vector<int64_t>& values);
+  Value scalar(const LayerCore& layer, double value, Value like);  // of the dtype of `like`
+
+ private:
+  std::string fresh(const char* stem) { return stem + std::to_string(next_++); }
+  Value leaf(const nvinfer1::Weights& weights, const Shape& shape, const std::string& what,
+             bool refittable);
+
+  const std::map<WeightsKey, std::string>* names_;
+  Network net_;
+  std::map<const TensorImpl*, Value> values_;
+  std::set<const TensorImpl*> open_;
+  std::map<WeightsKey, std::pair<Value, Shape>> leaves_;
+  int next_ = 0;
+};
+
+}  // namespace tenon::trt

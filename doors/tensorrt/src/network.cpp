@@ -1,0 +1,322 @@
+#include "network.h"
+
+#include <algorithm>
+
+#include "layers.h"
+
+namespace tenon::trt {
+
+using nvinfer1::ErrorCode;
+using nvinfer1::ITensor;
+
+void TensorImpl::setName(const char* given) noexcept {
+  guarded(network.reporter, "ITensor::setName", [&] { name = name_of(given); });
+  network.changed();
+}
+
+void TensorImpl::setDimensions(const Dims& dimensions) noexcept {
+  guarded(network.reporter, "ITensor::setDimensions", [&] {
+    if (producer != nullptr) refuse("\"" + name + "\" is no input of the network: it is inferred");
+    shape_of(dimensions, "\"" + name + "\"", -1);
+    dims = dimensions;
+  });
+  network.changed();
+}
+
+Dims TensorImpl::getDimensions() const noexcept try {
+  return producer == nullptr ? dims : dims_of(network.info(*this).extents);
+} catch (...) {  // a build says why
+  return unknown_dims();
+}
+
+void TensorImpl::setType(DataType given) noexcept {
+  guarded(network.reporter, "ITensor::setType", [&] {
+    if (producer != nullptr)
+      refuse(ErrorCode::kUNSUPPORTED_STATE,
+             "\"" + name + "\" is no input of the network; add a cast layer");
+    dtype_of(given, "\"" + name + "\"");
+    type = given;
+  });
+  network.changed();
+}
+
+DataType TensorImpl::getType() const noexcept try {
+  return producer == nullptr ? type : type_of(network.info(*this).dtype);
+} catch (...) {  // a build says why
+  return DataType::kFLOAT;
+}
+
+bool TensorImpl::isNetworkOutput() const noexcept { return network.is_output(*this); }
+
+Value LayerCore::input(Lowering& to, size_t i) const {
+  if (i >= inputs.size() || inputs[i] == nullptr)
+    refuse("layer \"" + name + "\" lacks its input " + std::to_string(i));
+  return to.value(*inputs[i]);
+}
+
+size_t LayerCore::rank(Lowering& to, size_t i) const {
+  const auto extents = to.info(input(to, i)).extents;
+  if (!extents) refuse("layer \"" + name + "\": the rank of its input is not known");
+  return extents->size();
+}
+
+TensorImpl& NetworkImpl::own(ITensor& tensor) const {
+  auto* mine = static_cast<TensorImpl*>(&tensor);
+  if (&mine->network != this) refuse("tensor \"" + mine->name + "\" is another network's");
+  return *mine;
+}
+
+bool NetworkImpl::is_output(const TensorImpl& tensor) const {
+  return std::ranges::find(outputs_, &tensor) != outputs_.end();
+}
+
+ValueInfo NetworkImpl::info(const TensorImpl& tensor) const {
+  if (!probe_) probe_ = std::make_unique<Lowering>();
+  return probe_->info(probe_->value(tensor));
+}
+
+ITensor* NetworkImpl::addInput(const char* name, DataType type, const Dims& dims) noexcept {
+  return guarded(reporter, "INetworkDefinition::addInput", static_cast<ITensor*>(nullptr), [&] {
+    const std::string given = name_of(name, "an input's name");
+    if (given.empty()) refuse("an input's name is empty; give it one");
+    for (const auto& each : inputs_)
+      if (each->name == given) refuse("there is an input \"" + given + "\" already");
+    dtype_of(type, "input \"" + given + "\"");
+    shape_of(dims, "input \"" + given + "\"", -1);
+    auto made = std::make_unique<TensorImpl>(*this, nullptr, given);
+    made->type = type, made->dims = dims;
+    return static_cast<ITensor*>(inputs_.emplace_back(std::move(made)).get());
+  });
+}
+
+void NetworkImpl::markOutput(ITensor& tensor) noexcept {
+  guarded(reporter, "INetworkDefinition::markOutput", [&] {
+    TensorImpl& mine = own(tensor);
+    if (mine.producer == nullptr)
+      refuse("\"" + mine.name + "\" is an input; add an identity layer");
+    if (is_output(mine))
+      reporter.say(Reporter::Severity::kWARNING, "\"" + mine.name + "\" is an output already");
+    else
+      outputs_.push_back(&mine);
+  });
+}
+
+void NetworkImpl::unmarkOutput(ITensor& tensor) noexcept {
+  guarded(reporter, "INetworkDefinition::unmarkOutput",
+          [&] { std::erase(outputs_, &own(tensor)); });
+}
+
+template <class L, class... Args>
+L* NetworkImpl::add(const char* function, const char* kind, const std::vector<ITensor*>& inputs,
+                    const Args&... args) noexcept {
+  return guarded(reporter, function, static_cast<L*>(nullptr), [&] {
+    const std::string name =
+        "(Unnamed Layer* " + std::to_string(layers_.size()) + ") [" + kind + "]";
+    auto made = std::make_unique<L>(*this, name);
+    for (ITensor* each : inputs) {
+      if (each == nullptr) refuse("an input is null; give a tensor of this network");
+      made->inputs.push_back(&own(*each));
+    }
+    made->init(args...);
+    made->output = std::make_unique<TensorImpl>(*this, made.get(), name + "_output_0");
+    L* raw = made.get();
+    layers_.push_back(std::move(made));
+    return raw;
+  });
+}
+
+nvinfer1::IConvolutionLayer* NetworkImpl::addConvolutionNd(ITensor& input, int64_t maps,
+                                                           const Dims& kernel, Weights weights,
+                                                           Weights bias) noexcept {
+  return add<Convolution>("INetworkDefinition::addConvolutionNd", "Convolution", {&input}, maps,
+                          kernel, weights, bias);
+}
+
+nvinfer1::IActivationLayer* NetworkImpl::addActivation(ITensor& input,
+                                                       nvinfer1::ActivationType type) noexcept {
+  return add<Activation>("INetworkDefinition::addActivation", "Activation", {&input}, type);
+}
+
+nvinfer1::IPoolingLayer* NetworkImpl::addPoolingNd(ITensor& input, nvinfer1::PoolingType type,
+                                                   const Dims& window) noexcept {
+  return add<Pooling>("INetworkDefinition::addPoolingNd", "Pooling", {&input}, type, window);
+}
+
+nvinfer1::IScaleLayer* NetworkImpl::addScale(ITensor& input, nvinfer1::ScaleMode mode,
+                                             Weights shift, Weights scale, Weights power) noexcept {
+  return add<Scale>("INetworkDefinition::addScale", "Scale", {&input}, mode, shift, scale, power,
+                    -1);
+}
+
+nvinfer1::IScaleLayer* NetworkImpl::addScaleNd(ITensor& input, nvinfer1::ScaleMode mode,
+                                               Weights shift, Weights scale, Weights power,
+                                               int32_t axis) noexcept {
+  return add<Scale>("INetworkDefinition::addScaleNd", "Scale", {&input}, mode, shift, scale, power,
+                    axis);
+}
+
+nvinfer1::ISoftMaxLayer* NetworkImpl::addSoftMax(ITensor& input) noexcept {
+  return add<SoftMax>("INetworkDefinition::addSoftMax", "Softmax", {&input});
+}
+
+nvinfer1::IConcatenationLayer* NetworkImpl::addConcatenation(ITensor* const* inputs,
+                                                             int32_t count) noexcept {
+  std::vector<ITensor*> all;
+  if (inputs != nullptr && count > 0) all.assign(inputs, inputs + count);
+  if (all.empty()) all.push_back(nullptr);  // refused as one
+  return add<Concatenation>("INetworkDefinition::addConcatenation", "Concatenation", all);
+}
+
+nvinfer1::IElementWiseLayer* NetworkImpl::addElementWise(
+    ITensor& left, ITensor& right, nvinfer1::ElementWiseOperation op) noexcept {
+  return add<ElementWise>("INetworkDefinition::addElementWise", "ElementWise", {&left, &right}, op);
+}
+
+nvinfer1::IUnaryLayer* NetworkImpl::addUnary(ITensor& input, nvinfer1::UnaryOperation op) noexcept {
+  return add<Unary>("INetworkDefinition::addUnary", "Unary", {&input}, op);
+}
+
+nvinfer1::IShuffleLayer* NetworkImpl::addShuffle(ITensor& input) noexcept {
+  return add<Shuffle>("INetworkDefinition::addShuffle", "Shuffle", {&input});
+}
+
+nvinfer1::IReduceLayer* NetworkImpl::addReduce(ITensor& input, nvinfer1::ReduceOperation op,
+                                               uint32_t axes, bool keep) noexcept {
+  return add<Reduce>("INetworkDefinition::addReduce", "Reduce", {&input}, op, axes, keep);
+}
+
+nvinfer1::IMatrixMultiplyLayer* NetworkImpl::addMatrixMultiply(
+    ITensor& left, nvinfer1::MatrixOperation left_op, ITensor& right,
+    nvinfer1::MatrixOperation right_op) noexcept {
+  return add<MatrixMultiply>("INetworkDefinition::addMatrixMultiply", "Matrix Multiply",
+                             {&left, &right}, left_op, right_op);
+}
+
+nvinfer1::IConstantLayer* NetworkImpl::addConstant(const Dims& dims, Weights weights) noexcept {
+  return add<Constant>("INetworkDefinition::addConstant", "Constant", {}, dims, weights);
+}
+
+nvinfer1::IIdentityLayer* NetworkImpl::addIdentity(ITensor& input) noexcept {
+  return add<Identity>("INetworkDefinition::addIdentity", "Identity", {&input});
+}
+
+nvinfer1::ICastLayer* NetworkImpl::addCast(ITensor& input, DataType type) noexcept {
+  return add<Cast>("INetworkDefinition::addCast", "Cast", {&input}, type);
+}
+
+nvinfer1::ILayer* NetworkImpl::getLayer(int32_t i) const noexcept {
+  return guarded(reporter, "INetworkDefinition::getLayer", static_cast<nvinfer1::ILayer*>(nullptr),
+                 [&] {
+                   if (i < 0 || index(i) >= layers_.size())
+                     refuse("layer " + std::to_string(i) + " of " + std::to_string(layers_.size()));
+                   return layers_[index(i)]->face();
+                 });
+}
+
+ITensor* NetworkImpl::getInput(int32_t i) const noexcept {
+  return i >= 0 && index(i) < inputs_.size() ? inputs_[index(i)].get() : nullptr;
+}
+
+ITensor* NetworkImpl::getOutput(int32_t i) const noexcept {
+  return i >= 0 && index(i) < outputs_.size() ? outputs_[index(i)] : nullptr;
+}
+
+void NetworkImpl::setName(const char* name) noexcept {
+  guarded(reporter, "INetworkDefinition::setName", [&] { name_ = name_of(name); });
+}
+
+// A floating weight that a layer holds: what may be refitted.
+std::map<WeightsKey, std::string> NetworkImpl::names() const {
+  std::map<WeightsKey, std::string> names;
+  std::set<std::string> taken;
+  for (const auto& [key, name] : given_names_) taken.insert(name);
+  for (const auto& layer : layers_) {
+    for (const LayerWeights& each : layer->refittable()) {
+      const DataType type = each.weights.type;
+      const bool floating =
+          type == DataType::kFLOAT || type == DataType::kHALF || type == DataType::kBF16;
+      if (each.weights.count == 0 || !floating || names.contains(each.weights)) continue;
+      const auto given = given_names_.find(each.weights);
+      std::string name = layer->name + " " + to_string(each.role);
+      if (given == given_names_.end()) {
+        const std::string plain = name;
+        for (int n = 2; !taken.insert(name).second; ++n)
+          name = plain + " (" + std::to_string(n) + ")";
+      }
+      names.emplace(each.weights, given == given_names_.end() ? name : given->second);
+    }
+  }
+  return names;
+}
+
+Roles NetworkImpl::roles(const std::map<WeightsKey, std::string>& names) const {
+  Roles roles;
+  for (const auto& layer : layers_) {
+    for (const LayerWeights& each : layer->refittable()) {
+      const auto found = names.find(each.weights);
+      if (found != names.end()) roles[found->second].push_back({layer->name, each.role});
+    }
+  }
+  return roles;
+}
+
+tenon::Network NetworkImpl::lower(const std::map<WeightsKey, std::string>& names) const {
+  if (outputs_.empty())
+    refuse(ErrorCode::kINVALID_STATE, "the network has no output; mark one by markOutput");
+  Lowering lowering(&names);
+  for (const auto& input : inputs_) lowering.value(*input);
+  for (const auto& layer : layers_) lowering.value(*layer->output);
+  for (const TensorImpl* output : outputs_)
+    lowering.network().output(output->name, lowering.value(*output));
+  return lowering.network();
+}
+
+bool NetworkImpl::setWeightsName(Weights weights, const char* name) noexcept {
+  return guarded(reporter, "INetworkDefinition::setWeightsName", [&] {
+    const auto all = names();
+    if (!all.contains(weights))
+      refuse("no layer has these weights of " + std::to_string(weights.count) +
+             " values; name them after they were given to one");
+    if (name == nullptr) {
+      given_names_.erase(weights);
+      return;
+    }
+    const std::string given = name_of(name, "the weights' name");
+    if (given.empty()) refuse("the weights' name is empty; give null for none");
+    for (const auto& [key, other] : all)
+      if (other == given && key != WeightsKey(weights))
+        refuse("\"" + given + "\" is the name of other weights already");
+    given_names_[weights] = given;
+  });
+}
+
+WeightsKey NetworkImpl::weights_named(const char* name) const {
+  const std::string wanted = name_of(name, "the weights' name");
+  const auto all = names();
+  for (const auto& [key, each] : all)
+    if (each == wanted) return key;
+  for (const auto& [each, places] : roles(all))
+    for (const LayerRole& place : places)
+      if (place.layer + " " + to_string(place.role) == wanted)
+        return std::ranges::find(all, each, &std::pair<const WeightsKey, std::string>::second)
+            ->first;
+  refuse("no refittable weights have the name \"" + wanted + "\"");
+}
+
+bool NetworkImpl::markWeightsRefittable(const char* name) noexcept {
+  return guarded(reporter, "INetworkDefinition::markWeightsRefittable",
+                 [&] { marked_.insert(weights_named(name)); });
+}
+
+bool NetworkImpl::unmarkWeightsRefittable(const char* name) noexcept {
+  return guarded(reporter, "INetworkDefinition::unmarkWeightsRefittable",
+                 [&] { marked_.erase(weights_named(name)); });
+}
+
+bool NetworkImpl::areWeightsMarkedRefittable(const char* name) const noexcept try {
+  return marked_.contains(weights_named(name));
+} catch (...) {  // unknown weights are not marked
+  return false;
+}
+
+}  // namespace tenon::trt

@@ -1,0 +1,149 @@
+// The live network: what the program added, with parameters that may change until a build.
+#pragma once
+
+#include <memory>
+
+#include "convert.h"
+#include "lowering.h"
+#include "report.h"
+
+namespace tenon::trt {
+
+/// Weights of a layer, and what they are there.
+struct LayerWeights {
+  nvinfer1::WeightsRole role;
+  nvinfer1::Weights weights;
+};
+
+struct TensorImpl final : nvinfer1::ITensor {
+  TensorImpl(NetworkImpl& network, LayerCore* producer, std::string name)
+      : network(network), producer(producer), name(std::move(name)) {}
+
+  void setName(const char* name) noexcept override;
+  const char* getName() const noexcept override { return name.c_str(); }
+  void setDimensions(const nvinfer1::Dims& dimensions) noexcept override;
+  nvinfer1::Dims getDimensions() const noexcept override;
+  void setType(nvinfer1::DataType type) noexcept override;
+  nvinfer1::DataType getType() const noexcept override;
+  bool isNetworkInput() const noexcept override { return producer == nullptr; }
+  bool isNetworkOutput() const noexcept override;
+
+  NetworkImpl& network;
+  LayerCore* producer;  // null: an input of the network
+  std::string name;
+  nvinfer1::Dims dims{};      // of an input
+  nvinfer1::DataType type{};  // of an input
+};
+
+/// What all layers share; every one here has one output.
+struct LayerCore {
+  LayerCore(NetworkImpl& network, std::string name) : network(network), name(std::move(name)) {}
+  virtual ~LayerCore() = default;
+  virtual nvinfer1::ILayer* face() = 0;
+  virtual Value lower(Lowering& to) const = 0;
+  virtual std::vector<LayerWeights> refittable() const { return {}; }
+  virtual size_t most_inputs() const { return inputs.size(); }
+
+  Value input(Lowering& to, size_t i = 0) const;
+  size_t rank(Lowering& to, size_t i = 0) const;
+
+  NetworkImpl& network;
+  std::string name, metadata;
+  std::vector<TensorImpl*> inputs;
+  std::unique_ptr<TensorImpl> output;
+};
+
+class NetworkImpl final : public nvinfer1::INetworkDefinition {
+ public:
+  NetworkImpl(nvinfer1::IBuilder& builder, const Reporter& reporter, uint32_t flags)
+      : reporter(reporter), builder_(builder), flags_(flags) {}
+
+  nvinfer1::ITensor* addInput(const char*, nvinfer1::DataType,
+                              const nvinfer1::Dims&) noexcept override;
+  void markOutput(nvinfer1::ITensor&) noexcept override;
+  void unmarkOutput(nvinfer1::ITensor&) noexcept override;
+  nvinfer1::IConvolutionLayer* addConvolutionNd(nvinfer1::ITensor&, int64_t, const nvinfer1::Dims&,
+                                                nvinfer1::Weights,
+                                                nvinfer1::Weights) noexcept override;
+  nvinfer1::IActivationLayer* addActivation(nvinfer1::ITensor&,
+                                            nvinfer1::ActivationType) noexcept override;
+  nvinfer1::IPoolingLayer* addPoolingNd(nvinfer1::ITensor&, nvinfer1::PoolingType,
+                                        const nvinfer1::Dims&) noexcept override;
+  nvinfer1::IScaleLayer* addScale(nvinfer1::ITensor&, nvinfer1::ScaleMode, nvinfer1::Weights,
+                                  nvinfer1::Weights, nvinfer1::Weights) noexcept override;
+  nvinfer1::IScaleLayer* addScaleNd(nvinfer1::ITensor&, nvinfer1::ScaleMode, nvinfer1::Weights,
+                                    nvinfer1::Weights, nvinfer1::Weights,
+                                    int32_t) noexcept override;
+  nvinfer1::ISoftMaxLayer* addSoftMax(nvinfer1::ITensor&) noexcept override;
+  nvinfer1::IConcatenationLayer* addConcatenation(nvinfer1::ITensor* const*,
+                                                  int32_t) noexcept override;
+  nvinfer1::IElementWiseLayer* addElementWise(nvinfer1::ITensor&, nvinfer1::ITensor&,
+                                              nvinfer1::ElementWiseOperation) noexcept override;
+  nvinfer1::IUnaryLayer* addUnary(nvinfer1::ITensor&, nvinfer1::UnaryOperation) noexcept override;
+  nvinfer1::IShuffleLayer* addShuffle(nvinfer1::ITensor&) noexcept override;
+  nvinfer1::IReduceLayer* addReduce(nvinfer1::ITensor&, nvinfer1::ReduceOperation, uint32_t,
+                                    bool) noexcept override;
+  nvinfer1::IMatrixMultiplyLayer* addMatrixMultiply(nvinfer1::ITensor&, nvinfer1::MatrixOperation,
+                                                    nvinfer1::ITensor&,
+                                                    nvinfer1::MatrixOperation) noexcept override;
+  nvinfer1::IConstantLayer* addConstant(const nvinfer1::Dims&, nvinfer1::Weights) noexcept override;
+  nvinfer1::IIdentityLayer* addIdentity(nvinfer1::ITensor&) noexcept override;
+  nvinfer1::ICastLayer* addCast(nvinfer1::ITensor&, nvinfer1::DataType) noexcept override;
+
+  int32_t getNbLayers() const noexcept override { return static_cast<int32_t>(layers_.size()); }
+  nvinfer1::ILayer* getLayer(int32_t i) const noexcept override;
+  int32_t getNbInputs() const noexcept override { return static_cast<int32_t>(inputs_.size()); }
+  nvinfer1::ITensor* getInput(int32_t i) const noexcept override;
+  int32_t getNbOutputs() const noexcept override { return static_cast<int32_t>(outputs_.size()); }
+  nvinfer1::ITensor* getOutput(int32_t i) const noexcept override;
+  void setName(const char* name) noexcept override;
+  const char* getName() const noexcept override { return name_.c_str(); }
+  uint32_t getFlags() const noexcept override { return flags_; }
+  bool getFlag(nvinfer1::NetworkDefinitionCreationFlag flag) const noexcept override {
+    return (flags_ >> static_cast<uint32_t>(flag) & 1U) != 0;
+  }
+  bool setWeightsName(nvinfer1::Weights weights, const char* name) noexcept override;
+  void setErrorRecorder(nvinfer1::IErrorRecorder* recorder) noexcept override {
+    reporter.set_recorder(recorder);
+  }
+  nvinfer1::IErrorRecorder* getErrorRecorder() const noexcept override {
+    return reporter.recorder();
+  }
+  nvinfer1::IBuilder& getBuilder() const noexcept override { return builder_; }
+  bool markWeightsRefittable(const char* name) noexcept override;
+  bool unmarkWeightsRefittable(const char* name) noexcept override;
+  bool areWeightsMarkedRefittable(const char* name) const noexcept override;
+
+  /// Something that was there changed: types are inferred anew. What is only added needs none.
+  void changed() noexcept { probe_.reset(); }
+  ValueInfo info(const TensorImpl& tensor) const;
+  TensorImpl& own(nvinfer1::ITensor& tensor) const;  // refuses another network's
+  bool is_output(const TensorImpl& tensor) const;
+
+  /// Names of all weights that could be refitted, in the order of the layers.
+  std::map<WeightsKey, std::string> names() const;
+  Roles roles(const std::map<WeightsKey, std::string>& names) const;
+  bool is_marked(const WeightsKey& weights) const { return marked_.contains(weights); }
+  /// Every layer and output. Refuses a network without outputs.
+  tenon::Network lower(const std::map<WeightsKey, std::string>& names) const;
+
+  Reporter reporter;
+
+ private:
+  template <class L, class... Args>
+  L* add(const char* function, const char* kind, const std::vector<nvinfer1::ITensor*>& inputs,
+         const Args&... args) noexcept;
+  WeightsKey weights_named(const char* name) const;
+
+  nvinfer1::IBuilder& builder_;
+  uint32_t flags_;
+  std::string name_ = "Unnamed Network 0";
+  std::vector<std::unique_ptr<TensorImpl>> inputs_;
+  std::vector<std::unique_ptr<LayerCore>> layers_;
+  std::vector<TensorImpl*> outputs_;
+  std::map<WeightsKey, std::string> given_names_;
+  std::set<WeightsKey> marked_;
+  mutable std::unique_ptr<Lowering> probe_;
+};
+
+}  // namespace tenon::trt

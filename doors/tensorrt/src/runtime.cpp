@@ -1,0 +1,106 @@
+// Runtimes, and the entry points of the library.
+#include <atomic>
+#include <cstdio>
+#include <cstring>
+
+#include "NvInfer.h"
+#include "engine.h"
+
+namespace tenon::trt {
+
+nvinfer1::IBuilder* new_builder(nvinfer1::ILogger* logger);
+nvinfer1::IRefitter* new_refitter(const EngineImpl& engine, nvinfer1::ILogger* logger);
+
+namespace {
+
+std::atomic<nvinfer1::ILogger*> last_logger = nullptr;
+
+class RuntimeImpl final : public nvinfer1::IRuntime {
+ public:
+  explicit RuntimeImpl(nvinfer1::ILogger* logger) : reporter_(logger) {}
+
+  void setErrorRecorder(nvinfer1::IErrorRecorder* recorder) noexcept override {
+    reporter_.set_recorder(recorder);
+  }
+  nvinfer1::IErrorRecorder* getErrorRecorder() const noexcept override {
+    return reporter_.recorder();
+  }
+  nvinfer1::ICudaEngine* deserializeCudaEngine(const void* blob,
+                                               std::size_t size) noexcept override {
+    const auto none = static_cast<nvinfer1::ICudaEngine*>(nullptr);
+    return guarded(reporter_, "IRuntime::deserializeCudaEngine", none, [&] {
+      if (blob == nullptr || size == 0) refuse("the plan is empty");
+      if (size >= 4 && std::memcmp(blob, "ftrt", 4) == 0)
+        refuse("this is a TensorRT plan; rebuild it from the model");
+      const auto* bytes = static_cast<const std::byte*>(blob);
+      tenon::Engine engine = tenon::Engine::load(std::vector<std::byte>(bytes, bytes + size));
+      auto state = std::make_shared<EngineState>(std::move(engine), Roles{});
+      return static_cast<nvinfer1::ICudaEngine*>(new EngineImpl(std::move(state), reporter_));
+    });
+  }
+  nvinfer1::ILogger* getLogger() const noexcept override { return reporter_.logger(); }
+  bool setMaxThreads(int32_t threads) noexcept override {
+    return guarded(reporter_, "IRuntime::setMaxThreads", [&] {
+      if (threads < 1) refuse(std::to_string(threads) + " threads; 1 is the least");
+      threads_ = threads;
+    });
+  }
+  int32_t getMaxThreads() const noexcept override { return threads_; }
+
+ private:
+  Reporter reporter_;
+  int32_t threads_ = 1;
+};
+
+/// What `make` gives of the logger, unless the call comes from other headers or has no logger.
+template <class T, class Make>
+void* create(void* logger, int32_t version, const char* function, Make&& make) noexcept {
+  auto* given = static_cast<nvinfer1::ILogger*>(logger);
+  if (version != NV_TENSORRT_VERSION) {
+    std::fprintf(stderr,
+                 "tenon: %s: compiled against other headers (%d); recompile with Tenon's (%ld)\n",
+                 function, version, NV_TENSORRT_VERSION);
+    return nullptr;
+  }
+  if (given == nullptr) {
+    std::fprintf(stderr, "tenon: %s: the logger is null; give one\n", function);
+    return nullptr;
+  }
+  last_logger = given;
+  return guarded(Reporter(given), function, static_cast<T*>(nullptr), [&] { return make(given); });
+}
+
+}  // namespace
+}  // namespace tenon::trt
+
+void* createInferBuilder_INTERNAL(void* logger, int32_t version) noexcept {
+  return tenon::trt::create<nvinfer1::IBuilder>(logger, version, "createInferBuilder",
+                                                tenon::trt::new_builder);
+}
+
+void* createInferRuntime_INTERNAL(void* logger, int32_t version) noexcept {
+  return tenon::trt::create<nvinfer1::IRuntime>(
+      logger, version, "createInferRuntime", [](nvinfer1::ILogger* given) -> nvinfer1::IRuntime* {
+        return new tenon::trt::RuntimeImpl(given);
+      });
+}
+
+void* createInferRefitter_INTERNAL(void* engine, void* logger, int32_t version) noexcept {
+  return tenon::trt::create<nvinfer1::IRefitter>(
+      logger, version, "createInferRefitter", [&](nvinfer1::ILogger* given) {
+        if (engine == nullptr) tenon::trt::refuse("the engine is null");
+        const auto& ours =
+            static_cast<tenon::trt::EngineImpl&>(*static_cast<nvinfer1::ICudaEngine*>(engine));
+        if (!ours.state->refittable)
+          tenon::trt::refuse("the engine is not refittable; build it with kREFIT");
+        return tenon::trt::new_refitter(ours, given);
+      });
+}
+
+nvinfer1::ILogger* getLogger() noexcept { return tenon::trt::last_logger; }
+
+int32_t getInferLibVersion() noexcept { return NV_TENSORRT_VERSION; }
+int32_t getInferLibMajorVersion() noexcept { return NV_TENSORRT_MAJOR; }
+int32_t getInferLibMinorVersion() noexcept { return NV_TENSORRT_MINOR; }
+int32_t getInferLibPatchVersion() noexcept { return NV_TENSORRT_PATCH; }
+int32_t getInferLibBuildVersion() noexcept { return NV_TENSORRT_BUILD; }
