@@ -18,6 +18,8 @@ RIGHT = {
     "src/runtime/engine.cpp": '#include "base/text.h"\n#include "tenon/engine.h"\n',
     "tools/command.h": "",
     "tools/main.cpp": '#include "tenon/engine.h"\n#include "command.h"\n#include <fmt/core.h>\n',
+    "doors/other/include/Other.h": "",
+    "doors/other/src/other.cpp": '#include "Other.h"\n#include "tenon/engine.h"\n',
 }
 
 
@@ -46,6 +48,7 @@ def test_tree_in_order_passes(tmp_path):
         ("include/tenon/a.h", '#include "base/text.h"', "only public headers"),
         ("include/tenon/a.h", "#include <fmt/core.h>", "only the standard library"),
         ("tools/a.cpp", '#include "runtime/engine.h"', "only include/tenon"),
+        ("doors/other/src/a.cpp", '#include "runtime/engine.h"', "only include/tenon"),
         ("examples/a.cpp", '#include "base/text.h"', "only include/tenon"),
         ("tools/layers.txt", "base: runtime\nir: base\nruntime: ir\n", "a cycle"),
         ("src/base/text.h", '#include "base/text.h"', "include one another"),

@@ -10,6 +10,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*(?P<open>["<])(?P<path>[^">]+)[">]', re
 PUBLIC_TO_ALL = {"tenon/tensor.h", "tenon/error.h", "tenon/log.h", "tenon/export.h"}
 PUBLIC_FOLDERS = {"api", "build", "runtime"}  # they hold the bodies of the public headers
 THIRD_PARTY = {"hwy"}  # Highway's own convention is quotes: it includes files again and again
+OUTSIDE = ("tools", "examples", "doors")  # they use Tenon as anybody does
 MAX_LINES, MAX_PUBLIC_LINES = 800, 150
 
 
@@ -66,10 +67,11 @@ def refuse_public(quoted: bool, path: str) -> str | None:
 
 
 def refuse_outside(file: Path, path: str) -> str | None:
-    """Why a program of a user (tools/, examples/) may not include "<path>"."""
-    if path.startswith("tenon/") or (file.parent / path).exists():
+    """Why a program of a user (tools/, examples/, doors/) may not include "<path>"."""
+    own = (file.parent, file.parent.parent / "include")  # a door's headers lie beside its src/
+    if path.startswith("tenon/") or any((folder / path).exists() for folder in own):
         return None
-    return "tools and examples include only include/tenon and files beside them"
+    return "tools, examples and doors include only include/tenon and files of their own"
 
 
 def check_includes(root: Path, table: dict[str, set[str]]) -> list[str]:
@@ -90,7 +92,7 @@ def check_includes(root: Path, table: dict[str, set[str]]) -> list[str]:
     for file in sources(root / "include"):
         for line, quoted, path in includes(file):
             note(file, line, path, refuse_public(quoted, path))
-    for file in sources(root / "tools") + sources(root / "examples"):
+    for file in (file for name in OUTSIDE for file in sources(root / name)):
         for line, quoted, path in includes(file):
             if quoted:
                 note(file, line, path, refuse_outside(file, path))
@@ -112,7 +114,7 @@ def check_cycles(root: Path) -> list[str]:
 
 def check_sizes(root: Path) -> list[str]:
     warnings = []
-    for folder in ("src", "include", "tools", "python", "tests", "examples", "bench"):
+    for folder in ("src", "include", "tools", "python", "tests", "examples", "bench", "doors"):
         limit = MAX_PUBLIC_LINES if folder == "include" else MAX_LINES
         for file in sources(root / folder):
             lines = file.read_text().count("\n")
