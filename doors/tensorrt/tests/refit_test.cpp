@@ -185,6 +185,25 @@ TEST(Door, an_identical_engine_takes_equal_bits_alone) {
   EXPECT_EQ(run(*engine, image, 10), before);
 }
 
+TEST(Door, an_identical_plan_stays_so_two_generations_on) {
+  const LeNet net;
+  Bench bench;
+  net.define(*bench.network);
+  bench.config->setFlag(BuilderFlag::kREFIT_IDENTICAL);
+  Owned<IHostMemory> plan(bench.builder->buildSerializedNetwork(*bench.network, *bench.config));
+  const Owned<IRuntime> runtime(createInferRuntime(bench.log));
+  const std::vector<float> other = numbers(36, 71);
+  for (int generation = 0; generation < 2; ++generation) {
+    ASSERT_TRUE(plan);
+    const Owned<ICudaEngine> engine(runtime->deserializeCudaEngine(plan->data(), plan->size()));
+    ASSERT_TRUE(engine);
+    const Owned<IRefitter> refitter(createInferRefitter(*engine, bench.log));
+    EXPECT_TRUE(refitter->setNamedWeights("conv_1 KERNEL", weights(other)));
+    EXPECT_FALSE(refitter->refitCudaEngine()) << generation;
+    plan.reset(engine->serialize());
+  }
+}
+
 TEST(Door, marked_weights_alone_are_refittable) {
   const LeNet net;
   Bench bench;
