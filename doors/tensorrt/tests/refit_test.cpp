@@ -204,6 +204,26 @@ TEST(Door, an_identical_plan_stays_so_two_generations_on) {
   }
 }
 
+TEST(Door, refit_is_free_where_a_rewrite_would_want_the_value) {
+  Bench bench;
+  const std::vector<float> two{2}, three{3};
+  ITensor* x = bench.network->addInput("x", DataType::kFLOAT, Dims{1, {3}});
+  IConstantLayer* exponent = bench.network->addConstant(Dims{1, {1}}, weights(two));
+  exponent->setName("exponent");
+  bench.network->markOutput(
+      *bench.network->addElementWise(*x, *exponent->getOutput(0), ElementWiseOperation::kPOW)
+           ->getOutput(0));
+  bench.config->setFlag(BuilderFlag::kREFIT);
+  const auto engine = bench.engine();
+  ASSERT_TRUE(engine);
+  expect_near(run(*engine, {1, 2, 3}, 3), {1, 4, 9});
+  const Owned<IRefitter> refitter(createInferRefitter(*engine, bench.log));
+  EXPECT_TRUE(refitter->setWeights("exponent", WeightsRole::kCONSTANT, weights(three)));
+  EXPECT_TRUE(refitter->refitCudaEngine());
+  expect_near(run(*engine, {1, 2, 3}, 3), {1, 8, 27});
+  EXPECT_TRUE(bench.log.errors.empty());
+}
+
 TEST(Door, marked_weights_alone_are_refittable) {
   const LeNet net;
   Bench bench;
