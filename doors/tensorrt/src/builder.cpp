@@ -150,7 +150,26 @@ struct Order {
     if (config.profiles.size() > 1)
       refuse(ErrorCode::kUNSUPPORTED_STATE,
              std::to_string(config.profiles.size()) + " optimization profiles; Tenon takes one");
+    check_precisions();
+    if (identical && refit) warn("kREFIT and kREFIT_IDENTICAL: kREFIT holds, any values are taken");
     identical = identical && !refit;
+  }
+
+  void warn(const std::string& line) const {
+    network.reporter.say(Reporter::Severity::kWARNING, "build: " + line);
+  }
+
+  // A strongly typed network says itself what each tensor is.
+  void check_precisions() const {
+    static constexpr std::pair<BuilderFlag, const char*> kPrecisions[] = {
+        {BuilderFlag::kFP16, "kFP16"}, {BuilderFlag::kBF16, "kBF16"}, {BuilderFlag::kINT8, "kINT8"},
+        {BuilderFlag::kFP8, "kFP8"},   {BuilderFlag::kINT4, "kINT4"}, {BuilderFlag::kFP4, "kFP4"}};
+    if (!network.getFlag(nvinfer1::NetworkDefinitionCreationFlag::kSTRONGLY_TYPED)) return;
+    for (const auto& [flag, name] : kPrecisions) {
+      if (config.has(flag))
+        refuse(ErrorCode::kINVALID_CONFIG,
+               std::string(name) + ": the network is strongly typed; clear the flag");
+    }
   }
 
   std::map<WeightsKey, std::string> names() const {
@@ -158,6 +177,8 @@ struct Order {
     if (!refit && !individual && !identical) names.clear();
     if (individual)
       std::erase_if(names, [&](const auto& each) { return !network.is_marked(each.first); });
+    if (individual && names.empty())
+      warn("kREFIT_INDIVIDUAL, and no weights are marked: nothing will be refittable");
     return names;
   }
 

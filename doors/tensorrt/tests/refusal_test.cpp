@@ -84,6 +84,37 @@ TEST(Refusals, of_builds_tell_flags_and_outputs) {
   EXPECT_TRUE(bench.config->getFlag(BuilderFlag::kREFIT));
 }
 
+TEST(Refusals, of_precisions_in_a_strongly_typed_network) {
+  const LeNet net;
+  Bench bench;
+  bench.network.reset(bench.builder->createNetworkV2(
+      1U << static_cast<uint32_t>(NetworkDefinitionCreationFlag::kSTRONGLY_TYPED)));
+  EXPECT_EQ(bench.engine(net, {BuilderFlag::kBF16}), nullptr);
+  expect_one(bench.log,
+             "IBuilder::buildEngineWithConfig: Error Code 4: API Usage Error (kBF16: the network "
+             "is strongly typed; clear the flag)");
+}
+
+TEST(Refusals, are_warnings_where_a_build_can_go_on) {
+  const LeNet net;
+  Bench both, none;
+  const auto engine = both.engine(net, {BuilderFlag::kREFIT, BuilderFlag::kREFIT_IDENTICAL});
+  ASSERT_TRUE(engine);
+  EXPECT_EQ(both.log.warnings,
+            std::vector<std::string>{
+                "build: kREFIT and kREFIT_IDENTICAL: kREFIT holds, any values are taken"});
+  const Owned<IRefitter> refitter(createInferRefitter(*engine, both.log));
+  const std::vector<float> other = numbers(36, 71);
+  EXPECT_TRUE(refitter->setWeights("conv_1", WeightsRole::kKERNEL, weights(other)));
+  EXPECT_TRUE(refitter->refitCudaEngine());
+  const auto unmarked = none.engine(net, {BuilderFlag::kREFIT_INDIVIDUAL});
+  ASSERT_TRUE(unmarked);
+  EXPECT_TRUE(unmarked->isRefittable());
+  EXPECT_EQ(none.log.warnings,
+            std::vector<std::string>{"build: kREFIT_INDIVIDUAL, and no weights are marked: nothing "
+                                     "will be refittable"});
+}
+
 TEST(Refusals, of_a_refitter_for_a_frozen_engine) {
   const LeNet net;
   Bench bench;
