@@ -282,7 +282,7 @@ class ITensor : public INoCopy {
   virtual DataType getType() const noexcept = 0;
   virtual bool isNetworkInput() const noexcept = 0;
   virtual bool isNetworkOutput() const noexcept = 0;
-  virtual ~ITensor() noexcept = default;
+  ~ITensor() noexcept override = default;
 };
 
 /// Base of all layers; the network's.
@@ -299,7 +299,7 @@ class ILayer : public INoCopy {
   virtual DataType getOutputType(int32_t index) const noexcept = 0;
   virtual void setMetadata(char const* metadata) noexcept = 0;
   virtual char const* getMetadata() const noexcept = 0;
-  virtual ~ILayer() noexcept = default;
+  ~ILayer() noexcept override = default;
 };
 
 /// Correlation of [n, c, h, w] (or [n, c, d, h, w]) with a kernel [o, c / groups, k…].
@@ -460,7 +460,7 @@ class ICastLayer : public ILayer {
 /// between, builds; weights are read at a build. One thread at a time.
 class INetworkDefinition : public INoCopy {
  public:
-  virtual ~INetworkDefinition() noexcept = default;
+  ~INetworkDefinition() noexcept override = default;
   virtual ITensor* addInput(char const* name, DataType type, Dims const& dimensions) noexcept = 0;
   virtual void markOutput(ITensor& tensor) noexcept = 0;
   virtual void unmarkOutput(ITensor& tensor) noexcept = 0;
@@ -511,7 +511,7 @@ class INetworkDefinition : public INoCopy {
 /// How to build.
 class IBuilderConfig : public INoCopy {
  public:
-  virtual ~IBuilderConfig() noexcept = default;
+  ~IBuilderConfig() noexcept override = default;
   virtual void setFlags(BuilderFlags builderFlags) noexcept = 0;
   virtual BuilderFlags getFlags() const noexcept = 0;
   virtual void clearFlag(BuilderFlag builderFlag) noexcept = 0;
@@ -529,7 +529,7 @@ class IBuilderConfig : public INoCopy {
 /// Makes networks, configurations and plans.
 class IBuilder : public INoCopy {
  public:
-  virtual ~IBuilder() noexcept = default;
+  ~IBuilder() noexcept override = default;
   virtual IBuilderConfig* createBuilderConfig() noexcept = 0;
   virtual INetworkDefinition* createNetworkV2(NetworkDefinitionCreationFlags flags) noexcept = 0;
   virtual IOptimizationProfile* createOptimizationProfile() noexcept = 0;

@@ -51,7 +51,7 @@ class ICudaEngine;
 /// Bytes of a plan; the caller deletes it.
 class IHostMemory : public INoCopy {
  public:
-  virtual ~IHostMemory() noexcept = default;
+  ~IHostMemory() noexcept override = default;
   virtual void* data() const noexcept = 0;
   virtual std::size_t size() const noexcept = 0;
   virtual DataType type() const noexcept = 0;
@@ -60,7 +60,7 @@ class IHostMemory : public INoCopy {
 /// How an engine is saved.
 class ISerializationConfig : public INoCopy {
  public:
-  virtual ~ISerializationConfig() noexcept = default;
+  ~ISerializationConfig() noexcept override = default;
   virtual bool setFlags(SerializationFlags serializationFlags) noexcept = 0;
   virtual SerializationFlags getFlags() const noexcept = 0;
   virtual bool clearFlag(SerializationFlag serializationFlag) noexcept = 0;
@@ -75,13 +75,13 @@ class IOptimizationProfile : public INoCopy {
                              Dims const& dims) noexcept = 0;
   virtual Dims getDimensions(char const* inputName, OptProfileSelector select) const noexcept = 0;
   virtual bool isValid() const noexcept = 0;
-  virtual ~IOptimizationProfile() noexcept = default;
+  ~IOptimizationProfile() noexcept override = default;
 };
 
 /// Makes engines of plans.
 class IRuntime : public INoCopy {
  public:
-  virtual ~IRuntime() noexcept = default;
+  ~IRuntime() noexcept override = default;
   virtual void setErrorRecorder(IErrorRecorder* recorder) noexcept = 0;
   virtual IErrorRecorder* getErrorRecorder() const noexcept = 0;
   virtual ICudaEngine* deserializeCudaEngine(void const* blob, std::size_t size) noexcept = 0;
@@ -93,7 +93,7 @@ class IRuntime : public INoCopy {
 /// One place to run an engine; one thread at a time.
 class IExecutionContext : public INoCopy {
  public:
-  virtual ~IExecutionContext() noexcept = default;
+  ~IExecutionContext() noexcept override = default;
   virtual ICudaEngine const& getEngine() const noexcept = 0;
   virtual void setName(char const* name) noexcept = 0;
   virtual char const* getName() const noexcept = 0;
@@ -116,7 +116,7 @@ class IExecutionContext : public INoCopy {
 /// A compiled network with its weights.
 class ICudaEngine : public INoCopy {
  public:
-  virtual ~ICudaEngine() noexcept = default;
+  ~ICudaEngine() noexcept override = default;
   virtual Dims getTensorShape(char const* tensorName) const noexcept = 0;
   virtual DataType getTensorDataType(char const* tensorName) const noexcept = 0;
   virtual int32_t getNbLayers() const noexcept = 0;
@@ -139,7 +139,7 @@ class ICudaEngine : public INoCopy {
 /// Replaces weights of an engine: all that is set, or nothing. Values are read at each refit.
 class IRefitter : public INoCopy {
  public:
-  virtual ~IRefitter() noexcept = default;
+  ~IRefitter() noexcept override = default;
   virtual bool setWeights(char const* layerName, WeightsRole role, Weights weights) noexcept = 0;
   virtual bool refitCudaEngine() noexcept = 0;
   virtual int32_t getMissing(int32_t size, char const** layerNames,
