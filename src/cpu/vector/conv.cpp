@@ -50,9 +50,10 @@ HWY_INLINE void finish(const Tile& t, const Vector (&sums)[kPixels][kVectors]) {
   }
 }
 
-// Padding lanes stay zero whatever x, the bounds and a NaN make of them.
-template <int kPixels, int kVectors>
-HWY_INLINE void store(const Tile& t, const Vector (&sums)[kPixels][kVectors]) {
+// Padding lanes stay zero whatever x, the bounds and a NaN make of them. What the tile before this
+// one has stored is left alone: it may belong to another thread.
+template <int kPixels, int kVectors, bool kSkips>
+HWY_INLINE void store_from(const Tile& t, const Vector (&sums)[kPixels][kVectors]) {
   const Tag tag;
   const int64_t plane = t.geometry->out_h * t.geometry->out_w * kLanes;
   HWY_UNROLL(4)
@@ -62,10 +63,19 @@ HWY_INLINE void store(const Tile& t, const Vector (&sums)[kPixels][kVectors]) {
     const Vector bias = t.bias ? hn::MaskedLoad(mask, tag, t.bias + v * kLanes) : hn::Zero(tag);
     HWY_UNROLL(16)
     for (int i = 0; i < kPixels; ++i) {
+      if (kSkips && i < t.skip) continue;
       const Vector value = bounded(t, hn::Add(sums[i][v], bias));
       hn::StoreU(hn::IfThenElseZero(mask, value), tag, t.y + v * plane + i * kLanes);
     }
   }
+}
+
+template <int kPixels, int kVectors>
+HWY_INLINE void store(const Tile& t, const Vector (&sums)[kPixels][kVectors]) {
+  if (t.skip == 0)
+    store_from<kPixels, kVectors, false>(t, sums);
+  else
+    store_from<kPixels, kVectors, true>(t, sums);
 }
 
 /// With kPoint the kernel has one tap.
@@ -242,10 +252,8 @@ void run_tiles(const Launch& launch, const ConvGeometry& geometry, int64_t image
       find_taps(geometry.columns, column, column + geometry.tile - 1, tile.first_column,
                 tile.last_column);
     }
-    if (geometry.trails) {
-      tile.skip = i % geometry.tiles_per_row * geometry.tile - column;
-      find_trailing(launch, tile, n, block, row, column);
-    }
+    tile.skip = i % geometry.tiles_per_row * geometry.tile - column;
+    if (geometry.trails) find_trailing(launch, tile, n, block, row, column);
     function(tile);
   }
 }

@@ -31,10 +31,9 @@ struct Tile {
   float least, greatest;
   // Taps of the kernel that meet the input: the others see padding only.
   int64_t first_row, last_row, first_column, last_column;
-  // Where the epilogue is more than bounds: its operands, the first pixels of the tile that the one
-  // before it has stored, and the scratch.
+  int64_t skip;  // the first pixels, which the tile before this one has stored
+  // Where the epilogue is more than bounds: its operands, and the scratch.
   TileInput trailing[ir::most_epilogue_operands];
-  int64_t skip;
   TileProgram::Workspace* workspace;
 };
 
