@@ -353,8 +353,9 @@ void run_winograd(const Launch& launch) noexcept {
   run_tiles<4, 4>(launch, it);
 }
 
-/// One block of filters, for all channels: reads 3 x 3 taps of each filter by gathers, and writes
-/// whole vectors past the caches, for a refit writes far more than they hold.
+/// One block of filters, for all channels; beyond `filters`, which may be none, are zeros: reads 3
+/// x 3 taps of each filter by gathers, and writes whole vectors past the caches, for a refit writes
+/// far more than they hold.
 template <int kRows, int kColumns>
 HWY_NOINLINE void transform_filters(const float* from, int64_t filters, int64_t channels,
                                     int64_t block, float* to) {
@@ -363,7 +364,7 @@ HWY_NOINLINE void transform_filters(const float* from, int64_t filters, int64_t 
   const auto mask = hn::FirstN(tag, static_cast<size_t>(filters));
   HWY_ALIGN int32_t steps[kLanes];
   for (int64_t i = 0; i < kLanes; ++i)
-    steps[i] = static_cast<int32_t>(HWY_MIN(i, filters - 1) * channels * 9);
+    steps[i] = static_cast<int32_t>(HWY_MAX(HWY_MIN(i, filters - 1), 0) * channels * 9);
   const auto index = hn::Load(index_tag, steps);
   for (int64_t c = 0; c < channels; ++c, from += 9, to += block) {
     Vector half[kRows + 2][3];
