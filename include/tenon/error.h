@@ -1,6 +1,7 @@
 // Every error that Tenon throws: one class, a code that programs test, a sentence that people read.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -40,11 +41,25 @@ class TENON_API Error : public std::runtime_error {
   ErrorCode code_;
 };
 
+/// One thing that keeps a network from being compiled.
+struct Problem {
+  std::string kind;      ///< "op", "feature", or the error's code
+  int64_t index = -1;    ///< of the node in the model's outermost graph; -1 for what is not there
+  std::string node, op;  ///< its name (or its first output's) and op type; "" for what is no node's
+  std::string message;   ///< a line
+};
+
 /// A network could not be read or compiled (invalid_input, unsupported, bad_file or build).
+/// `problems()` holds all that were found: one, `what()`, unless they are listed.
 class TENON_API BuildError : public Error {
  public:
-  using Error::Error;
+  BuildError(ErrorCode code, const std::string& message, std::vector<Problem> problems = {});
   ~BuildError() override;
+
+  const std::vector<Problem>& problems() const noexcept { return problems_; }
+
+ private:
+  std::vector<Problem> problems_;
 };
 
 /// A plan could not be read or does not fit this library or machine.

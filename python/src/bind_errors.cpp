@@ -1,4 +1,6 @@
 // C++ errors as the classes of tenon._errors.
+#include <nanobind/stl/string.h>
+
 #include "bind.h"
 #include "tenon/error.h"
 
@@ -16,6 +18,10 @@ const char* class_of(const Error& error) {
 
 void raise(const Error& error) {
   nb::list problems;
+  if (const auto* build = dynamic_cast<const BuildError*>(&error)) {
+    for (const Problem& each : build->problems())
+      problems.append(nb::make_tuple(each.kind, each.index, each.node, each.op, each.message));
+  }
   if (const auto* refit = dynamic_cast<const RefitError*>(&error)) {
     for (const std::string& problem : refit->problems()) problems.append(problem);
   }

@@ -29,6 +29,7 @@ from tenon._errors import (
     InputError,
     NotReadyError,
     PlanError,
+    Problem,
     RefitError,
 )
 from tenon._outputs import Outputs
@@ -45,6 +46,7 @@ __all__ = [
     "Outputs",
     "PlanError",
     "Port",
+    "Problem",
     "RefitError",
     "RefitReport",
     "Refitter",

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from typing import Any, NamedTuple
 
 
 class Error(Exception):
@@ -23,11 +24,33 @@ class Error(Exception):
         return error_of, (self.__class__.__name__, str(self), self.code, tuple(getattr(self, "problems", ())))
 
 
-class BuildError(Error, ValueError):
-    """A network could not be read or compiled.
+class Problem(NamedTuple):
+    """One thing that keeps a network from being compiled.
 
-        except tenon.BuildError as error: print(error)
+        for problem in error.problems: print(problem.op, problem.message)
     """
+
+    kind: str
+    """"op", "feature", or the error's code"""
+    index: int
+    """of the node in the model's outermost graph; -1 for what is not there"""
+    node: str
+    """its name, or its first output's; "" for what is no node's"""
+    op: str
+    message: str
+
+
+class BuildError(Error, ValueError):
+    """A network could not be read or compiled. `problems` holds all that were found.
+
+        except tenon.BuildError as error: print(*(problem.message for problem in error.problems), sep="\\n")
+    """
+
+    problems: list[Problem]
+
+    def __init__(self, message: str, code: str = "build", problems: tuple[tuple[str, int, str, str, str], ...] = ()) -> None:
+        super().__init__(message, code)
+        self.problems = [Problem(*problem) for problem in problems]
 
 
 class PlanError(Error, ValueError):
@@ -84,7 +107,7 @@ def _joined(base: type[Error], fact: type[Exception]) -> type[Error]:
     return _JOINED.setdefault((base, fact), made)
 
 
-def error_of(name: str, message: str, code: str, problems: tuple[str, ...] = ()) -> Error:
+def error_of(name: str, message: str, code: str, problems: tuple[Any, ...] = ()) -> Error:
     """The error of a class by name; what the system refused is the OSError that Python has for it."""
     fact: type[Exception] = _OF_CODES.get(code, Error)
     number = None
@@ -94,7 +117,7 @@ def error_of(name: str, message: str, code: str, problems: tuple[str, ...] = ())
             if message.endswith(os.strerror(known)):
                 number, fact = known, fitting
     joined = _joined(_CLASSES[name], fact)
-    error = joined(message, code, problems) if issubclass(joined, RefitError) else joined(message, code)
+    error = joined(message, code, problems) if issubclass(joined, BuildError | RefitError) else joined(message, code)
     if isinstance(error, OSError):
         error.errno = number
     return error

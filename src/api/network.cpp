@@ -70,7 +70,7 @@ onnx::Model Network::Impl::finish() const {
   if (model.network.graph.outputs().empty())
     base::fail(ErrorCode::build, "network: it has no output; call output(name, value)");
   for (const Borrowed& each : borrowed)
-    model.sources.emplace(each.name, weights::copy_of(each.view));
+    model.sources.emplace(each.name, weights::callers_tensor(each.name, each.view));
   return model;
 }
 

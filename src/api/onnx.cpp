@@ -15,10 +15,12 @@ Network network_of(onnx::Draft draft) {
 
 }  // namespace
 
-Network load_onnx(const std::filesystem::path& path) { return network_of(onnx::read(path)); }
+Network load_onnx(const std::filesystem::path& path, const OnnxOptions& options) {
+  return network_of(onnx::read(path, options));
+}
 
-Network load_onnx(std::span<const std::byte> bytes) {
-  return network_of(onnx::read(base::memory_source({bytes.begin(), bytes.end()}), {}));
+Network load_onnx(std::span<const std::byte> bytes, const OnnxOptions& options) {
+  return network_of(onnx::read(base::memory_source({bytes.begin(), bytes.end()}), options));
 }
 
 }  // namespace tenon

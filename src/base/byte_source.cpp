@@ -111,11 +111,12 @@ class FileSource final : public ByteSource {
 
 class MemorySource final : public ByteSource {
  public:
-  MemorySource(Bytes bytes, std::shared_ptr<const void> owner)
-      : bytes_(bytes), owner_(std::move(owner)) {}
+  MemorySource(Bytes bytes, std::shared_ptr<const void> owner, bool lasting = true)
+      : bytes_(bytes), owner_(std::move(owner)), lasting_(lasting) {}
 
   uint64_t size() const override { return bytes_.size(); }
   std::string name() const override { return "memory"; }
+  bool lasting() const noexcept override { return lasting_; }
   const std::byte* memory() const noexcept override { return bytes_.data(); }
   void check_unchanged() const override {}
   void read(uint64_t offset, std::span<std::byte> out) const override {
@@ -126,6 +127,7 @@ class MemorySource final : public ByteSource {
  private:
   Bytes bytes_;
   std::shared_ptr<const void> owner_;
+  bool lasting_;
 };
 
 }  // namespace
@@ -146,6 +148,10 @@ std::shared_ptr<const ByteSource> memory_source(std::vector<std::byte> bytes) {
 
 std::shared_ptr<const ByteSource> memory_source(Bytes bytes, std::shared_ptr<const void> owner) {
   return std::make_shared<MemorySource>(bytes, std::move(owner));
+}
+
+std::shared_ptr<const ByteSource> callers_source(Bytes bytes) {
+  return std::make_shared<MemorySource>(bytes, nullptr, false);
 }
 
 std::vector<std::byte> read_range(const ByteSource& source, uint64_t offset, uint64_t count) {

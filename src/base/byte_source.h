@@ -23,6 +23,9 @@ class ByteSource {
   /// Throws bad_file, naming the source, when its bytes may differ from those seen when it was
   /// opened. Called before and after a series of reads.
   virtual void check_unchanged() const = 0;
+  /// False where the bytes are a caller's, there to the end of its call only: who keeps them takes
+  /// a copy.
+  virtual bool lasting() const noexcept { return true; }
   /// The bytes in place, when the source is memory; nullptr for a file.
   virtual const std::byte* memory() const noexcept { return nullptr; }
   /// What an error calls it: a quoted path, or "memory".
@@ -41,6 +44,10 @@ std::filesystem::path folder_of(const std::filesystem::path& path);
 std::shared_ptr<const ByteSource> memory_source(std::vector<std::byte> bytes);
 /// Bytes that `owner` keeps alive and that nobody writes any more.
 std::shared_ptr<const ByteSource> memory_source(Bytes bytes, std::shared_ptr<const void> owner);
+/// A caller's bytes; see ByteSource::lasting().
+std::shared_ptr<const ByteSource> callers_source(Bytes bytes);
+/// A caller's bytes; see ByteSource::lasting().
+std::shared_ptr<const ByteSource> callers_source(Bytes bytes);
 
 /// Reads a range into memory; bounded by the source's size before anything is allocated.
 std::vector<std::byte> read_range(const ByteSource& source, uint64_t offset, uint64_t count);

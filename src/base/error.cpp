@@ -36,6 +36,12 @@ std::string_view to_string(ErrorCode code) noexcept {
 Error::Error(ErrorCode code, const std::string& message)
     : std::runtime_error(base::one_line(message)), code_(code) {}
 
+BuildError::BuildError(ErrorCode code, const std::string& message, std::vector<Problem> problems)
+    : Error(code, message), problems_(std::move(problems)) {
+  if (problems_.empty()) problems_ = {{.kind = std::string(to_string(code)), .message = message}};
+  for (Problem& problem : problems_) problem.message = base::one_line(problem.message);
+}
+
 RefitError::RefitError(std::vector<std::string> problems, ErrorCode code)
     : Error(code, describe(problems)), problems_(std::move(problems)) {
   for (std::string& problem : problems_) problem = base::one_line(problem);

@@ -52,8 +52,14 @@ class InnerGraph : public Body {
 
 void GraphImporter::import_leaves() {
   for (const wire::Tensor& initializer : graph_.initializers) {
-    if (initializer.source) {
-      add_initializer(initializer.name, *initializer.source);
+    if (const auto dtype = wire::dtype_of(initializer.data_type)) {
+      const ir::ValueType type{*dtype, ir::Dims(initializer.dims.begin(), initializer.dims.end())};
+      auto source = model_.given.find(whole_name(initializer.name), *dtype, initializer.dims);
+      if (!source) source = initializer.source;
+      if (source || !is_unneeded(&initializer))
+        add_initializer(initializer.name, type, source);
+      else
+        define(initializer.name, ir::absent);
       continue;
     }
     report(&initializer,
@@ -71,8 +77,14 @@ const std::string& GraphImporter::whole_name(const std::string& name) const {
   return wire::whole_name(model_.names.lifted, graph_, name);
 }
 
-void GraphImporter::add_initializer(const std::string& name, const weights::TensorSource& source) {
-  define(name, model_.leaves.add_initializer(state_.builder, whole_name(name), source));
+void GraphImporter::add_initializer(const std::string& name, const ir::ValueType& type,
+                                    const std::optional<weights::TensorSource>& source) {
+  const bool waits = model_.given.none_at_all();
+  const std::string& whole = whole_name(name);
+  const auto id = model_.leaves.add_initializer(state_.builder, whole, type, source, waits);
+  if (!source && !(waits && model_.leaves.rows().at(whole).refittable))
+    base::fail(ErrorCode::bad_file, "{}: {}", model_.file, wire::elsewhere_problem(whole));
+  define(name, id);
   initializers_.insert(name);
 }
 
@@ -85,8 +97,13 @@ bool GraphImporter::renames_initializer(const wire::Node& node) const {
 }
 
 void GraphImporter::add_second_name(const wire::Node& node) {
-  const weights::TensorSource source = model_.leaves.sources().at(whole_name(node.inputs[0]));
-  add_initializer(node.outputs[0], source);
+  const std::string& first = whole_name(node.inputs[0]);
+  const auto& sources = model_.leaves.sources();
+  const auto source = sources.find(first);
+  const ir::ValueType type = model_.leaves.rows().at(first).type;
+  auto given = model_.given.find(whole_name(node.outputs[0]), type.dtype, type.shape());
+  if (!given && source != sources.end()) given = source->second;
+  add_initializer(node.outputs[0], type, given);
 }
 
 void GraphImporter::import_nodes() {
@@ -158,8 +175,10 @@ Node GraphImporter::node_of(const wire::Node& node) {
   return result;
 }
 
-void GraphImporter::report(const void* thing, const std::string& what) {
-  if (!is_unneeded(thing)) return model_.problems.add(what);
+void GraphImporter::report(const void* thing, const std::string& what, const wire::Node* node) {
+  const bool outermost = node && !around_;
+  if (!is_unneeded(thing))
+    return model_.problems.add(what, node, outermost ? node - graph_.nodes.data() : -1);
   base::log(LogLevel::warn, "{}: left out, for no output needs it: {}", model_.file, what);
 }
 
@@ -179,7 +198,7 @@ void GraphImporter::import(const wire::Node& wire_node) {
     for (size_t i = 0; i < std::min(outputs.size(), wire_node.outputs.size()); ++i)
       if (!wire_node.outputs[i].empty()) define(wire_node.outputs[i], outputs[i]);
   } catch (const Unsupported& unsupported) {
-    if (!unsupported.what.empty()) report(&wire_node, unsupported.what);
+    if (!unsupported.what.empty()) report(&wire_node, unsupported.what, &wire_node);
   } catch (const Error& error) {
     if (!is_unneeded(&wire_node)) throw;
     report(&wire_node, error.what());

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "onnx/given.h"
 #include "onnx/import_node.h"
 #include "onnx/names.h"
 #include "onnx/problems.h"
@@ -19,7 +20,8 @@ struct ModelState {
   int64_t opset = 0;
   LeafTable leaves;
   ModelNames names;
-  Problems problems;
+  GivenInitializers given;
+  Problems problems = {};
   size_t nodes = 0;  ///< imported so far: the body of a loop may be imported more than once
 };
 
@@ -50,12 +52,13 @@ class GraphImporter {
   void import(const wire::Node& node);
   std::optional<std::vector<ir::ValueId>> operands(const wire::Node& node);
   const std::string& whole_name(const std::string& name) const;
-  void add_initializer(const std::string& name, const weights::TensorSource& source);
+  void add_initializer(const std::string& name, const ir::ValueType& type,
+                       const std::optional<weights::TensorSource>& source);
   bool renames_initializer(const wire::Node& node) const;
   void add_second_name(const wire::Node& node);
   bool is_unneeded(const void* thing) const { return model_.names.unneeded.contains(thing); }
   /// A problem of the model, or a line of the log where no output needs the node or initializer.
-  void report(const void* thing, const std::string& what);
+  void report(const void* thing, const std::string& what, const wire::Node* node = nullptr);
 
   const wire::Graph& graph_;
   ImportState state_;

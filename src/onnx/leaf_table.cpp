@@ -22,12 +22,9 @@ ir::ConstantBytes small_bytes(const weights::TensorSource& source) {
   return std::make_shared<const std::vector<std::byte>>(std::move(bytes));
 }
 
-ir::Leaf leaf_of(const std::string& name, const weights::TensorSource& source, std::string reason) {
+ir::Leaf leaf_of(const std::string& name, const ir::ValueType& type, std::string reason) {
   const bool refittable = reason.empty();
-  return {.name = name,
-          .type = {source.dtype, ir::Dims(source.shape.begin(), source.shape.end())},
-          .refittable = refittable,
-          .reason = std::move(reason)};
+  return {.name = name, .type = type, .refittable = refittable, .reason = std::move(reason)};
 }
 
 }  // namespace
@@ -68,12 +65,15 @@ bool LeafTable::is_quantised(const std::string& name, DType dtype) const {
 }
 
 ir::ValueId LeafTable::add_initializer(ir::GraphBuilder& out, const std::string& name,
-                                       const weights::TensorSource& source) {
+                                       const ir::ValueType& type,
+                                       const std::optional<weights::TensorSource>& source,
+                                       bool waits) {
   std::string reason = read_while_building(name);
-  if (reason.empty() && !is_floating(source.dtype) && !is_quantised(name, source.dtype))
+  if (reason.empty() && !is_floating(type.dtype) && !is_quantised(name, type.dtype))
     reason = fmt::format("its dtype is {}, and only floating initializers are weights",
-                         to_string(source.dtype));
-  return add(out, leaf_of(name, source, std::move(reason)), source);
+                         to_string(type.dtype));
+  const bool sourceless = waits && reason.empty();
+  return add(out, leaf_of(name, type, std::move(reason)), sourceless ? std::nullopt : source);
 }
 
 ir::ValueId LeafTable::add_constant(ir::GraphBuilder& out, const std::string& name,
@@ -81,7 +81,8 @@ ir::ValueId LeafTable::add_constant(ir::GraphBuilder& out, const std::string& na
   std::string reason = read_while_building(name);
   const bool weight = is_floating(source.dtype) && source.size() > ir::inline_constant_bytes;
   if (reason.empty() && !weight) reason = "it is the output of a Constant node";
-  return add(out, leaf_of(name.empty() ? free_name() : name, source, std::move(reason)), source);
+  const ir::ValueType type{source.dtype, ir::Dims(source.shape.begin(), source.shape.end())};
+  return add(out, leaf_of(name.empty() ? free_name() : name, type, std::move(reason)), source);
 }
 
 std::string LeafTable::free_name() const {

@@ -30,9 +30,11 @@ class LeafTable {
   ir::ValueId add(ir::GraphBuilder& out, ir::Leaf leaf,
                   const std::optional<weights::TensorSource>& source);
   /// A weight if it is floating, or of 8 bits and read by a quantised op, and nothing reads its
-  /// elements while building; else a constant.
+  /// elements while building; else a constant. One that `waits` has no source if it is a weight.
   ir::ValueId add_initializer(ir::GraphBuilder& out, const std::string& name,
-                              const weights::TensorSource& source);
+                              const ir::ValueType& type,
+                              const std::optional<weights::TensorSource>& source,
+                              bool waits = false);
   /// The output of a Constant node: a weight if it is floating and larger than 1 KiB, else frozen.
   /// Without a name it gets one that is free.
   ir::ValueId add_constant(ir::GraphBuilder& out, const std::string& name,

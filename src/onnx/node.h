@@ -66,20 +66,20 @@ std::string full_op_type(const AnyNode& node) {
   return is_default_domain(node.domain) ? node.op_type : node.domain + "." + node.op_type;
 }
 
-/// The node's name, quoted, or that of its first output where it has none.
+/// The node's name, or that of its first output where it has none.
 template <class AnyNode>
-std::string quoted_name(const AnyNode& node) {
-  if (!node.name.empty()) return base::quoted(node.name);
+std::string name_of(const AnyNode& node) {
+  if (!node.name.empty()) return node.name;
   for (const std::string& output : node.outputs)
-    if (!output.empty()) return base::quoted(output);
-  return base::quoted("");
+    if (!output.empty()) return output;
+  return "";
 }
 
 /// `Reshape "r1"`; `Reshape of "x"` where nothing of it has a name but what it reads.
 template <class AnyNode>
 std::string label(const AnyNode& node) {
-  const std::string name = quoted_name(node);
-  if (name != base::quoted("")) return full_op_type(node) + " " + name;
+  const std::string name = name_of(node);
+  if (!name.empty()) return full_op_type(node) + " " + base::quoted(name);
   std::vector<std::string> operands;
   for (const std::string& input : node.inputs)
     if (!input.empty()) operands.push_back(base::quoted(input));

@@ -32,23 +32,26 @@ int64_t default_opset(const wire::Model& model, const std::string& file) {
 }
 
 // Ops of all graphs that cannot be imported, where an output needs them.
-void add_unsupported(const wire::Graph& graph, const std::set<const void*>& unneeded,
-                     Problems& problems) {
-  for (const wire::Node& node : graph.nodes) {
+void add_unsupported(const wire::Graph& graph, bool outermost,
+                     const std::set<const void*>& unneeded, Problems& problems) {
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    const wire::Node& node = graph.nodes[i];
     if (unneeded.contains(&node)) continue;
-    if (!is_default_domain(node.domain) || !find_import(node.op_type)) problems.add_op(node);
+    if (!is_default_domain(node.domain) || !find_import(node.op_type))
+      problems.add_op(node, outermost ? static_cast<int64_t>(i) : -1);
     for (const wire::Attribute& attribute : node.attributes)
-      if (attribute.graph) add_unsupported(*attribute.graph, unneeded, problems);
+      if (attribute.graph) add_unsupported(*attribute.graph, false, unneeded, problems);
   }
 }
 
 class Importer {
  public:
-  Importer(const wire::Model& model, const std::string& file)
-      : Importer(model, file, study_names(model.graph, file)) {}
+  Importer(const wire::Model& model, const std::string& file, const OnnxOptions& options)
+      : Importer(model, file, study_names(model.graph, file), GivenInitializers(options)) {}
 
   Draft run() {
     import_model_features();
+    state_.given.check_names(model_.graph, state_.names.lifted);
     outermost_.import_leaves();
     for (const wire::ValueInfo& input : graph_.inputs) {
       if (!outermost_.defines(input.name))
@@ -66,12 +69,13 @@ class Importer {
   }
 
  private:
-  Importer(const wire::Model& model, const std::string& file, ModelNames names)
+  Importer(const wire::Model& model, const std::string& file, ModelNames names,
+           GivenInitializers given)
       : model_(model),
         graph_(model.graph),
         symbols_(graph_),
         state_{file, default_opset(model, file), LeafTable(std::move(names.leaves)),
-               std::move(names)} {}
+               std::move(names), std::move(given)} {}
 
   void import_model_features() {
     if (model_.has_functions) state_.problems.add("functions of the model's own");
@@ -122,7 +126,7 @@ class Importer {
   // What infer() refuses is told only when nothing is unsupported: a model that needs more than we
   // have is that first.
   void import_nodes() {
-    add_unsupported(graph_, state_.names.unneeded, state_.problems);
+    add_unsupported(graph_, true, state_.names.unneeded, state_.problems);
     try {
       outermost_.import_nodes();
     } catch (const Error&) {
@@ -153,14 +157,17 @@ class Importer {
 
 }  // namespace
 
-Draft read(const std::filesystem::path& path) {
-  return read(base::open_file(path), base::folder_of(path));
+Draft read(const std::filesystem::path& path, OnnxOptions options) {
+  if (options.folder.empty()) options.folder = base::folder_of(path);
+  return read(base::open_file(path), options);
 }
 
-Draft read(std::shared_ptr<const base::ByteSource> bytes, const std::filesystem::path& folder) {
+Draft read(std::shared_ptr<const base::ByteSource> bytes, const OnnxOptions& options) {
   try {
-    const wire::Model model = wire::read_model(bytes, folder);
-    return Importer(model, bytes->name()).run();
+    const bool looks = options.weights.has_value();
+    const wire::Model model =
+        wire::read_model(bytes, looks ? options.folder : std::filesystem::path());
+    return Importer(model, bytes->name(), options).run();
   } catch (const BuildError&) {
     throw;
   } catch (const Error& error) {  // readers of bytes do not know that they read a network
@@ -175,10 +182,12 @@ Model finish(Draft draft) {
   return model;
 }
 
-Model load(const std::filesystem::path& path) { return finish(read(path)); }
+Model load(const std::filesystem::path& path) { return finish(read(path, {})); }
 
 Model load(std::shared_ptr<const base::ByteSource> bytes, const std::filesystem::path& folder) {
-  return finish(read(std::move(bytes), folder));
+  OnnxOptions options;
+  options.folder = folder;
+  return finish(read(std::move(bytes), options));
 }
 
 }  // namespace tenon::onnx

@@ -25,23 +25,36 @@ std::string heading(size_t count, std::string_view what) {
 
 }  // namespace
 
-void Problems::add_op(const std::string& type, std::string name) {
-  auto found =
-      std::find_if(ops_.begin(), ops_.end(), [&](const auto& op) { return op.first == type; });
-  if (found == ops_.end()) found = ops_.insert(ops_.end(), {type, {}});
-  found->second.push_back(std::move(name));
+void Problems::add(const char* kind, std::string what, const weights::wire::Node* node,
+                   int64_t index) {
+  Problem problem{.kind = kind, .index = index, .message = std::move(what)};
+  if (node) {
+    problem.node = name_of(*node);
+    problem.op = full_op_type(*node);
+  }
+  problems_.push_back(std::move(problem));
 }
 
 void Problems::report() const {
-  std::vector<std::string> ops;
-  for (const auto& [type, nodes] : ops_)
+  std::vector<std::pair<std::string, std::vector<std::string>>> nodes_of;  // by op type
+  std::vector<std::string> ops, others;
+  for (const Problem& problem : problems_) {
+    if (problem.kind != "op") {
+      others.push_back(problem.message);
+      continue;
+    }
+    auto found = std::ranges::find(nodes_of, problem.op, [](const auto& op) { return op.first; });
+    if (found == nodes_of.end()) found = nodes_of.insert(nodes_of.end(), {problem.op, {}});
+    found->second.push_back(base::quoted(problem.node));
+  }
+  for (const auto& [type, nodes] : nodes_of)
     ops.push_back(
         fmt::format("{} ({} {})", type, nodes.size() == 1 ? "node" : "nodes", listing(nodes)));
   std::string message;
   if (!ops.empty()) message = heading(ops.size(), "op") + base::join(ops, ", ");
-  if (!ops.empty() && !others_.empty()) message += "; ";
-  if (!others_.empty()) message += heading(others_.size(), "feature") + base::join(others_, ", ");
-  throw BuildError(ErrorCode::unsupported, message);
+  if (!ops.empty() && !others.empty()) message += "; ";
+  if (!others.empty()) message += heading(others.size(), "feature") + base::join(others, ", ");
+  throw BuildError(ErrorCode::unsupported, message, problems_);
 }
 
 }  // namespace tenon::onnx

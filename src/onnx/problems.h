@@ -2,35 +2,35 @@
 #pragma once
 
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "onnx/node.h"
+#include "tenon/error.h"
+#include "weights/onnx_wire.h"
 
 namespace tenon::onnx {
 
 /// Collects in the order in which things come.
 class Problems {
  public:
-  /// A Node or a wire::Node.
-  template <class AnyNode>
-  void add_op(const AnyNode& node) {
-    add_op(full_op_type(node), quoted_name(node));
+  /// A node of an op that Tenon lacks; `index` as in Problem.
+  void add_op(const weights::wire::Node& node, int64_t index) {
+    add("op", "unsupported op " + label(node), &node, index);
   }
-  /// A whole phrase: `Cast "c": cast to STRING`.
-  void add(std::string what) { others_.push_back(std::move(what)); }
-  bool empty() const { return ops_.empty() && others_.empty(); }
+  /// A whole phrase: `Cast "c": cast to STRING`; and whose it is, if it is a node's.
+  void add(std::string what, const weights::wire::Node* node = nullptr, int64_t index = -1) {
+    add("feature", std::move(what), node, index);
+  }
+  bool empty() const { return problems_.empty(); }
 
   /// `2 unsupported ops: NonZero (node "nz1"), Loop (nodes "a", "b"); 1 unsupported feature: …` as
   /// a BuildError.
   [[noreturn]] void report() const;
 
  private:
-  void add_op(const std::string& type, std::string name);
+  void add(const char* kind, std::string what, const weights::wire::Node* node, int64_t index);
 
-  // Op type, its nodes' quoted names.
-  std::vector<std::pair<std::string, std::vector<std::string>>> ops_;
-  std::vector<std::string> others_;
+  std::vector<Problem> problems_;
 };
 
 }  // namespace tenon::onnx

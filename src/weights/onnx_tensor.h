@@ -15,7 +15,9 @@ class TensorReader {
   TensorReader(WireFile& file, std::filesystem::path folder)
       : file_(file), external_(std::move(folder)) {}
 
-  Tensor read(Range message);
+  /// Throws bad_file where the bytes are not as the message says. Without a folder, an initializer
+  /// with external data is `elsewhere`, another tensor is refused.
+  Tensor read(Range message, bool is_initializer);
 
  private:
   struct Proto;

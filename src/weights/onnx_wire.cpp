@@ -61,7 +61,7 @@ class ModelReader {
       switch (fields.number()) {
         case 1: graph.nodes.push_back(read_node(fields.bytes(), depth + 1)); break;
         case 2: graph.name = fields.text(); break;
-        case 5: graph.initializers.push_back(read_tensor(fields.bytes())); break;
+        case 5: graph.initializers.push_back(read_tensor(fields.bytes(), true)); break;
         case 11: graph.inputs.push_back(read_value_info(fields.bytes())); break;
         case 12: graph.outputs.push_back(read_value_info(fields.bytes())); break;
         case 13: graph.value_infos.push_back(read_value_info(fields.bytes())); break;
@@ -71,9 +71,9 @@ class ModelReader {
     }
   }
 
-  Tensor read_tensor(Range message) {
+  Tensor read_tensor(Range message, bool is_initializer) {
     file_.charge(sizeof(Tensor));
-    return tensors_.read(message);
+    return tensors_.read(message, is_initializer);
   }
 
   // The name of a sparse tensor is that of its values.
@@ -128,7 +128,7 @@ class ModelReader {
       case 2: attribute.f = fields.real(); return kFloat;
       case 3: attribute.i = fields.integer(); return kInt;
       case 4: attribute.s = fields.binary(); return kString;
-      case 5: attribute.tensor = read_tensor(fields.bytes()); return kTensor;
+      case 5: attribute.tensor = read_tensor(fields.bytes(), false); return kTensor;
       case 6:
         file_.charge(sizeof(Graph));
         attribute.graph = std::make_shared<Graph>();

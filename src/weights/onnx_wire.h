@@ -19,9 +19,16 @@ namespace tenon::weights::wire {
 struct Tensor {
   std::string name;
   int data_type = 0;  ///< TensorProto.DataType
-  /// Empty for types that Tenon lacks (strings, complex, 4- and 8-bit floats).
+  Shape dims;
+  /// Empty for types that Tenon lacks (strings, complex, 4- and 8-bit floats), and where it is
+  /// `elsewhere`.
   std::optional<TensorSource> source;
+  /// An initializer with external data, of a model that came without a folder.
+  bool elsewhere = false;
 };
+
+/// What to say of a tensor that is elsewhere, when nobody has given it.
+std::string elsewhere_problem(const std::string& name);
 
 /// A dim of a declared type: a value, a symbol's name, or nothing.
 struct Dim {
@@ -80,10 +87,11 @@ struct Model {
   bool has_functions = false;  ///< local functions are not supported yet
 };
 
-/// Parses a ModelProto. External data is opened below `folder` (the model file's; empty forbids
-/// it): `..`, absolute paths and links that lead out of it are refused. Limits: 4 GiB of file (the
-/// message says to use external data), nesting of 64 graphs and messages. Throws bad_file /
-/// unsupported naming the source. Weight bytes are not read.
+/// Parses a ModelProto. External data is opened below `folder` (the model file's; empty: what has
+/// some is `elsewhere`, or refused where it is no initializer): `..`, absolute paths and links that
+/// lead out of it are refused. Limits: 4 GiB of file (the message says to use external data),
+/// nesting of 64 graphs and messages. Throws bad_file / unsupported naming the source. Weight bytes
+/// are not read.
 Model read_model(std::shared_ptr<const base::ByteSource> bytes,
                  const std::filesystem::path& folder);
 

@@ -83,6 +83,19 @@ TensorSource copy_of(const TensorView& view) {
   return {view.dtype, view.shape, base::memory_source(bytes, copy.owner()), 0};
 }
 
+TensorSource callers_tensor(const std::string& name, const TensorView& view) {
+  if (!view.on_host()) {
+    base::fail(ErrorCode::invalid_input, "{} lies on {}; copy it to host memory first",
+               base::quoted(name), base::quoted(view.device));
+  }
+  const uint64_t size = byte_count(view.dtype, element_count(view.shape));
+  if (!view.data && size > 0)
+    base::fail(ErrorCode::invalid_input, "{} has no data", base::quoted(name));
+  if (!base::is_dense(view)) return copy_of(view);
+  const base::Bytes bytes(static_cast<const std::byte*>(view.data), size);
+  return {view.dtype, view.shape, base::callers_source(bytes), 0};
+}
+
 void read_elements(const TensorSource& source, int64_t first, int64_t count, DType dtype, void* out,
                    ReadStats* stats) {
   check_elements(source, first, count, dtype);

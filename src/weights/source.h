@@ -38,6 +38,9 @@ uint64_t size_in_file(const base::ByteSource& file, const std::string& name, DTy
 
 /// Takes a copy of a (possibly strided) view.
 TensorSource copy_of(const TensorView& view);
+/// A caller's view where it lies, if that is dense in host memory; else a copy. Throws
+/// invalid_input, naming `name`, for one without data or in a device's memory.
+TensorSource callers_tensor(const std::string& name, const TensorView& view);
 
 /// What one conversion did to the values.
 struct ReadStats {

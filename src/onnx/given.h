@@ -1,0 +1,33 @@
+// Initializers whose bytes the caller of load_onnx() has, and not the model.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "tenon/onnx.h"
+#include "weights/lifted_names.h"
+
+namespace tenon::onnx {
+
+/// By their names in the whole model.
+class GivenInitializers {
+ public:
+  /// Throws invalid_input for an array without bytes on the host.
+  explicit GivenInitializers(const OnnxOptions& options);
+
+  /// Those that are refittable wait for a refit.
+  bool none_at_all() const { return none_at_all_; }
+  /// Throws BuildError, naming all of them, for given names that no initializer has.
+  void check_names(const weights::wire::Graph& model,
+                   const weights::wire::LiftedNames& lifted) const;
+  /// What was given for an initializer of this type; throws BuildError where it is of another.
+  std::optional<weights::TensorSource> find(const std::string& name, DType dtype,
+                                            const Shape& shape) const;
+
+ private:
+  bool none_at_all_;
+  std::map<std::string, weights::TensorSource> weights_;
+};
+
+}  // namespace tenon::onnx
