@@ -32,6 +32,8 @@ struct BuildOptions {
   std::vector<std::string> refit = {"all"};
   /// By input; inputs that are not named keep the model's.
   std::map<std::string, std::vector<Axis>> shapes;
+  /// Further names of weights, each to the weight's own: a refit may use any of them.
+  std::map<std::string, std::string> aliases;
   int threads = 0;  ///< 0: all physical cores
   Tactics tactics = Tactics::time;
   std::set<std::string> without;  ///< names of passes to leave out

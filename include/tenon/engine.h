@@ -13,6 +13,7 @@
 #include "tenon/layers.h"
 #include "tenon/options.h"
 #include "tenon/tensor.h"
+#include "tenon/weight_set.h"
 
 namespace tenon {
 
@@ -33,6 +34,7 @@ struct WeightInfo {
   bool guarded = false;              ///< the build used its value: a refit must bring the same bits
   std::vector<std::string> slots;    ///< the engine's tables that are made from it
   std::vector<std::string> kernels;  ///< the kernels that read those
+  std::vector<std::string> aliases;  ///< its further names; see BuildOptions::aliases
 };
 
 /// A frozen tensor, and why.
@@ -53,24 +55,6 @@ struct RefitReport {
   double seconds = 0;
   uint64_t bytes = 0;    ///< bytes of slots written
   uint64_t version = 0;  ///< of the weights now current
-};
-
-/// One complete, immutable set of weights of one engine. Copies share it; it keeps its memory while
-/// it is held.
-class TENON_API WeightSet {
- public:
-  WeightSet() = default;
-  /// Rises with every set an engine makes; 0 for an empty handle.
-  uint64_t version() const noexcept;
-  explicit operator bool() const noexcept { return data_ != nullptr; }
-
-  struct Data;
-  explicit WeightSet(std::shared_ptr<Data> data);
-  const std::shared_ptr<Data>& data() const noexcept { return data_; }
-
- private:
-  std::shared_ptr<Data> data_;
-  std::shared_ptr<void> hold_;  // counts the handles outside of runs
 };
 
 /// A compiled network. Copies are handles of one engine. All methods may be called from any thread.

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tenon/weight_set.h"
+
 namespace tenon {
 
 /// Called with what is being done and the fraction done (0 to 1), from the working thread.
@@ -16,9 +18,9 @@ using Progress = std::function<void(std::string_view stage, double fraction)>;
 /// Where a refit writes: into memory of its own (runs go on), or over the weights (runs wait, half
 /// the memory).
 enum class Memory { double_, in_place };
-/// Whether the engine remembers where each weight's bytes are (partial refits, readback, save,
-/// reset), or forgets.
-enum class Sources { keep, drop };
+/// Whether the engine remembers each weight's bytes (partial refits, readback, save, reset), keeps
+/// those that were arrays in a file without a name in the cache's folder, or forgets.
+enum class Sources { keep, drop, file };
 
 /// How to choose between kernels: by timing them here, or the first of each list that accepts
 /// (reproducible plans).
@@ -44,6 +46,9 @@ struct RefitOptions {
   std::function<std::string(const std::string& name)> rename;  ///< null: as it is
   std::vector<std::string> only;    ///< globs (`*`, `?`, `[…]`); empty: every name
   std::vector<std::string> ignore;  ///< globs of names that are left out
+  /// What the given weights change; empty: the engine's current set. In-place engines have no
+  /// other.
+  WeightSet base;
   std::stop_token stop;
   Progress progress;
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 
 #include <memory>
@@ -67,7 +68,8 @@ void bind_commands(nb::module_& module);
 /// Keywords of a refit. `rename` is a mapping, a callable, the path of a JSON file, or None; globs
 /// are one or several.
 RefitOptions to_refit_options(bool strict, bool complete, const std::string& prefix,
-                              nb::handle rename, nb::handle only, nb::handle ignore);
+                              nb::handle rename, nb::handle only, nb::handle ignore,
+                              const std::optional<WeightSet>& base);
 /// The bytes of what holds or gives them: a buffer, or a binary file that is open.
 nb::bytes to_bytes(const std::string& option, nb::handle given, const std::string& way_out);
 nb::tuple to_tuple(const Shape& shape);

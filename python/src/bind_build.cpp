@@ -2,9 +2,11 @@
 #include <nanobind/stl/filesystem.h>
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include "arrays.h"
 #include "bind.h"
 #include "tenon/build.h"
 #include "tenon/onnx.h"
@@ -69,8 +71,30 @@ struct Model {
   std::optional<Network> network;
   std::string path, bytes;
   bool in_memory = false;
+  OnnxOptions options;
+  ArrayMap weights;
 
-  explicit Model(nb::handle given) {
+  Model(nb::handle given, nb::handle folder, nb::handle initializers) {
+    read(given);
+    if (!folder.is_none()) options.folder = to_path(folder);
+    if (initializers.is_none()) {
+      options.weights = std::nullopt;
+    } else {
+      weights = to_arrays(initializers, "weights");
+      options.weights = weights.views;
+    }
+    const bool told = !options.folder.empty() || !options.weights || !options.weights->empty();
+    if (network && told)
+      throw InputError("folder= and weights= are of an ONNX model, and this is a tenon.Network");
+  }
+  Network load() const {
+    if (network) return *network;
+    return in_memory ? load_onnx(std::as_bytes(std::span(bytes)), options)
+                     : load_onnx(path, options);
+  }
+
+ private:
+  void read(nb::handle given) {
     if (nb::isinstance<Network>(given)) {
       network = nb::cast<const Network&>(given).copy();
     } else if (is_path(given)) {
@@ -85,25 +109,36 @@ struct Model {
       in_memory = true;
     }
   }
-  Network load() const {
-    if (network) return *network;
-    return in_memory ? load_onnx(std::as_bytes(std::span(bytes))) : load_onnx(path);
-  }
 };
+
+std::map<std::string, std::string> to_aliases(nb::handle given) {
+  std::map<std::string, std::string> aliases;
+  if (given.is_none()) return aliases;
+  const char* const way_out = "give a mapping from further names to names";
+  if (!nb::hasattr(given, "items")) refuse("aliases", given, way_out);
+  for (const nb::handle entry : given.attr("items")()) {
+    std::pair<std::string, std::string> names;
+    if (!nb::try_cast(entry, names)) refuse("aliases", given, way_out);
+    aliases.insert(names);
+  }
+  return aliases;
+}
 
 std::string file_name(const std::string& path) {
   return std::filesystem::path(path).filename().native();
 }
 
 PyEngine build_engine(nb::handle model, const std::string& device, nb::handle refit,
-                      nb::handle shapes, nb::handle threads, const std::string& tactics,
-                      nb::handle without, const std::string& memory, int sets,
-                      const std::string& sources, nb::handle progress, nb::handle stop) {
-  const Model source(model);
+                      nb::handle shapes, nb::handle folder, nb::handle weights, nb::handle aliases,
+                      nb::handle threads, const std::string& tactics, nb::handle without,
+                      const std::string& memory, int sets, const std::string& sources,
+                      nb::handle progress, nb::handle stop) {
+  const Model source(model, folder, weights);
   BuildOptions options;
   options.device = device;
   options.refit = to_names(refit, "refit");
   options.shapes = to_shapes(shapes);
+  options.aliases = to_aliases(aliases);
   options.threads = to_threads(threads);
   options.tactics = to_tactics(tactics);
   for (std::string& name : to_names(without, "without")) options.without.insert(std::move(name));
@@ -165,7 +200,8 @@ Memory to_memory(const std::string& name) {
 Sources to_sources(const std::string& name) {
   if (name == "keep") return Sources::keep;
   if (name == "drop") return Sources::drop;
-  refuse("sources", nb::str(name.c_str()), "give \"keep\" or \"drop\"");
+  if (name == "file") return Sources::file;
+  refuse("sources", nb::str(name.c_str()), "give \"keep\", \"file\" or \"drop\"");
 }
 
 nb::bytes to_bytes(const std::string& option, nb::handle given, const std::string& way_out) {
@@ -191,16 +227,20 @@ std::string to_path(nb::handle object) {
 void bind_build(nb::module_& module) {
   module.def(
       "build", build_engine, nb::arg("model"), nb::kw_only(), nb::arg("device") = "cpu",
-      nb::arg("refit") = "all", nb::arg("shapes") = nb::none(), nb::arg("threads") = nb::none(),
-      nb::arg("tactics") = "time", nb::arg("without") = nb::tuple(), nb::arg("memory") = "double",
-      nb::arg("sets") = 2, nb::arg("sources") = "keep", nb::arg("progress") = nb::none(),
-      nb::arg("stop") = nb::none(),
+      nb::arg("refit") = "all", nb::arg("shapes") = nb::none(), nb::arg("folder") = nb::none(),
+      nb::arg("weights").none() = nb::dict(), nb::arg("aliases") = nb::none(),
+      nb::arg("threads") = nb::none(), nb::arg("tactics") = "time",
+      nb::arg("without") = nb::tuple(), nb::arg("memory") = "double", nb::arg("sets") = 2,
+      nb::arg("sources") = "keep", nb::arg("progress") = nb::none(), nb::arg("stop") = nb::none(),
       nb::sig(
           "def build(model: str | os.PathLike[str] | bytes | typing.Any | Network, *, device: str "
           "= 'cpu', "
           "refit: str | collections.abc.Iterable[str] = 'all', "
           "shapes: dict[str, collections.abc.Sequence[int | str | tuple[int, int, int]]] | None = "
-          "None, threads: int | None = None, tactics: str = 'time', "
+          "None, folder: str | os.PathLike[str] | None = None, weights: "
+          "collections.abc.Mapping[str, typing.Any] | None = {}, aliases: "
+          "collections.abc.Mapping[str, str] | None = None, threads: int | None = None, tactics: "
+          "str = 'time', "
           "without: str | collections.abc.Iterable[str] = (), "
           "memory: str = 'double', sets: int = 2, sources: str = 'keep', progress: bool | "
           "collections.abc.Callable[[str, float], object] | None = None, stop: threading.Event | "
@@ -210,12 +250,17 @@ void bind_build(nb::module_& module) {
       "refit: \"all\", \"none\", or names and globs of leaves. shapes: by input, for each axis a "
       "number, a "
       "name or "
-      "(least, typical, greatest). tactics: \"time\" kernels here, or take the \"first\" that "
+      "(least, typical, greatest). folder: of external data, where it is not the model's own. "
+      "weights: arrays in place of the model's initializers, by name, which are read and not kept; "
+      "None: the model's weights are not looked for, and the engine waits for a refit. aliases: "
+      "further names of weights, each to the weight's own. tactics: \"time\" kernels here, or take "
+      "the \"first\" that "
       "accepts "
       "(reproducible plans). without: names of passes to leave out. memory: \"double\" refits "
       "beside runs, "
-      "\"in_place\" over the weights. sources: \"keep\" remembers where weights' bytes are, or "
-      "\"drop\". progress: called with the stage and the fraction done, or True for a bar of "
+      "\"in_place\" over the weights. sources: \"keep\" remembers where weights' bytes are, "
+      "\"file\" moves those of arrays to a nameless file in the cache's folder, \"drop\" forgets. "
+      "progress: called with the stage and the fraction done, or True for a bar of "
       "tqdm; stop: once it is set, the work ends with an Error whose code is \"cancelled\".\n\n"
       "    engine = tenon.build(\"model.onnx\", shapes={\"x\": (\"n\", 3, 224, 224)})");
   module.def(

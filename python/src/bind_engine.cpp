@@ -93,8 +93,8 @@ nb::dict constants_of(PyEngine& self) {
 
 RefitReport refit(PyEngine& self, nb::handle weights, bool strict, bool complete,
                   const std::string& prefix, nb::handle rename, nb::handle only, nb::handle ignore,
-                  nb::handle progress, nb::handle stop) {
-  RefitOptions options = to_refit_options(strict, complete, prefix, rename, only, ignore);
+                  const std::optional<WeightSet>& base, nb::handle progress, nb::handle stop) {
+  RefitOptions options = to_refit_options(strict, complete, prefix, rename, only, ignore, base);
   Engine engine = self.engine();
   const std::string path = is_path(weights) ? to_path(weights) : "";
   const ArrayMap arrays = path.empty() ? to_arrays(weights, "weight") : ArrayMap();
@@ -259,13 +259,15 @@ void bind_engine(nb::module_& module) {
           "refit", refit, nb::arg("weights"), nb::arg("strict") = false, nb::kw_only(),
           nb::arg("complete") = false, nb::arg("prefix") = "", nb::arg("rename") = nb::none(),
           nb::arg("only") = nb::tuple(), nb::arg("ignore") = nb::tuple(),
-          nb::arg("progress") = nb::none(), nb::arg("stop") = nb::none(),
+          nb::arg("base") = nb::none(), nb::arg("progress") = nb::none(),
+          nb::arg("stop") = nb::none(),
           nb::sig("def refit(self, weights: str | os.PathLike[str] | collections.abc.Mapping[str, "
                   "typing.Any], strict: bool = False, *, complete: bool = False, prefix: str = '', "
                   "rename: collections.abc.Mapping[str, str] | collections.abc.Callable[[str], "
                   "str] | str | os.PathLike[str] | None = None, only: str | "
                   "collections.abc.Iterable[str] = (), ignore: str | collections.abc.Iterable[str] "
-                  "= (), progress: bool | collections.abc.Callable[[str, float], object] | None = "
+                  "= (), base: WeightSet | None = None, progress: bool | "
+                  "collections.abc.Callable[[str, float], object] | None = "
                   "None, stop: threading.Event | None = None) -> RefitReport"),
           "Replaces weights by those of a file (safetensors, ONNX, npz, a folder of shards) or a "
           "mapping of arrays. "
@@ -273,7 +275,8 @@ void bind_engine(nb::module_& module) {
           "strict refuses names that the engine does not need, complete wants every weight. The "
           "given names lose `prefix`, then `rename` (a mapping, a callable, or the path of a JSON "
           "object) makes the engine's of them, which the globs of `only` and `ignore` match. "
-          "progress, stop: as of build().\n\n"
+          "base: the set that the given weights change, in place of the current one. progress, "
+          "stop: as of build().\n\n"
           "    report = engine.refit(\"finetuned.safetensors\")")
       .def(
           "reset",

@@ -1,6 +1,7 @@
 // tenon.Refitter.
 #include <nanobind/stl/filesystem.h>
 #include <nanobind/stl/map.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -146,12 +147,14 @@ nb::object to_renaming(nb::handle rename) {
 }  // namespace
 
 RefitOptions to_refit_options(bool strict, bool complete, const std::string& prefix,
-                              nb::handle rename, nb::handle only, nb::handle ignore) {
+                              nb::handle rename, nb::handle only, nb::handle ignore,
+                              const std::optional<WeightSet>& base) {
   RefitOptions options{.strict = strict,
                        .complete = complete,
                        .prefix = prefix,
                        .only = to_names(only, "only"),
-                       .ignore = to_names(ignore, "ignore")};
+                       .ignore = to_names(ignore, "ignore"),
+                       .base = base.value_or(WeightSet())};
   if (rename.is_none()) return options;
   const auto drop = [](nb::object* callable) {
     const nb::gil_scoped_acquire gil;
@@ -211,18 +214,20 @@ void bind_refitter(nb::module_& module) {
   engine.def(
       "refitter",
       [](const PyEngine& self, bool strict, bool complete, const std::string& prefix,
-         nb::handle rename, nb::handle only, nb::handle ignore) {
+         nb::handle rename, nb::handle only, nb::handle ignore,
+         const std::optional<WeightSet>& base) {
         return PyRefitter{Refitter(
-            self.engine(), to_refit_options(strict, complete, prefix, rename, only, ignore))};
+            self.engine(), to_refit_options(strict, complete, prefix, rename, only, ignore, base))};
       },
       nb::arg("strict") = false, nb::kw_only(), nb::arg("complete") = false, nb::arg("prefix") = "",
       nb::arg("rename") = nb::none(), nb::arg("only") = nb::tuple(),
-      nb::arg("ignore") = nb::tuple(),
+      nb::arg("ignore") = nb::tuple(), nb::arg("base") = nb::none(),
       nb::sig(
           "def refitter(self, strict: bool = False, *, complete: bool = False, prefix: str = "
           "'', rename: collections.abc.Mapping[str, str] | collections.abc.Callable[[str], str] "
           "| str | os.PathLike[str] | None = None, only: str | collections.abc.Iterable[str] = "
-          "(), ignore: str | collections.abc.Iterable[str] = ()) -> Refitter"),
+          "(), ignore: str | collections.abc.Iterable[str] = (), base: WeightSet | None = None) -> "
+          "Refitter"),
       "A refitter for several weights, commit by commit; its keywords are those of refit().");
 }
 

@@ -51,6 +51,9 @@ void bind_weight(nb::module_& module) {
           "kernels", [](const PyWeight& weight) { return weight.info.kernels; },
           "The kernels that read those.")
       .def_prop_ro(
+          "aliases", [](const PyWeight& weight) { return weight.info.aliases; },
+          "Its further names; see build().")
+      .def_prop_ro(
           "digest",
           [](const PyWeight& weight) {
             const nb::gil_scoped_release release;

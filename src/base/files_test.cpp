@@ -14,6 +14,7 @@
 #include "base/byte_source.h"
 #include "base/error.h"
 #include "base/file_writer.h"
+#include "base/spill.h"
 #include "base/text.h"
 
 namespace tenon::base {
@@ -46,6 +47,23 @@ class files : public testing::Test {
 };
 
 Bytes bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
+
+TEST_F(files, spilled_bytes_are_read_back_and_leave_no_name) {
+  ::setenv("TENON_CACHE_DIR", folder_.c_str(), 1);
+  std::shared_ptr<const ByteSource> source;
+  {
+    Spill spill;
+    const std::string first = "first", second = "and second";
+    EXPECT_EQ(spill.write(std::as_bytes(std::span(first))), 0u);
+    source = spill.source();
+    EXPECT_EQ(spill.write(std::as_bytes(std::span(second))), first.size());
+  }
+  ::unsetenv("TENON_CACHE_DIR");
+  EXPECT_EQ(text_of(*source), "firstand second");
+  EXPECT_TRUE(fs::is_empty(folder_));
+  std::byte past{};
+  EXPECT_THROW(source->read(source->size(), {&past, 1}), Error);
+}
 
 TEST_F(files, replaced_or_removed_file_reads_on) {
   const auto source = open_file(write("a", "old bytes"));

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "passes/pass.h"
 #include "runtime/backends.h"
 
@@ -16,6 +17,24 @@ passes::RefitPolicy policy_of(const std::vector<std::string>& refit) {
   if (refit == std::vector<std::string>{"none"} || refit.empty())
     return {.kind = passes::RefitPolicy::Kind::none};
   return {.kind = passes::RefitPolicy::Kind::names, .names = {refit.begin(), refit.end()}};
+}
+
+void add_aliases(std::vector<ir::Leaf>& leaves, const std::map<std::string, std::string>& aliases) {
+  std::vector<std::string> names;
+  for (const ir::Leaf& leaf : leaves) names.push_back(leaf.name);
+  for (const auto& [alias, name] : aliases) {
+    if (std::ranges::find(names, alias) != names.end())
+      base::fail(ErrorCode::build, "aliases: {} is a weight's own name; leave it out",
+                 base::quoted(alias));
+    const auto leaf = std::ranges::find(leaves, name, &ir::Leaf::name);
+    if (leaf == leaves.end()) {
+      const std::string near = base::nearest(name, names);
+      base::fail(ErrorCode::build, "aliases: {} is to name {}, which is no weight of the network{}",
+                 base::quoted(alias), base::quoted(name),
+                 near.empty() ? "" : "; the nearest is " + base::quoted(near));
+    }
+    leaf->aliases.push_back(alias);  // sorted, as the map is
+  }
 }
 
 std::optional<std::vector<std::byte>> value_of(
@@ -37,6 +56,7 @@ std::shared_ptr<Engine::Impl> compile(ir::Network network,
   if (!backend) backend = runtime::make_backend(options.device, options.threads);
   plan::PlanFile file;
   network = apply_shapes(std::move(network), options.shapes, file.plan.ranges);
+  add_aliases(network.leaves, options.aliases);
   network = passes::freeze(std::move(network), policy_of(options.refit));
 
   passes::Options pass_options;

@@ -2,6 +2,7 @@
 #include "ir/program.h"
 
 #include <map>
+#include <set>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -12,6 +13,7 @@ namespace {
 
 using base::quoted;
 using LeafTable = std::map<std::string_view, const Leaf*>;
+using Names = std::set<std::string_view>;
 
 template <class... Args>
 void require(bool rule, fmt::format_string<Args...> format, Args&&... args) {
@@ -32,13 +34,24 @@ LeafTable leaf_table(const std::vector<Leaf>& leaves) {
   return table;
 }
 
+Names aliases_of(const std::vector<Leaf>& leaves, const LeafTable& table) {
+  Names aliases;
+  for (const Leaf& leaf : leaves) {
+    for (const std::string& alias : leaf.aliases)
+      require(!table.contains(alias) && aliases.insert(alias).second, "two leaves are named {}",
+              quoted(alias));
+  }
+  return aliases;
+}
+
 // Constants with their bytes in the graph need no row: passes make them.
-void check_weights_leaves(const Graph& weights, const LeafTable& table) {
+void check_weights_leaves(const Graph& weights, const LeafTable& table, const Names& aliases) {
   require(weights.inputs().empty(), "the weights graph has inputs");
   require(count_nodes(weights) == weights.nodes().size(), "the weights graph has bodies");
   for (const ValueId id : weights.leaves()) {
     const GraphValue& value = weights.value(id);
     require(value.origin != Origin::slot, "the weights graph has slot {}", quoted(value.name));
+    require(!aliases.contains(value.name), "two leaves are named {}", quoted(value.name));
     const auto row = table.find(value.name);
     if (row == table.end() && value.bytes) continue;
     require(row != table.end(), "leaf {} is not in the table", quoted(value.name));
@@ -96,7 +109,7 @@ void verify(const Program& program) {
   check_plain(program.main);
   check_plain(program.weights);
   const LeafTable table = leaf_table(program.leaves);
-  check_weights_leaves(program.weights, table);
+  check_weights_leaves(program.weights, table, aliases_of(program.leaves, table));
   check_slots(program);
   check_guards(program.guards, table);
 }

@@ -22,6 +22,7 @@ struct Leaf {
   bool refittable = true;
   std::string reason;                     ///< why not, a sentence; "" for a refittable one
   std::vector<base::Consumer> consumers;  ///< in the file it came from
+  std::vector<std::string> aliases;       ///< further names, sorted
 };
 
 /// A rewrite used this weight's value: a refit must bring the same bits. One for each pass that
@@ -43,7 +44,7 @@ struct Network {
 struct Program {
   Graph main;
   Graph weights;
-  std::vector<Leaf> leaves;
+  std::vector<Leaf> leaves;  ///< sorted; names and aliases are unique
   std::vector<Guard> guards;
 };
 

@@ -107,6 +107,7 @@ Json leaf_json(const ir::Leaf& leaf, const PlanFile& file, const TensorNames& te
   for (const base::Consumer& consumer : leaf.consumers) {
     json["consumers"].push_back({{"op", consumer.op_type}, {"operand", consumer.operand}});
   }
+  if (!leaf.aliases.empty()) json["aliases"] = leaf.aliases;
   return json;
 }
 
@@ -131,6 +132,12 @@ ir::Leaf read_leaf(const Json& json, PlanFile& file, TensorNames& tensors) {
       leaf.consumers.push_back(
           {consumer.text("op"), static_cast<int>(consumer.integer("operand"))});
       consumer.done();
+    }
+  }
+  if (members.find("aliases")) {
+    for (const Json& entry : members.list("aliases")) {
+      if (!entry.is_string()) fail_member("aliases", "holds what is no text");
+      leaf.aliases.push_back(entry.get<std::string>());
     }
   }
   members.done();

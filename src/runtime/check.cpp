@@ -62,12 +62,19 @@ bool shares_storage(const Given& a, const Given& b) {
   return std::memcmp(bytes_at(a, first), bytes_at(b, first), last - first) == 0;
 }
 
+bool is_same_array(const Given& a, const Given& b) {
+  return a.kind == Given::Kind::borrow && b.kind == Given::Kind::borrow &&
+         a.view.data == b.view.data && a.view.dtype == b.view.dtype &&
+         a.view.strides == b.view.strides;
+}
+
 // One refit's check: collects sentences for one given weight after another.
 class Check {
  public:
   Check(const Impl& engine, const GivenWeights& given, Demands demands,
-        const ExtensionPtr& extension)
+        const ExtensionPtr& extension, const Impl::DataPtr& base)
       : engine_(engine), given_(given), demands_(demands) {
+    accepted_.base = base;
     accepted_.by_leaf.resize(engine.leaves.size());
     accepted_.extension = extension;
   }
@@ -75,7 +82,7 @@ class Check {
   Accepted run() {
     for (const auto& [name, given] : given_) weight(name, given);
     hint_at_rule();
-    for (const std::string& name : engine_.missing(given_)) {
+    for (const std::string& name : engine_.missing(given_, accepted_.base)) {
       problem("weights: {} is missing; give it too", base::quoted(name));
     }
     if (demands_.complete) demand_all();
@@ -91,8 +98,8 @@ class Check {
   }
 
   void changed_files() {
-    const std::vector<Source> kept = sources_now(engine_);
-    const bool all = engine_.current() == nullptr;
+    const std::vector<Source> kept = sources_of(engine_, accepted_.base);
+    const bool all = !accepted_.base && engine_.current() == nullptr;
     for (std::string& sentence : LeafReader(engine_, accepted_, kept)
                                      .changed_files(touched_slots(engine_, accepted_, all))) {
       if (std::ranges::find(problems_, sentence) == problems_.end())
@@ -121,8 +128,30 @@ class Check {
     } catch (const Error& error) {
       return problem("weights: {}: {}", base::quoted(name), error.what());
     }
-    accepted_.by_leaf[found->second] = &given;
-    accepted_.changed.push_back(name);
+    accept(found->second, name, given);
+  }
+
+  // One weight may come under several of its names.
+  void accept(size_t index, const std::string& name, const Given& given) {
+    const Given*& taken = accepted_.by_leaf[index];
+    const ir::Leaf& leaf = engine_.leaves[index].leaf;
+    if (!taken) {
+      taken = &given;
+      accepted_.changed.push_back(leaf.name);
+    } else if (is_same_array(*taken, given) || read_whole(bytes_of(*taken, leaf), leaf) ==
+                                                   read_whole(bytes_of(given, leaf), leaf)) {
+      accepted_.ignored.emplace(name, "a name of " + base::quoted(leaf.name) +
+                                          ", which was given under another with the same value");
+    } else {
+      problem("weights: {} is a name of {}, which was given under {} with another value; give one",
+              base::quoted(name), base::quoted(leaf.name), base::quoted(name_of(taken)));
+    }
+  }
+
+  std::string name_of(const Given* given) const {
+    for (const auto& [name, each] : given_)
+      if (&each == given) return name;
+    return given->name;
   }
 
   void unreadable(const std::string& name, const Given& given, bool known) {
@@ -187,9 +216,10 @@ class Check {
 
   void demand_all() {
     for (size_t leaf = 0; leaf < engine_.leaves.size(); ++leaf) {
-      const std::string& name = engine_.leaves[leaf].leaf.name;
-      if (engine_.is_expected(leaf) && !given_.contains(name))
-        problem("weights: {} is not given (complete)", base::quoted(name));
+      const ir::Leaf& row = engine_.leaves[leaf].leaf;
+      const auto comes = [&](const std::string& name) { return given_.contains(name); };
+      if (engine_.is_expected(leaf) && !comes(row.name) && std::ranges::none_of(row.aliases, comes))
+        problem("weights: {} is not given (complete)", base::quoted(row.name));
     }
   }
 
@@ -231,7 +261,7 @@ class Check {
 
   // The nodes of a file may come in any order.
   void feeds_the_same(const ir::Leaf& leaf, const Given& given) {
-    if (given.consumers.empty() || leaf.consumers.empty()) return;
+    if (given.consumers.empty() || leaf.consumers.empty() || !leaf.aliases.empty()) return;
     const std::vector<std::string> here = consumers_of(leaf.consumers);
     const std::vector<std::string> there = consumers_of(given.consumers);
     const std::string ours = first_beside(here, there), theirs = first_beside(there, here);
@@ -335,19 +365,21 @@ namespace tenon {
 using namespace runtime;
 
 Accepted Engine::Impl::check(const GivenWeights& given, Demands demands,
-                             const ExtensionPtr& extension) const {
-  return Check(*this, given, demands, extension).run();
+                             const ExtensionPtr& extension, const DataPtr& base) const {
+  return Check(*this, given, demands, extension, base).run();
 }
 
-std::vector<std::string> Engine::Impl::missing(const GivenWeights& given) const {
+std::vector<std::string> Engine::Impl::missing(const GivenWeights& given,
+                                               const DataPtr& base) const {
   std::vector<bool> known(leaves.size()), coming(leaves.size());
-  for (size_t leaf = 0; leaf < leaves.size(); ++leaf) known[leaf] = source_of(leaf) != nullptr;
+  for (size_t leaf = 0; leaf < leaves.size(); ++leaf)
+    known[leaf] = source_of(leaf, base) != nullptr;
   for (const auto& [name, unused] : given) {
     if (const auto found = leaf_index.find(name); found != leaf_index.end())
       coming[found->second] = true;
   }
   const std::vector<bool> here = coming;
-  const bool ready = current() != nullptr;
+  const bool ready = base || current();
   // What is missing will come, and touches further slots.
   for (bool grown = true; grown;) {
     grown = false;

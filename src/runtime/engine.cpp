@@ -68,6 +68,7 @@ Engine::Impl::Impl(plan::PlanFile plan_file, std::shared_ptr<kernel::Backend> on
   }
   for (const ir::Leaf& leaf : program.leaves) {
     leaf_index.emplace(leaf.name, leaves.size());
+    for (const std::string& alias : leaf.aliases) leaf_index.emplace(alias, leaves.size());
     leaves.push_back({.leaf = leaf});
     if (const auto found = file.digests.find(leaf.name); found != file.digests.end())
       leaves.back().digest = found->second;
@@ -81,6 +82,7 @@ Engine::Impl::Impl(plan::PlanFile plan_file, std::shared_ptr<kernel::Backend> on
     leaves[leaf].guards.push_back(&guard);
     original[leaf] = source_of_bytes(leaves[leaf].leaf, guard.bytes);
   }
+  file.sources.clear();  // `original` has them
   add_inline_constants();
   for (const lower::SlotProgram& slot : lowered.slots) {
     std::vector<size_t>& feeds = slot_leaves.emplace_back();
@@ -149,8 +151,9 @@ Engine::Impl::DataPtr Engine::Impl::set_for_run() const {
       "the engine has no weights yet; refit it first (engine.refit, or tenon refit PLAN WEIGHTS)");
 }
 
-Source Engine::Impl::source_of(size_t leaf) const {
+Source Engine::Impl::source_of(size_t leaf, const DataPtr& base) const {
   if (!leaves[leaf].guards.empty()) return original[leaf];
+  if (base) return base->sources[leaf] ? base->sources[leaf] : original[leaf];
   const std::lock_guard lock(state);
   const DataPtr& set = current_ ? current_ : lost_;
   return set && set->sources[leaf] ? set->sources[leaf] : original[leaf];
@@ -182,7 +185,8 @@ std::vector<WeightInfo> Engine::weights() const {
                     state.leaf.type.shape(),
                     !state.guards.empty(),
                     {},
-                    {}};
+                    {},
+                    state.leaf.aliases};
     for (const size_t slot : state.slots) {
       info.slots.push_back(impl_->lowered.slots[slot].name);
       info.kernels.insert(info.kernels.end(), kernels[slot].begin(), kernels[slot].end());
@@ -317,14 +321,14 @@ std::shared_ptr<Engine::Impl> runtime::make_engine(plan::PlanFile file,
                                                    const EngineOptions& options) {
   auto engine =
       std::make_shared<Engine::Impl>(std::move(file), std::move(backend), lowering, options);
-  if (engine->missing({}).empty()) engine->refit_all({lowering.stop, lowering.progress});
+  if (engine->missing({}, nullptr).empty()) engine->refit_all({lowering.stop, lowering.progress});
   if (options.sources == Sources::drop) {
     for (size_t leaf = 0; leaf < engine->leaves.size(); ++leaf) {
       const LeafState& state = engine->leaves[leaf];
       if (state.leaf.refittable && state.guards.empty()) engine->original[leaf] = nullptr;
     }
-    engine->file.sources.clear();
   }
+  engine->keep_originals();
   return engine;
 }
 

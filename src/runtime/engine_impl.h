@@ -75,7 +75,8 @@ struct Demands {
 
 /// What check() lets through.
 struct Accepted {
-  std::vector<const Given*> by_leaf;  ///< null: keeps its source
+  std::shared_ptr<WeightSet::Data> base;  ///< what is changed; null: nothing yet
+  std::vector<const Given*> by_leaf;      ///< null: keeps its source
   std::vector<std::string> changed;
   std::map<std::string, std::string> ignored;  ///< name to reason
   ExtensionPtr extension;                      ///< of the new set
@@ -105,7 +106,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   std::shared_ptr<kernel::Backend> backend;
   std::shared_ptr<kernel::Backend> host;  ///< beside a device; null where the backend is the host
   runtime::EngineOptions options;
-  plan::PlanFile file;  ///< program, records; its sources are those of reset()
+  plan::PlanFile file;  ///< program, records; without its sources
   lower::Lowered lowered;
   std::vector<runtime::LeafState> leaves;  ///< as in Program::leaves, then constants of passes
   std::map<std::string, size_t, std::less<>> leaf_index;
@@ -136,24 +137,25 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   /// What adds these terms, instead of any that the current set has; null for none. Throws
   /// RefitError with every problem.
   runtime::ExtensionPtr extended(const runtime::LowRankTerms& terms) const;
-  /// The current set's.
-  runtime::ExtensionPtr extension() const;
+  /// A set's; null: the current one's.
+  runtime::ExtensionPtr extension(const DataPtr& base = nullptr) const;
   /// How a slot is made under an extension.
   const lower::SlotProgram& program(size_t slot, const runtime::ExtensionPtr& extension) const;
-  /// Slots that another extension makes otherwise than the current one.
-  std::set<size_t> slots_changed_by(const runtime::ExtensionPtr& next) const;
+  /// Slots that one extension makes otherwise than another.
+  std::set<size_t> slots_changed(const runtime::ExtensionPtr& now,
+                                 const runtime::ExtensionPtr& next) const;
 
   // All of these hold `writer`.
 
   /// Throws RefitError with every problem.
   runtime::Accepted check(const runtime::GivenWeights& given, runtime::Demands demands,
-                          const runtime::ExtensionPtr& extension) const;
-  std::vector<std::string> missing(const runtime::GivenWeights& given) const;
+                          const runtime::ExtensionPtr& extension, const DataPtr& base) const;
+  std::vector<std::string> missing(const runtime::GivenWeights& given, const DataPtr& base) const;
   /// Whether a complete refit brings this leaf.
   bool is_expected(size_t leaf) const {
     return leaves[leaf].leaf.refittable && leaves[leaf].guards.empty();
   }
-  /// A complete new set; the current one is untouched. Waits for buffers that runs still read.
+  /// A complete new set; its base is untouched. Waits for buffers that runs still read.
   DataPtr prepare(const runtime::Accepted& accepted, runtime::RefitStats& stats,
                   const base::Watch& watch);
   /// The same over the current set's memory; restores it on failure.
@@ -163,14 +165,16 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   /// Evaluates the current set's sources over these slots again; if that fails the engine is not
   /// ready.
   void restore(std::span<const size_t> slots) noexcept;
-  /// check, then prepare and publish or write_in_place; fills the report. `extension`: in place of
-  /// the current set's.
+  /// check, then prepare and publish or write_in_place; fills the report. `base`: in place of the
+  /// current set; `extension`: in place of the base's.
   RefitReport commit(const runtime::GivenWeights& given, runtime::Demands demands,
-                     const base::Watch& watch,
+                     const base::Watch& watch, const DataPtr& base = nullptr,
                      const std::optional<runtime::ExtensionPtr>& extension = {});
 
-  /// Where a leaf's bytes are now, or null.
-  runtime::Source source_of(size_t leaf) const;
+  /// Where a leaf's bytes are in a set, null: now; or null.
+  runtime::Source source_of(size_t leaf, const DataPtr& base = nullptr) const;
+  /// After the first evaluation: nothing refers to bytes of build()'s caller any more.
+  void keep_originals();
   size_t leaf_named(
       std::string_view name) const;  ///< throws Error(invalid_input) with the nearest name
 

@@ -92,7 +92,7 @@ ExtensionPtr Engine::Impl::extended(const LowRankTerms& terms) const {
         problems.push_back(fmt::format("weights: adapter {} cannot change {}, {}",
                                        base::quoted(adapter), base::quoted(weight), why));
       } else if (term.scale != 0) {
-        extension->terms[weight].emplace(adapter, term);
+        extension->terms[leaves[leaf_named(weight)].leaf.name].emplace(adapter, term);
       }
     }
   }
@@ -109,7 +109,8 @@ ExtensionPtr Engine::Impl::extended(const LowRankTerms& terms) const {
   return extension;
 }
 
-ExtensionPtr Engine::Impl::extension() const {
+ExtensionPtr Engine::Impl::extension(const DataPtr& base) const {
+  if (base) return base->extension;
   const std::lock_guard lock(state);
   const DataPtr& set = current_ ? current_ : lost_;
   return set ? set->extension : nullptr;
@@ -123,8 +124,8 @@ const lower::SlotProgram& Engine::Impl::program(size_t slot, const ExtensionPtr&
   return lowered.slots[slot];
 }
 
-std::set<size_t> Engine::Impl::slots_changed_by(const ExtensionPtr& next) const {
-  const ExtensionPtr now = extension();
+std::set<size_t> Engine::Impl::slots_changed(const ExtensionPtr& now,
+                                             const ExtensionPtr& next) const {
   std::set<size_t> slots;
   const auto compare = [&](const ExtensionPtr& a, const ExtensionPtr& b) {
     if (!a || a == b) return;

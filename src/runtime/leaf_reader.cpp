@@ -29,7 +29,8 @@ std::string lost_source(const LeafState& state, std::string_view what_changed) {
 
 std::vector<size_t> touched_slots(const Engine::Impl& engine, const Accepted& accepted, bool all) {
   std::vector<size_t> slots;
-  const std::set<size_t> otherwise = engine.slots_changed_by(accepted.extension);
+  const std::set<size_t> otherwise =
+      engine.slots_changed(engine.extension(accepted.base), accepted.extension);
   for (size_t slot = 0; slot < engine.slot_leaves.size(); ++slot) {
     const auto& feeds = engine.slot_leaves[slot];
     const bool touched = std::any_of(
@@ -39,9 +40,10 @@ std::vector<size_t> touched_slots(const Engine::Impl& engine, const Accepted& ac
   return slots;
 }
 
-std::vector<Source> sources_now(const Engine::Impl& engine) {
+std::vector<Source> sources_of(const Engine::Impl& engine, const Engine::Impl::DataPtr& base) {
   std::vector<Source> sources(engine.leaves.size());
-  for (size_t index = 0; index < sources.size(); ++index) sources[index] = engine.source_of(index);
+  for (size_t index = 0; index < sources.size(); ++index)
+    sources[index] = engine.source_of(index, base);
   return sources;
 }
 

@@ -13,8 +13,10 @@ namespace tenon::runtime {
 /// Slots that a refit must write: those that need an accepted leaf, or all.
 std::vector<size_t> touched_slots(const Engine::Impl& engine, const Accepted& accepted, bool all);
 
-/// What the engine's leaves are read from now, by leaf; null where nothing is known.
-std::vector<Source> sources_now(const Engine::Impl& engine);
+/// What the engine's leaves are read from in a set (null: now), by leaf; null where nothing is
+/// known.
+std::vector<Source> sources_of(const Engine::Impl& engine,
+                               const Engine::Impl::DataPtr& base = nullptr);
 
 /// What is wrong with a file, or "".
 std::string what_changed(const base::ByteSource& file);

@@ -5,6 +5,7 @@
 #include "base/convert.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/spill.h"
 #include "runtime/allocated.h"
 #include "runtime/engine_impl.h"
 #include "runtime/evaluate.h"
@@ -25,7 +26,7 @@ constexpr uintptr_t slot_alignment = 64;
 bool shares_bytes(const Impl& engine, const lower::SlotProgram& slot, const LeafBytes& leaf) {
   return slot.is_source() && engine.backend->host_memory() &&
          engine.options.memory == Memory::double_ && engine.options.sources == Sources::keep &&
-         leaf.source && leaf.source->bytes->memory() &&
+         leaf.source && leaf.source->bytes->memory() && leaf.source->bytes->lasting() &&
          reinterpret_cast<uintptr_t>(leaf.in_place()) % slot_alignment == 0 &&
          leaf.in_place() != nullptr;
 }
@@ -36,33 +37,72 @@ Source source_over(const kernel::Buffer& memory, const ir::Leaf& leaf) {
       leaf.type.dtype, leaf.type.shape(), base::memory_source(bytes, memory), 0});
 }
 
-// What the new set remembers of a borrowed array: the slot's bytes where they are its own, else a
-// copy in its own dtype.
-Source kept_copy(Impl& engine, size_t index, const TensorView& view, const Data& next) {
-  const ir::Leaf& leaf = engine.leaves[index].leaf;
-  const bool may_share = engine.backend->host_memory() &&
-                         engine.options.memory == Memory::double_ && view.dtype == leaf.type.dtype;
-  for (const size_t slot : engine.leaves[index].slots) {
-    if (may_share && engine.program(slot, next.extension).is_source())
-      return source_over(next.slots[slot].memory, leaf);
-  }
-  const auto what = [&] { return copy_of_weight(leaf.name, view.dtype, view.shape); };
-  return allocated(what, view.bytes(), more_memory,
-                   [&] { return std::make_shared<weights::TensorSource>(weights::copy_of(view)); });
+// Arrays that are smaller stay in memory where others go to a file.
+constexpr size_t least_spilled = 4096;
+
+TensorView view_of(const weights::TensorSource& source) {
+  return {source.bytes->memory() + source.offset, source.dtype, source.shape};
 }
+
+/// What sets remember of arrays.
+class ArrayKeeper {
+ public:
+  explicit ArrayKeeper(const Impl& engine) : engine_(engine) {}
+
+  /// Of a view whose bytes are a caller's: the slot's bytes where they are its own, else a copy in
+  /// its own dtype, or bytes in a file.
+  Source of(size_t index, const TensorView& view, const Data* next) {
+    const ir::Leaf& leaf = engine_.leaves[index].leaf;
+    const bool may_share = next && engine_.backend->host_memory() &&
+                           engine_.options.memory == Memory::double_ &&
+                           view.dtype == leaf.type.dtype && (!spills() || next->version > 1);
+    for (const size_t slot : engine_.leaves[index].slots) {
+      if (may_share && engine_.program(slot, next->extension).is_source())
+        return source_over(next->slots[slot].memory, leaf);
+    }
+    if (spills() && view.bytes() >= least_spilled) return spilled(view);
+    const auto what = [&] { return copy_of_weight(leaf.name, view.dtype, view.shape); };
+    return allocated(what, view.bytes(), more_memory, [&] {
+      return std::make_shared<weights::TensorSource>(weights::copy_of(view));
+    });
+  }
+
+  /// Of a source: itself, unless its bytes are a caller's or go to a file.
+  Source of(size_t index, const Source& source, const Data* next) {
+    if (!source || !source->bytes->memory()) return source;
+    const bool moves = spills() && source->size() >= least_spilled;
+    return source->bytes->lasting() && !moves ? source : of(index, view_of(*source), next);
+  }
+
+ private:
+  bool spills() const { return engine_.options.sources == Sources::file; }
+
+  Source spilled(const TensorView& view) {
+    if (!base::is_dense(view)) return spilled(view_of(weights::copy_of(view)));
+    if (!spill_) spill_.emplace();
+    const base::Bytes bytes(static_cast<const std::byte*>(view.data), view.bytes());
+    const uint64_t offset = spill_->write(bytes);
+    return std::make_shared<weights::TensorSource>(
+        weights::TensorSource{view.dtype, view.shape, spill_->source(), offset});
+  }
+
+  const Impl& engine_;
+  std::optional<base::Spill> spill_;
+};
 
 std::vector<Source> next_sources(Impl& engine, const Accepted& accepted,
                                  const std::vector<Source>& kept, const Data& next) {
+  ArrayKeeper keeper(engine);
   std::vector<Source> sources(kept.size());
   for (size_t index = 0; index < kept.size(); ++index) {
     if (engine.options.sources == Sources::drop && engine.leaves[index].leaf.refittable) continue;
     const Given* given = accepted.by_leaf[index];
     if (!given) {
-      sources[index] = kept[index];
+      sources[index] = keeper.of(index, kept[index], &next);
     } else if (given->kind == Given::Kind::borrow) {
-      sources[index] = kept_copy(engine, index, given->view, next);
+      sources[index] = keeper.of(index, given->view, &next);
     } else {
-      sources[index] = given->source;
+      sources[index] = keeper.of(index, given->source, &next);
     }
   }
   return sources;
@@ -163,14 +203,15 @@ using namespace runtime;
 
 Engine::Impl::DataPtr Engine::Impl::prepare(const Accepted& accepted, RefitStats& stats,
                                             const base::Watch& watch) {
-  const DataPtr old = current();
-  const std::vector<Source> kept = sources_now(*this);
+  const DataPtr old = accepted.base ? accepted.base : current();
+  const std::vector<Source> kept = sources_of(*this, accepted.base);
   const LeafReader reader(*this, accepted, kept);
   const std::vector<size_t> slots = touched_slots(*this, accepted, old == nullptr);
   reader.check_unchanged(slots);
   wait_for_buffers(*ledger, options.sets, watch.stop);
 
   auto next = std::make_shared<Data>();
+  next->version = versions + 1;
   next->slots = old ? old->slots : std::vector<Slot>(lowered.slots.size());
   next->extension = accepted.extension;
   const std::vector<Job> jobs = take_room(*this, reader, slots, *next, stats);
@@ -183,9 +224,18 @@ Engine::Impl::DataPtr Engine::Impl::prepare(const Accepted& accepted, RefitStats
   for (size_t i = 0; next->bank && i < next->slots.size(); ++i) {
     next->bank->versions[i] = next->slots[i].version;
   }
-  next->version = ++versions;
+  versions = next->version;
   next->ledger = ledger;
   return next;
+}
+
+void Engine::Impl::keep_originals() {
+  ArrayKeeper keeper(*this);
+  const DataPtr set = current();
+  for (size_t leaf = 0; leaf < leaves.size(); ++leaf) {
+    const bool has = set && set->sources[leaf] && leaves[leaf].guards.empty();
+    original[leaf] = has ? set->sources[leaf] : keeper.of(leaf, original[leaf], nullptr);
+  }
 }
 
 void Engine::Impl::publish(DataPtr next) {
@@ -203,7 +253,7 @@ void Engine::Impl::publish(DataPtr next) {
 void Engine::Impl::write_in_place(const Accepted& accepted, RefitStats& stats,
                                   const base::Watch& watch) {
   const DataPtr old = current();
-  const std::vector<Source> kept = sources_now(*this);
+  const std::vector<Source> kept = sources_of(*this);
   const LeafReader reader(*this, accepted, kept);
   const std::vector<size_t> slots = touched_slots(*this, accepted, false);
   reader.check_unchanged(slots);
@@ -236,7 +286,7 @@ void Engine::Impl::restore(std::span<const size_t> slots) noexcept {
     Accepted nothing;
     nothing.by_leaf.resize(leaves.size());
     nothing.extension = old->extension;
-    const std::vector<Source> kept = sources_now(*this);
+    const std::vector<Source> kept = sources_of(*this);
     const LeafReader reader(*this, nothing, kept);
     reader.check_unchanged(slots);
     RefitStats unused;
@@ -253,13 +303,14 @@ void Engine::Impl::restore(std::span<const size_t> slots) noexcept {
 }
 
 RefitReport Engine::Impl::commit(const GivenWeights& given, Demands demands,
-                                 const base::Watch& watch,
+                                 const base::Watch& watch, const DataPtr& base,
                                  const std::optional<ExtensionPtr>& extension) {
   const auto start = std::chrono::steady_clock::now();
   refuse_in_child();
   const std::lock_guard lock(writer);
   base::throw_if_stopped(watch.stop);
-  const Accepted accepted = check(given, demands, extension ? *extension : this->extension());
+  const Accepted accepted =
+      check(given, demands, extension ? *extension : this->extension(base), base);
   RefitStats stats;
   if (options.memory == Memory::in_place && current()) {
     write_in_place(accepted, stats, watch);

@@ -104,8 +104,17 @@ struct Refitter::Impl {
   GivenWeights given;
   std::map<std::string, std::string> left_out = {};  // by what only and ignore say
 
-  Impl(std::shared_ptr<Engine::Impl> engine, RefitOptions options)
-      : engine(std::move(engine)), options(std::move(options)) {}
+  Impl(std::shared_ptr<Engine::Impl> of, RefitOptions wanted)
+      : engine(std::move(of)), options(std::move(wanted)) {
+    const WeightSet& base = options.base;
+    if (!base) return;
+    if (base.data()->ledger != engine->ledger)
+      base::fail(ErrorCode::invalid_input,
+                 "base: the weight set is another engine's; give a set of this engine");
+    if (engine->options.memory == Memory::in_place)
+      base::fail(ErrorCode::unsupported,
+                 "base: an engine with memory=\"in_place\" holds one set of weights only");
+  }
 
   Demands demands() const { return {options.strict, options.complete}; }
   base::Watch watch() const { return {.stop = options.stop, .progress = options.progress}; }
@@ -210,7 +219,9 @@ void Refitter::load(const std::filesystem::path& path) {
     impl_->give(name, {.kind = Given::Kind::file, .file = file.path, .unreadable = type});
 }
 
-std::vector<std::string> Refitter::missing() const { return impl_->engine->missing(impl_->given); }
+std::vector<std::string> Refitter::missing() const {
+  return impl_->engine->missing(impl_->given, impl_->options.base.data());
+}
 
 WeightSet Refitter::prepare() {
   Engine::Impl& engine = *impl_->engine;
@@ -223,7 +234,8 @@ WeightSet Refitter::prepare() {
   return refusing([&] {
     RefitStats stats;
     return impl_->with_given([&](const GivenWeights& given) {
-      const Accepted accepted = engine.check(given, impl_->demands(), engine.extension());
+      const auto& base = impl_->options.base.data();
+      const Accepted accepted = engine.check(given, impl_->demands(), engine.extension(base), base);
       return WeightSet(engine.prepare(accepted, stats, impl_->watch()));
     });
   });
@@ -232,7 +244,8 @@ WeightSet Refitter::prepare() {
 RefitReport Refitter::commit() {
   RefitReport report = refusing([&] {
     return impl_->with_given([&](const GivenWeights& given) {
-      return impl_->engine->commit(given, impl_->demands(), impl_->watch());
+      return impl_->engine->commit(given, impl_->demands(), impl_->watch(),
+                                   impl_->options.base.data());
     });
   });
   report.ignored.merge(std::exchange(impl_->left_out, {}));

@@ -43,7 +43,7 @@ Source Engine::Impl::sum_of(const lower::SlotProgram& sum, const ExtensionPtr& e
   Accepted nothing;
   nothing.by_leaf.resize(leaves.size());
   nothing.extension = extension;
-  const std::vector<Source> kept = sources_now(*this);
+  const std::vector<Source> kept = sources_of(*this);
   const LeafReader reader(*this, nothing, kept);
   const size_t bytes = sum.code->bytes;
   const auto what = [&] { return copy_of_weight(sum.name, sum.type.dtype, sum.type.shape()); };

@@ -110,7 +110,7 @@ class LowRankLaws : public testing::TestWithParam<std::string> {
     runtime::GivenWeights given;
     for (const auto& [name, tensor] : base)
       given[name] = {.kind = runtime::Given::Kind::set, .source = source_of(tensor)};
-    impl.commit(given, {}, {}, impl.extended(terms));
+    impl.commit(given, {}, {}, nullptr, impl.extended(terms));
   }
 
   static Arrays summed(Arrays weights, const Named& adapters) {

@@ -192,6 +192,10 @@ class Weight:
         """The kernels that read those."""
 
     @property
+    def aliases(self) -> list[str]:
+        """Its further names; see build()."""
+
+    @property
     def digest(self) -> str:
         """xxh3:… of the current value's bytes."""
 
@@ -339,11 +343,11 @@ class Engine:
         Makes a set of this engine the current one; runs under way finish with theirs.
         """
 
-    def refit(self, weights: str | os.PathLike[str] | Mapping[str, Any], strict: bool = False, *, complete: bool = False, prefix: str = '', rename: Mapping[str, str] | Callable[[str], str] | str | os.PathLike[str] | None = None, only: str | Iterable[str] = (), ignore: str | Iterable[str] = (), progress: bool | Callable[[str, float], object] | None = None, stop: threading.Event | None = None) -> RefitReport:
+    def refit(self, weights: str | os.PathLike[str] | Mapping[str, Any], strict: bool = False, *, complete: bool = False, prefix: str = '', rename: Mapping[str, str] | Callable[[str], str] | str | os.PathLike[str] | None = None, only: str | Iterable[str] = (), ignore: str | Iterable[str] = (), base: WeightSet | None = None, progress: bool | Callable[[str, float], object] | None = None, stop: threading.Event | None = None) -> RefitReport:
         """
         Replaces weights by those of a file (safetensors, ONNX, npz, a folder of shards) or a mapping of arrays. All or nothing: RefitError holds every problem, and nothing has changed.
 
-        strict refuses names that the engine does not need, complete wants every weight. The given names lose `prefix`, then `rename` (a mapping, a callable, or the path of a JSON object) makes the engine's of them, which the globs of `only` and `ignore` match. progress, stop: as of build().
+        strict refuses names that the engine does not need, complete wants every weight. The given names lose `prefix`, then `rename` (a mapping, a callable, or the path of a JSON object) makes the engine's of them, which the globs of `only` and `ignore` match. base: the set that the given weights change, in place of the current one. progress, stop: as of build().
 
             report = engine.refit("finetuned.safetensors")
         """
@@ -398,7 +402,7 @@ class Engine:
     def explain(self) -> str:
         """The kernels of every node, their timings and refusals, as text."""
 
-    def refitter(self, strict: bool = False, *, complete: bool = False, prefix: str = '', rename: Mapping[str, str] | Callable[[str], str] | str | os.PathLike[str] | None = None, only: str | Iterable[str] = (), ignore: str | Iterable[str] = ()) -> Refitter:
+    def refitter(self, strict: bool = False, *, complete: bool = False, prefix: str = '', rename: Mapping[str, str] | Callable[[str], str] | str | os.PathLike[str] | None = None, only: str | Iterable[str] = (), ignore: str | Iterable[str] = (), base: WeightSet | None = None) -> Refitter:
         """
         A refitter for several weights, commit by commit; its keywords are those of refit().
         """
@@ -444,11 +448,11 @@ class Refitter:
             report = refitter.commit()
         """
 
-def build(model: str | os.PathLike[str] | bytes | Any | Network, *, device: str = 'cpu', refit: str | Iterable[str] = 'all', shapes: dict[str, Sequence[int | str | tuple[int, int, int]]] | None = None, threads: int | None = None, tactics: str = 'time', without: str | Iterable[str] = (), memory: str = 'double', sets: int = 2, sources: str = 'keep', progress: bool | Callable[[str, float], object] | None = None, stop: threading.Event | None = None) -> Engine:
+def build(model: str | os.PathLike[str] | bytes | Any | Network, *, device: str = 'cpu', refit: str | Iterable[str] = 'all', shapes: dict[str, Sequence[int | str | tuple[int, int, int]]] | None = None, folder: str | os.PathLike[str] | None = None, weights: Mapping[str, Any] | None = {}, aliases: Mapping[str, str] | None = None, threads: int | None = None, tactics: str = 'time', without: str | Iterable[str] = (), memory: str = 'double', sets: int = 2, sources: str = 'keep', progress: bool | Callable[[str, float], object] | None = None, stop: threading.Event | None = None) -> Engine:
     """
     Compiles a model: the path of an ONNX file, an open binary file, bytes (any buffer), an onnx.ModelProto, or a tenon.Network.
 
-    refit: "all", "none", or names and globs of leaves. shapes: by input, for each axis a number, a name or (least, typical, greatest). tactics: "time" kernels here, or take the "first" that accepts (reproducible plans). without: names of passes to leave out. memory: "double" refits beside runs, "in_place" over the weights. sources: "keep" remembers where weights' bytes are, or "drop". progress: called with the stage and the fraction done, or True for a bar of tqdm; stop: once it is set, the work ends with an Error whose code is "cancelled".
+    refit: "all", "none", or names and globs of leaves. shapes: by input, for each axis a number, a name or (least, typical, greatest). folder: of external data, where it is not the model's own. weights: arrays in place of the model's initializers, by name, which are read and not kept; None: the model's weights are not looked for, and the engine waits for a refit. aliases: further names of weights, each to the weight's own. tactics: "time" kernels here, or take the "first" that accepts (reproducible plans). without: names of passes to leave out. memory: "double" refits beside runs, "in_place" over the weights. sources: "keep" remembers where weights' bytes are, "file" moves those of arrays to a nameless file in the cache's folder, "drop" forgets. progress: called with the stage and the fraction done, or True for a bar of tqdm; stop: once it is set, the work ends with an Error whose code is "cancelled".
 
         engine = tenon.build("model.onnx", shapes={"x": ("n", 3, 224, 224)})
     """

@@ -1,0 +1,258 @@
+"""Where weights come from beside files: arrays in place of a model's initializers, further names, sets, nameless files."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import pytest
+from linear import B, W, X, linear_engine, linear_network
+from onnx import TensorProto, helper, numpy_helper
+
+import tenon
+
+
+def elsewhere(name, array):
+    """An initializer whose bytes are not in the model."""
+    tensor = TensorProto(name=name, dims=array.shape, data_type=helper.np_dtype_to_tensor_dtype(array.dtype))
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="nowhere.bin")
+    return tensor
+
+
+def gemm_model(w, b):
+    node = helper.make_node("Gemm", ["x", "w", "b"], ["y"])
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 4])
+    graph = helper.make_graph([node], "g", [x], [y], [w, b])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+
+@pytest.fixture
+def hollow():
+    """A model that tells of w and b, and has neither."""
+    return gemm_model(elsewhere("w", W), elsewhere("b", B)).SerializeToString()
+
+
+# --- build(weights=)
+
+
+@pytest.mark.parametrize("sources", ["keep", "file", "drop"])
+def test_initializers_come_from_arrays_and_are_not_kept(hollow, device, sources):
+    w, b = W.copy(), B.copy()
+    engine = tenon.build(hollow, weights={"w": w, "b": b}, device=device, tactics="first", sources=sources)
+    w[:], b[:] = np.nan, np.nan  # what is the caller's again changes nothing
+    np.testing.assert_array_equal(engine(X), X @ W + B)
+    if sources != "drop":
+        engine.refit({"b": 2 * B})  # reads w again where they share a table
+        np.testing.assert_array_equal(engine(X), X @ W + 2 * B)
+        np.testing.assert_array_equal(engine.weights["w"].numpy(), W)
+        engine.reset()
+        np.testing.assert_array_equal(engine(X), X @ W + B)
+
+
+def test_strided_and_given_beside_the_models_own(device):
+    model = gemm_model(numpy_helper.from_array(0 * W, "w"), numpy_helper.from_array(B, "b"))
+    engine = tenon.build(model, weights={"w": np.asfortranarray(W)}, device=device, tactics="first")
+    np.testing.assert_array_equal(engine(X), X @ W + B)
+
+
+def test_frozen_ones_are_read_while_building(hollow, device):
+    w = W.copy()
+    engine = tenon.build(hollow, weights={"w": w, "b": B}, refit=["b"], device=device, tactics="first")
+    w[:] = np.nan
+    assert list(engine.weights) == ["b"]
+    np.testing.assert_array_equal(engine(X), X @ W + B)
+
+
+def test_initializers_of_a_body_have_their_whole_names(device):
+    inner = helper.make_graph(
+        [helper.make_node("Add", ["x", "w"], ["s"])], "b", [], [helper.make_tensor_value_info("s", TensorProto.FLOAT, None)],
+        [elsewhere("w", B)],
+    )  # fmt: skip
+    other = helper.make_graph(
+        [helper.make_node("Mul", ["x", "w"], ["p"])], "c", [], [helper.make_tensor_value_info("p", TensorProto.FLOAT, None)],
+        [elsewhere("w", B)],
+    )  # fmt: skip
+    node = helper.make_node("If", ["c"], ["y"], name="if", then_branch=inner, else_branch=other)
+    inputs = [helper.make_tensor_value_info("c", TensorProto.BOOL, []), helper.make_tensor_value_info("x", TensorProto.FLOAT, [4])]
+    graph = helper.make_graph([node], "g", inputs, [helper.make_tensor_value_info("y", TensorProto.FLOAT, [4])])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    weights = {"if/then_branch/w": B, "if/else_branch/w": 3 * B}
+    engine = tenon.build(model, weights=weights, device=device, tactics="first")
+    for condition in (True, False):
+        expected = B + B if condition else B * 3 * B
+        np.testing.assert_array_equal(engine.run({"c": np.array(condition), "x": B})["y"], expected)
+
+
+def test_no_weights_at_all(hollow, device, tmp_path):
+    engine = tenon.build(hollow, weights=None, device=device, tactics="first")
+    with pytest.raises(tenon.NotReadyError):
+        engine(X)
+    assert engine.refitter().missing() == ["b", "w"]
+    engine.save(tmp_path / "hollow.plan", strip=True)
+    engine.refit({"w": W, "b": B})
+    np.testing.assert_array_equal(engine(X), X @ W + B)
+    again = tenon.load(tmp_path / "hollow.plan")
+    again.refit({"w": W, "b": B})
+    np.testing.assert_array_equal(again(X), X @ W + B)
+
+
+def test_a_folder_for_a_model_in_memory(tmp_path, device):
+    model = gemm_model(numpy_helper.from_array(W, "w"), numpy_helper.from_array(B, "b"))
+    onnx.save(model, tmp_path / "m.onnx", save_as_external_data=True, location="m.bin", size_threshold=0)
+    data = (tmp_path / "m.onnx").read_bytes()
+    np.testing.assert_array_equal(tenon.build(data, folder=tmp_path, device=device, tactics="first")(X), X @ W + B)
+    with pytest.raises(tenon.BuildError, match="give the model's path, the folder, or the weights"):
+        tenon.build(data, device=device)
+
+
+def test_what_does_not_fit_is_refused(hollow, device):
+    with pytest.raises(tenon.BuildError, match=r'no initializer "v", "zzzz"'):
+        tenon.build(hollow, weights={"w": W, "b": B, "v": W, "zzzz": W}, device=device)
+    with pytest.raises(tenon.BuildError, match=r'"w" is f64\[3, 4\], the model\'s is f32\[3, 4\]'):
+        tenon.build(hollow, weights={"w": W.astype(np.float64), "b": B}, device=device)
+    with pytest.raises(tenon.BuildError, match='tensor "w" has external data'):
+        tenon.build(hollow, weights={"b": B}, device=device)
+    with pytest.raises(tenon.InputError, match="are of an ONNX model"):
+        tenon.build(linear_network(), weights={"w": W}, device=device)
+
+
+# --- aliases
+
+
+@pytest.fixture
+def tied(device):
+    return linear_engine(device, aliases={"head.w": "w", "embedding.w": "w"})
+
+
+def test_any_name_refits_a_weight(tied, tmp_path):
+    assert tied.weights["w"].aliases == ["embedding.w", "head.w"]
+    assert tied.refit({"head.w": 2 * W}).changed == ["w"]
+    np.testing.assert_array_equal(tied(X), X @ (2 * W) + B)
+    tied.save(tmp_path / "a.plan")
+    again = tenon.load(tmp_path / "a.plan")
+    again.refit({"embedding.w": 3 * W}, complete=False)
+    np.testing.assert_array_equal(again(X), X @ (3 * W) + B)
+
+
+def test_equal_bytes_under_two_names_are_one_weight(tied):
+    report = tied.refit({"w": 2 * W, "head.w": 2 * W, "b": B}, strict=True, complete=True)
+    assert report.changed == ["b", "w"]
+    assert list(report.reasons) in (["head.w"], ["w"]) and all("given under another" in why for why in report.reasons.values())
+
+
+def test_other_bytes_under_two_names_are_one_problem(tied):
+    with pytest.raises(tenon.RefitError) as refused:
+        tied.refit({"w": 2 * W, "head.w": 3 * W})
+    assert len(refused.value.problems) == 1
+    np.testing.assert_array_equal(tied(X), X @ W + B)
+
+
+def test_complete_takes_any_name(tied):
+    tied.refit({"head.w": W, "b": B}, complete=True)
+    with pytest.raises(tenon.RefitError, match='"w" is not given'):
+        tied.refit({"b": B}, complete=True)
+
+
+def test_bad_aliases_are_refused(device):
+    with pytest.raises(tenon.BuildError, match='"b" is a weight\'s own name'):
+        linear_engine(device, aliases={"b": "w"})
+    with pytest.raises(tenon.BuildError, match='"v", which is no weight of the network'):
+        linear_engine(device, aliases={"head": "v"})
+
+
+# --- base=
+
+
+def test_a_refit_from_another_set_than_the_current_one(linear):
+    first = linear.current
+    linear.refit({"w": 2 * W})
+    second = linear.refitter(base=first)
+    second.set("b", 5 * B)
+    prepared = second.prepare()
+    np.testing.assert_array_equal(linear.run({"x": X}, weights=prepared)["y"], X @ W + 5 * B)
+    np.testing.assert_array_equal(linear(X), X @ (2 * W) + B)
+    linear.refit({"b": 7 * B}, base=prepared)
+    np.testing.assert_array_equal(linear(X), X @ W + 7 * B)
+    assert linear.refit({"b": B}).kept == ["w"]
+    np.testing.assert_array_equal(linear.weights["w"].numpy(), W)
+
+
+def test_a_base_is_of_this_engine(linear, device):
+    with pytest.raises(tenon.InputError, match="base: the weight set is another engine's"):
+        linear.refit({"b": B}, base=linear_engine(device).current)
+    alone = linear_engine(device, memory="in_place")
+    with pytest.raises(tenon.Error, match="one set of weights only"):
+        alone.refitter(base=alone.current)
+
+
+# --- sources="file"
+
+
+def test_arrays_go_to_a_nameless_file(device, tmp_path):
+    """What the process holds of anonymous memory grows by the tables, not by the arrays as well."""
+    code = f"""
+import numpy as np, tenon
+def anonymous():
+    return sum(int(line.split()[1]) for line in open("/proc/self/smaps_rollup") if line.startswith("Anonymous:")) << 10
+size = 1024
+arrays = {{f"w{{i}}": np.full((size, size), 1 / size, np.float32) for i in range(8)}}
+net = tenon.Network()
+x = net.input("x", ["n", size])
+for name, array in arrays.items():
+    x = net.matmul(x, net.borrow(name, array))
+net.output("y", x)
+before = anonymous()
+engine = tenon.build(net, device={device!r}, tactics="first", sources="file")
+held = anonymous() - before
+engine.refit(arrays)
+assert np.allclose(engine(np.ones((1, size), np.float32)), 1)
+print(held / sum(a.nbytes for a in arrays.values()))
+"""
+    held = float(subprocess.check_output([sys.executable, "-c", code], text=True, env={**os.environ, "TENON_CACHE_DIR": str(tmp_path)}))
+    assert held < 1.3
+    assert list(tmp_path.iterdir()) == [] or all(not p.name.startswith("tenon-") for p in tmp_path.iterdir())
+
+
+def test_a_full_disk_refuses_the_refit(device, tmp_path):
+    code = f"""
+import resource, numpy as np, tenon
+net = tenon.Network()
+net.output("y", net.matmul(net.input("x", ["n", 64]), net.weight("w", np.zeros((64, 64), np.float32))))
+engine = tenon.build(net, device={device!r}, tactics="first", sources="file", memory="in_place")
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+try:
+    engine.refit({{"w": np.ones((64, 64), np.float32)}})
+except OSError as error:
+    print(isinstance(error, tenon.Error), float(np.asarray(engine(np.ones((1, 64), np.float32))).max()))
+"""
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == ["True", "0.0"]
+
+
+# --- problems as data
+
+
+def test_problems_of_a_build_are_data():
+    nodes = [
+        helper.make_node("Relu", ["x"], ["a"]),
+        helper.make_node("Bogus", ["a"], ["b"], name="first"),
+        helper.make_node("Nonsense", ["b"], ["y"], domain="com.example"),
+    ]
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [3])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [3])
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.example", 1)]
+    model = helper.make_model(helper.make_graph(nodes, "g", [x], [y]), opset_imports=opsets, ir_version=9)
+    with pytest.raises(tenon.BuildError) as refused:
+        tenon.build(model)
+    problems = refused.value.problems
+    assert [(each.kind, each.index, each.node, each.op) for each in problems] == [
+        ("op", 1, "first", "Bogus"),
+        ("op", 2, "y", "com.example.Nonsense"),
+    ]
+    assert all(each.op in each.message for each in problems)
+    with pytest.raises(tenon.BuildError) as refused:
+        tenon.build(b"no model")
+    assert [each.kind for each in refused.value.problems] == ["bad_file"]
