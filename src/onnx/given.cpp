@@ -11,13 +11,6 @@ namespace tenon::onnx {
 
 namespace wire = weights::wire;
 
-GivenInitializers::GivenInitializers(const OnnxOptions& options)
-    : none_at_all_(!options.weights.has_value()) {
-  if (none_at_all_) return;
-  for (const auto& [name, view] : *options.weights)
-    weights_.emplace(name, weights::callers_tensor("weights: " + name, view));
-}
-
 void GivenInitializers::check_names(const wire::Graph& model,
                                     const wire::LiftedNames& lifted) const {
   std::vector<std::string> names;

@@ -1,20 +1,26 @@
 // Initializers whose bytes the caller of load_onnx() has, and not the model.
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
 
-#include "tenon/onnx.h"
 #include "weights/lifted_names.h"
 
 namespace tenon::onnx {
 
+/// Where the bytes of initializers are, beside the model: tenon::OnnxOptions as sources.
+struct ReadOptions {
+  std::filesystem::path folder;
+  std::optional<std::map<std::string, weights::TensorSource>> weights{std::in_place};
+};
+
 /// By their names in the whole model.
 class GivenInitializers {
  public:
-  /// Throws invalid_input for an array without bytes on the host.
-  explicit GivenInitializers(const OnnxOptions& options);
+  explicit GivenInitializers(const ReadOptions& options)
+      : none_at_all_(!options.weights), weights_(options.weights.value_or(decltype(weights_)())) {}
 
   /// Those that are refittable wait for a refit.
   bool none_at_all() const { return none_at_all_; }

@@ -46,7 +46,7 @@ void add_unsupported(const wire::Graph& graph, bool outermost,
 
 class Importer {
  public:
-  Importer(const wire::Model& model, const std::string& file, const OnnxOptions& options)
+  Importer(const wire::Model& model, const std::string& file, const ReadOptions& options)
       : Importer(model, file, study_names(model.graph, file), GivenInitializers(options)) {}
 
   Draft run() {
@@ -157,12 +157,12 @@ class Importer {
 
 }  // namespace
 
-Draft read(const std::filesystem::path& path, OnnxOptions options) {
+Draft read(const std::filesystem::path& path, ReadOptions options) {
   if (options.folder.empty()) options.folder = base::folder_of(path);
   return read(base::open_file(path), options);
 }
 
-Draft read(std::shared_ptr<const base::ByteSource> bytes, const OnnxOptions& options) {
+Draft read(std::shared_ptr<const base::ByteSource> bytes, const ReadOptions& options) {
   try {
     const bool looks = options.weights.has_value();
     const wire::Model model =
@@ -185,7 +185,7 @@ Model finish(Draft draft) {
 Model load(const std::filesystem::path& path) { return finish(read(path, {})); }
 
 Model load(std::shared_ptr<const base::ByteSource> bytes, const std::filesystem::path& folder) {
-  OnnxOptions options;
+  ReadOptions options;
   options.folder = folder;
   return finish(read(std::move(bytes), options));
 }

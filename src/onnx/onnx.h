@@ -5,8 +5,8 @@
 #include <memory>
 
 #include "base/byte_source.h"
+#include "onnx/given.h"
 #include "onnx/leaf_table.h"
-#include "tenon/onnx.h"
 
 namespace tenon::onnx {
 
@@ -18,8 +18,8 @@ struct Draft {
 
 /// Imports a model. Ops, attributes and types that are not supported are collected and thrown as
 /// one BuildError (unsupported) that lists them with the nodes' names; damage is bad_file.
-Draft read(const std::filesystem::path& path, OnnxOptions options);
-Draft read(std::shared_ptr<const base::ByteSource> bytes, const OnnxOptions& options);
+Draft read(const std::filesystem::path& path, ReadOptions options);
+Draft read(std::shared_ptr<const base::ByteSource> bytes, const ReadOptions& options);
 
 /// An imported model: the network, and for every leaf that has bytes where they are.
 struct Model {
