@@ -56,10 +56,17 @@ void GraphImporter::import_leaves() {
       const ir::ValueType type{*dtype, ir::Dims(initializer.dims.begin(), initializer.dims.end())};
       auto source = model_.given.find(whole_name(initializer.name), *dtype, initializer.dims);
       if (!source) source = initializer.source;
-      if (source || !is_unneeded(&initializer))
+      if (source) {
         add_initializer(initializer.name, type, source);
-      else
+      } else if (is_unneeded(&initializer)) {
+        report(&initializer, initializer.refusal->what());
         define(initializer.name, ir::absent);
+      } else {
+        if (!model_.given.none_at_all()) throw Error(*initializer.refusal);
+        add_initializer(initializer.name, type, source);
+        if (!model_.leaves.rows().at(whole_name(initializer.name)).refittable)
+          throw Error(*initializer.refusal);
+      }
       continue;
     }
     report(&initializer,
@@ -79,12 +86,8 @@ const std::string& GraphImporter::whole_name(const std::string& name) const {
 
 void GraphImporter::add_initializer(const std::string& name, const ir::ValueType& type,
                                     const std::optional<weights::TensorSource>& source) {
-  const bool waits = model_.given.none_at_all();
-  const std::string& whole = whole_name(name);
-  const auto id = model_.leaves.add_initializer(state_.builder, whole, type, source, waits);
-  if (!source && !(waits && model_.leaves.rows().at(whole).refittable))
-    base::fail(ErrorCode::bad_file, "{}: {}", model_.file, wire::elsewhere_problem(whole));
-  define(name, id);
+  define(name, model_.leaves.add_initializer(state_.builder, whole_name(name), type, source,
+                                             model_.given.none_at_all()));
   initializers_.insert(name);
 }
 

@@ -139,19 +139,17 @@ TensorReader::Proto TensorReader::parse(Range message) {
   return proto;
 }
 
-std::string elsewhere_problem(const std::string& name) {
-  return fmt::format(
-      "tensor {} has external data, which a model given as bytes cannot have; give the model's "
-      "path, the folder, or the weights",
-      base::quoted(name));
-}
-
 Tensor TensorReader::read(Range message, bool is_initializer) {
   const Proto proto = parse(message);
   Tensor tensor{.name = proto.name, .data_type = proto.data_type, .dims = proto.dims};
-  tensor.elsewhere = is_initializer && proto.is_external && external_.folder().empty();
-  if (const std::optional<DType> dtype = dtype_of(proto.data_type); dtype && !tensor.elsewhere)
+  const std::optional<DType> dtype = dtype_of(proto.data_type);
+  if (!dtype) return tensor;
+  try {
     tensor.source = to_source(proto, *dtype);
+  } catch (const Error& error) {
+    if (!is_initializer) throw;
+    tensor.refusal = error;
+  }
   return tensor;
 }
 
@@ -178,8 +176,10 @@ TensorSource TensorReader::external(const Proto& proto, DType dtype) {
            fmt::format("has the external {} {}, which is no number", key, base::quoted(text(key))));
   };
   if (external_.folder().empty()) {
-    base::fail(ErrorCode::bad_file, "{}: {}", file_.source()->name(),
-               elsewhere_problem(proto.name));
+    refuse(
+        proto,
+        "has external data, which a model given as bytes cannot have; give the model's path, the "
+        "folder, or the weights");
   }
   const std::string who =
       fmt::format("{}: tensor {}", file_.source()->name(), base::quoted(proto.name));

@@ -15,8 +15,8 @@ class TensorReader {
   TensorReader(WireFile& file, std::filesystem::path folder)
       : file_(file), external_(std::move(folder)) {}
 
-  /// Throws bad_file where the bytes are not as the message says. Without a folder, an initializer
-  /// with external data is `elsewhere`, another tensor is refused.
+  /// Throws where the bytes cannot be had (bad_file, io, unsupported); of an initializer that is a
+  /// refusal.
   Tensor read(Range message, bool is_initializer);
 
  private:

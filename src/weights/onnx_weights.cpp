@@ -119,8 +119,8 @@ void add_graph(const Graph& graph, const LiftedNames& lifted, WeightFile& file) 
     const std::string& name = whole_name(lifted, graph, tensor.name);
     if (tensor.source) {
       add(file, name, *tensor.source);
-    } else if (tensor.elsewhere) {
-      base::fail(ErrorCode::bad_file, "{}: {}", file.path, elsewhere_problem(name));
+    } else if (tensor.refusal) {
+      throw Error(*tensor.refusal);
     } else {
       file.unreadable.emplace(name, data_type_name(tensor.data_type));
     }

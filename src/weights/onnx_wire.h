@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "tenon/error.h"
 #include "weights/source.h"
 
 namespace tenon::weights::wire {
@@ -20,15 +21,13 @@ struct Tensor {
   std::string name;
   int data_type = 0;  ///< TensorProto.DataType
   Shape dims;
-  /// Empty for types that Tenon lacks (strings, complex, 4- and 8-bit floats), and where it is
-  /// `elsewhere`.
+  /// Empty for types that Tenon lacks (strings, complex, 4- and 8-bit floats), and where there is a
+  /// refusal.
   std::optional<TensorSource> source;
-  /// An initializer with external data, of a model that came without a folder.
-  bool elsewhere = false;
+  /// Why an initializer's bytes cannot be had: damage, a file that is not there, or external data
+  /// of a model without a folder. Whoever needs them throws it.
+  std::optional<Error> refusal;
 };
-
-/// What to say of a tensor that is elsewhere, when nobody has given it.
-std::string elsewhere_problem(const std::string& name);
 
 /// A dim of a declared type: a value, a symbol's name, or nothing.
 struct Dim {
@@ -87,8 +86,8 @@ struct Model {
   bool has_functions = false;  ///< local functions are not supported yet
 };
 
-/// Parses a ModelProto. External data is opened below `folder` (the model file's; empty: what has
-/// some is `elsewhere`, or refused where it is no initializer): `..`, absolute paths and links that
+/// Parses a ModelProto. External data is opened below `folder` (the model file's; empty
+/// forbids it): `..`, absolute paths and links that
 /// lead out of it are refused. Limits: 4 GiB of file (the message says to use external data),
 /// nesting of 64 graphs and messages. Throws bad_file / unsupported naming the source. Weight bytes
 /// are not read.

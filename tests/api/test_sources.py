@@ -256,3 +256,15 @@ def test_problems_of_a_build_are_data():
     with pytest.raises(tenon.BuildError) as refused:
         tenon.build(b"no model")
     assert [each.kind for each in refused.value.problems] == ["bad_file"]
+
+
+def test_damage_that_no_output_needs_is_told_and_left_out(device, caplog):
+    model = gemm_model(numpy_helper.from_array(W, "w"), numpy_helper.from_array(B, "b"))
+    short = TensorProto(name="short", dims=[5], data_type=TensorProto.FLOAT, raw_data=b"1234")
+    model.graph.initializer.extend([short, elsewhere("far", B)])
+    np.testing.assert_array_equal(tenon.build(model, device=device, tactics="first")(X), X @ W + B)
+    told = " ".join(record.getMessage() for record in caplog.records)
+    assert '"short" has 4 bytes of raw data' in told and '"far" has external data' in told
+    model.graph.node[0].input[2] = "short"
+    with pytest.raises(tenon.BuildError, match='"short" has 4 bytes of raw data'):
+        tenon.build(model, device=device)
