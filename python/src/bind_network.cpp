@@ -99,7 +99,13 @@ std::vector<std::string> to_outputs(nb::handle given) {
   return names;
 }
 
-nb::tuple add_node(Network& self, const std::string& op, const nb::args& inputs,
+// What a network reads stays alive in its dictionary, where the garbage collector sees it.
+void keep(nb::handle network, const nb::object& what) {
+  if (!nb::hasattr(network, "_kept")) network.attr("_kept") = nb::list();
+  network.attr("_kept").attr("append")(what);
+}
+
+nb::tuple add_node(nb::handle self, const std::string& op, const nb::args& inputs,
                    const std::string& domain, std::optional<int64_t> version,
                    const std::string& name, nb::handle outputs, const nb::kwargs& attributes) {
   std::vector<Value> operands;
@@ -111,20 +117,19 @@ nb::tuple add_node(Network& self, const std::string& op, const nb::args& inputs,
   }
   const GivenAttributes given(attributes);
   nb::list made;
-  for (const Value& value : self.add(op, operands, given.values,
-                                     {domain, version.value_or(0), name, to_outputs(outputs)}))
+  const NodeOptions options{domain, version.value_or(0), name, to_outputs(outputs)};
+  for (const Value& value : nb::cast<Network&>(self).add(op, operands, given.values, options))
     made.append(value);
+  for (const auto& [key, value] : attributes)
+    if (nb::isinstance<Network>(value)) keep(self, nb::borrow(value));  // and what it has borrowed
   return nb::tuple(made);
 }
 
-Value borrow(Network& self, const std::string& name, nb::handle array) {
-  Array given = to_array(array, "weight \"" + name + "\"");
-  const auto drop = [](nb::object* owner) {
-    const nb::gil_scoped_acquire gil;
-    delete owner;
-  };
-  return self.borrow(name, given.view,
-                     std::shared_ptr<nb::object>(new nb::object(std::move(given.owner)), drop));
+Value borrow(nb::handle self, const std::string& name, nb::handle array) {
+  const Array given = to_array(array, "weight \"" + name + "\"");
+  const Value value = nb::cast<Network&>(self).borrow(name, given.view);
+  keep(self, given.owner);
+  return value;
 }
 
 nb::dict outputs_of(const Network& self) {
@@ -177,7 +182,8 @@ void bind_network(nb::module_& module) {
   nb::class_<Network>(module, "Network",
                       "A network built by hand; tenon.build() compiles it.\n\n"
                       "    network = tenon.Network()\n"
-                      "    network.output(\"y\", network.relu(network.input(\"x\", [\"n\", 3])))")
+                      "    network.output(\"y\", network.relu(network.input(\"x\", [\"n\", 3])))",
+                      nb::dynamic_attr(), nb::is_weak_referenceable())
       .def(nb::init<>())
       .def(
           "input",
