@@ -30,19 +30,36 @@ RefitReport refit(const Engine& engine, const Options& options, const std::stop_
   return Engine(engine).refit(options.weights, how);
 }
 
-// The names that a JSON object gives for others.
-std::function<std::string(const std::string&)> read_map(const Path& path) {
+// A name, or {"name": …, "permute": [axes]}.
+bool is_renaming(const Json& value) {
+  if (value.is_string()) return true;
+  if (!value.is_object() || !value.contains("name") || !value["name"].is_string()) return false;
+  if (!value.contains("permute")) return value.size() == 1;
+  const Json& axes = value["permute"];
+  const auto is_axis = [](const Json& axis) { return axis.is_number_unsigned(); };
+  return value.size() == 2 && axes.is_array() && std::ranges::all_of(axes, is_axis);
+}
+
+// What a JSON object says of given names.
+void read_map(const Path& path, RefitOptions& options) {
   std::ifstream file(path);
   const Json map = Json::parse(file, nullptr, false);
-  const auto is_name = [](const Json& value) { return value.is_string(); };
-  if (!file || !map.is_object() || !std::ranges::all_of(map, is_name)) {
+  if (!file || !map.is_object() || !std::ranges::all_of(map, is_renaming)) {
     throw Error(file ? ErrorCode::bad_file : ErrorCode::io,
                 fmt::format("\"{}\": {}", path.native(),
                             file ? "is no JSON object of names; write {\"theirs\": \"the plan's\"}"
                                  : "cannot be read"));
   }
-  return [map](const std::string& name) {
-    return map.contains(name) ? map[name].get<std::string>() : name;
+  std::map<std::string, std::string> names;
+  for (const auto& [from, to] : map.items()) {
+    const std::string name = to.is_string() ? to : to["name"];
+    names[from] = name;
+    if (to.is_object() && to.contains("permute"))
+      options.permute[name] = to["permute"].get<std::vector<int64_t>>();
+  }
+  options.rename = [names](const std::string& name) {
+    const auto found = names.find(name);
+    return found == names.end() ? name : found->second;
   };
 }
 
@@ -64,7 +81,7 @@ void perform(const Options& given, Session& session) {
   }
   if (saves) check_output(given.output);
   Options options = given;
-  if (!options.map.empty()) options.refit.rename = read_map(options.map);
+  if (!options.map.empty()) read_map(options.map, options.refit);
   LoadOptions loading{.device = options.device, .threads = options.threads};
   loading.stop = session.stop;
   loading.progress = session.progress;

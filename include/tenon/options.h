@@ -1,7 +1,9 @@
 // How engines are loaded and saved, and what building shares with that.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -44,6 +46,8 @@ struct RefitOptions {
   bool complete = false;  ///< refuse unless every refittable weight is given
   std::string prefix;     ///< in front of the given names, such as "module."; names without it stay
   std::function<std::string(const std::string& name)> rename;  ///< null: as it is
+  /// By the engine's name: axis i of the weight is axis permute[name][i] of what is given.
+  std::map<std::string, std::vector<int64_t>> permute;
   std::vector<std::string> only;    ///< globs (`*`, `?`, `[…]`); empty: every name
   std::vector<std::string> ignore;  ///< globs of names that are left out
   /// What the given weights change; empty: the engine's current set. In-place engines have no

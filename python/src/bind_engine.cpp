@@ -263,7 +263,8 @@ void bind_engine(nb::module_& module) {
           nb::arg("stop") = nb::none(),
           nb::sig("def refit(self, weights: str | os.PathLike[str] | collections.abc.Mapping[str, "
                   "typing.Any], strict: bool = False, *, complete: bool = False, prefix: str = '', "
-                  "rename: collections.abc.Mapping[str, str] | collections.abc.Callable[[str], "
+                  "rename: collections.abc.Mapping[str, str | dict[str, typing.Any]] | "
+                  "collections.abc.Callable[[str], "
                   "str] | str | os.PathLike[str] | None = None, only: str | "
                   "collections.abc.Iterable[str] = (), ignore: str | collections.abc.Iterable[str] "
                   "= (), base: WeightSet | None = None, progress: bool | "
@@ -274,7 +275,8 @@ void bind_engine(nb::module_& module) {
           "All or nothing: RefitError holds every problem, and nothing has changed.\n\n"
           "strict refuses names that the engine does not need, complete wants every weight. The "
           "given names lose `prefix`, then `rename` (a mapping, a callable, or the path of a JSON "
-          "object) makes the engine's of them, which the globs of `only` and `ignore` match. "
+          "object) makes the engine's of them (`{\"name\": …, \"permute\": [1, 0]}` in a mapping "
+          "gives axes their order too), which the globs of `only` and `ignore` match. "
           "base: the set that the given weights change, in place of the current one. progress, "
           "stop: as of build().\n\n"
           "    report = engine.refit(\"finetuned.safetensors\")")

@@ -122,8 +122,11 @@ PyType_Slot refitter_slots[] = {
     {0, nullptr},
 };
 
-// The callable behind a name, or behind each name of a mapping.
-nb::object to_renaming(nb::handle rename) {
+using Permutations = std::map<std::string, std::vector<int64_t>>;
+
+// The callable behind a name, or behind each name of a mapping, whose orders of axes go to
+// `permute`.
+nb::object to_renaming(nb::handle rename, Permutations& permute) {
   if (PyCallable_Check(rename.ptr())) return nb::borrow(rename);
   nb::object names = nb::borrow(rename);
   if (is_path(rename)) {
@@ -133,11 +136,21 @@ nb::object to_renaming(nb::handle rename) {
   }
   if (!nb::hasattr(names, "items"))
     refuse("rename", rename, "give a mapping of names, a callable, or the path of a JSON object");
-  const nb::dict known =
-      nb::cast<nb::dict>(nb::handle(reinterpret_cast<PyObject*>(&PyDict_Type))(names));
-  for (const auto& [from, to] : known) {
-    if (!nb::isinstance<nb::str>(from) || !nb::isinstance<nb::str>(to))
-      refuse("rename", nb::make_tuple(from, to), "give a name for a name");
+  nb::dict known;
+  for (const auto& [from, to] :
+       nb::cast<nb::dict>(nb::handle(reinterpret_cast<PyObject*>(&PyDict_Type))(names))) {
+    const bool plain = !nb::isinstance<nb::dict>(to);
+    const nb::dict detail = plain ? nb::dict() : nb::borrow<nb::dict>(to);
+    const bool permuted = detail.contains("permute");
+    const nb::object name = plain                     ? nb::borrow(to)
+                            : detail.contains("name") ? nb::object(detail["name"])
+                                                      : nb::none();
+    if (!nb::isinstance<nb::str>(from) || !nb::isinstance<nb::str>(name) ||
+        (!plain && detail.size() != (permuted ? 2u : 1u)) ||
+        (permuted && !nb::try_cast(detail["permute"], permute[nb::cast<std::string>(name)])))
+      refuse("rename", nb::make_tuple(from, to),
+             "give a name for a name, or {\"name\": …, \"permute\": [axes]}");
+    known[from] = name;
   }
   return nb::cpp_function([known](const nb::str& name) {
     return known.contains(name) ? nb::object(known[name]) : nb::object(name);
@@ -160,7 +173,8 @@ RefitOptions to_refit_options(bool strict, bool complete, const std::string& pre
     const nb::gil_scoped_acquire gil;
     delete callable;
   };
-  const std::shared_ptr<nb::object> callable(new nb::object(to_renaming(rename)), drop);
+  const std::shared_ptr<nb::object> callable(new nb::object(to_renaming(rename, options.permute)),
+                                             drop);
   options.rename = [callable](const std::string& name) {
     const nb::gil_scoped_acquire gil;
     const nb::object renamed = (*callable)(name);
@@ -224,7 +238,8 @@ void bind_refitter(nb::module_& module) {
       nb::arg("ignore") = nb::tuple(), nb::arg("base") = nb::none(),
       nb::sig(
           "def refitter(self, strict: bool = False, *, complete: bool = False, prefix: str = "
-          "'', rename: collections.abc.Mapping[str, str] | collections.abc.Callable[[str], str] "
+          "'', rename: collections.abc.Mapping[str, str | dict[str, typing.Any]] | "
+          "collections.abc.Callable[[str], str] "
           "| str | os.PathLike[str] | None = None, only: str | collections.abc.Iterable[str] = "
           "(), ignore: str | collections.abc.Iterable[str] = (), base: WeightSet | None = None) -> "
           "Refitter"),

@@ -125,6 +125,46 @@ struct Refitter::Impl {
     return options.rename ? options.rename(std::string(name)) : std::string(name);
   }
 
+  /// The view as the engine has its axes.
+  TensorView permuted(std::string_view name, const TensorView& view) const {
+    const auto found = options.permute.find(meant(name));
+    if (found == options.permute.end()) return view;
+    const std::vector<int64_t>& axes = found->second;
+    std::vector<int64_t> sorted = axes;
+    std::ranges::sort(sorted);
+    for (size_t i = 0; i < sorted.size(); ++i)
+      if (sorted[i] != static_cast<int64_t>(i)) sorted.clear();
+    if (sorted.size() != view.shape.size() || axes.size() != sorted.size())
+      throw RefitError(
+          {fmt::format("weights: {} has shape {}, and permute {} is no order of its "
+                       "axes; give each once",
+                       base::quoted(name), to_string(view.shape), to_string(axes))});
+    Shape strides = view.strides;
+    if (strides.empty()) {
+      strides.resize(axes.size(), 1);
+      for (size_t i = axes.size(); i-- > 1;) strides[i - 1] = strides[i] * view.shape[i];
+    }
+    if (strides.size() != axes.size()) return view;  // which the check refuses
+    TensorView result = view;
+    result.strides.resize(axes.size());
+    for (size_t i = 0; i < axes.size(); ++i) {
+      result.shape[i] = view.shape[static_cast<size_t>(axes[i])];
+      result.strides[i] = strides[static_cast<size_t>(axes[i])];
+    }
+    return result;
+  }
+  /// A file's tensor as the engine has its axes: read now, where they are others.
+  Source permuted(std::string_view name, const weights::TensorSource& source) const {
+    if (!options.permute.contains(meant(name)))
+      return std::make_shared<weights::TensorSource>(source);
+    source.bytes->check_unchanged();
+    const std::vector<std::byte> bytes =
+        base::read_range(*source.bytes, source.offset, source.size());
+    source.bytes->check_unchanged();
+    return std::make_shared<weights::TensorSource>(
+        weights::copy_of(permuted(name, TensorView(bytes.data(), source.dtype, source.shape))));
+  }
+
   void give(std::string_view name, Given weight) {
     std::string known = meant(name);
     weight.name = name;
@@ -173,7 +213,8 @@ Refitter::~Refitter() = default;
 Refitter::Refitter(Refitter&&) noexcept = default;
 Refitter& Refitter::operator=(Refitter&&) noexcept = default;
 
-void Refitter::set(std::string_view name, const TensorView& weight) {
+void Refitter::set(std::string_view name, const TensorView& given) {
+  const TensorView weight = impl_->permuted(name, given);
   if (!weight.on_host()) {
     if (!impl_->can_bring(weight)) return borrow(name, weight);
     return impl_->give(name, brought_to_host(*impl_->engine->backend, name, weight));
@@ -186,7 +227,8 @@ void Refitter::set(std::string_view name, const TensorView& weight) {
                      .addresses = base::is_dense(weight) ? addresses_of(weight) : AddressRange{}});
 }
 
-void Refitter::borrow(std::string_view name, const TensorView& weight) {
+void Refitter::borrow(std::string_view name, const TensorView& given) {
+  const TensorView weight = impl_->permuted(name, given);
   impl_->give(name, {.kind = Given::Kind::borrow,
                      .view = weight,
                      .addresses = weight.on_host() ? addresses_of(weight) : AddressRange{}});
@@ -203,8 +245,7 @@ void Refitter::load(const std::filesystem::path& path) {
     const bool constant = file.constants.contains(name);
     // A Constant node is a part of the file's model: it counts where the engine has its name.
     if (constant && !impl_->engine->leaf_index.contains(impl_->meant(name))) continue;
-    Given weight{.kind = Given::Kind::file,
-                 .source = std::make_shared<weights::TensorSource>(source)};
+    Given weight{.kind = Given::Kind::file, .source = impl_->permuted(name, source)};
     weight.file = file.path;
     weight.constant = constant;
     if (const auto found = file.consumers.find(name); found != file.consumers.end())

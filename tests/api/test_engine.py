@@ -778,6 +778,25 @@ def test_cycles_through_what_is_borrowed_are_collected(linear):
     assert weakref.ref(linear)() is linear
 
 
+@pytest.mark.parametrize("inside", [False, True])
+def test_cycles_through_networks_are_collected(inside):
+    moves = Moves(W)
+    moves.network = net = tenon.Network()
+    if inside:  # a body that borrows
+        body = tenon.Network()
+        body.output("s", body.borrow("w", moves))
+        other = tenon.Network()
+        other.output("s", other.weight("v", W))
+        net.add("If", net.input("c", [], dtype="bool"), then_branch=body, else_branch=other)
+        del body, other
+    else:
+        net.borrow("w", moves)
+    gone = weakref.ref(net)
+    del moves, net
+    gc.collect()
+    assert gone() is None
+
+
 def checkpoint(tensors):
     """A safetensors file of {name: (dtype, shape, bytes)}."""
     header, data = {}, b""

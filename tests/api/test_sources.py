@@ -1,5 +1,6 @@
 """Where weights come from beside files: arrays in place of a model's initializers, further names, sets, nameless files."""
 
+import json
 import os
 import subprocess
 import sys
@@ -268,3 +269,37 @@ def test_damage_that_no_output_needs_is_told_and_left_out(device, caplog):
     model.graph.node[0].input[2] = "short"
     with pytest.raises(tenon.BuildError, match='"short" has 4 bytes of raw data'):
         tenon.build(model, device=device)
+
+
+# --- permute
+
+
+@pytest.mark.parametrize("how", ["array", "file", "set", "borrow", "json"])
+def test_axes_in_another_order(linear, tmp_path, how):
+    rename = {"kernel": {"name": "w", "permute": [1, 0]}, "bias": "b"}
+    given = {"kernel": np.ascontiguousarray(3 * W.T), "bias": B}
+    if how == "json":
+        (tmp_path / "map.json").write_text(json.dumps(rename))
+        rename = tmp_path / "map.json"
+    if how in ("array", "json"):
+        linear.refit(given, rename=rename)
+    elif how == "file":
+        np.savez(tmp_path / "w.npz", **given)
+        linear.refit(tmp_path / "w.npz", rename=rename)
+    else:
+        refitter = linear.refitter(rename=rename)
+        for name, array in given.items():
+            getattr(refitter, how)(name, array)
+        refitter.commit()
+    np.testing.assert_array_equal(linear(X), X @ (3 * W) + B)
+    linear.refit({"b": 0 * B})
+    np.testing.assert_array_equal(linear(X), X @ (3 * W))
+
+
+def test_axes_that_are_no_order_are_refused(linear):
+    for axes in ([0], [0, 0], [0, 1, 2], [1, 2], [-1, 0]):
+        with pytest.raises(tenon.RefitError, match="permute .* is no order of its axes"):
+            linear.refit({"k": W}, rename={"k": {"name": "w", "permute": axes}})
+    for wrong in ({"k": 3}, {"k": {"permute": [1, 0]}}, {"k": {"name": "w", "permute": "10"}}, {"k": {"name": "w", "axes": [0]}}):
+        with pytest.raises(tenon.InputError, match="give a name for a name"):
+            linear.refit({"k": W}, rename=wrong)
