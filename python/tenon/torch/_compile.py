@@ -1,0 +1,153 @@
+"""compile(): a module or ExportedProgram becomes a CompiledModule."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.utils._pytree as pytree
+from torch.export import ExportedProgram
+
+from tenon import BuildError, InputError
+from tenon.torch import _core, _dims, _key, _onnx
+from tenon.torch._compare import differences
+from tenon.torch._module import CompiledModule, Program, whole
+from tenon.torch._part import EnginePart, State
+from tenon.torch._signature import Signature, note_names, signature_of
+from tenon.torch._spec import spec_of
+from tenon.torch._tensors import refuse_unfit
+
+
+def compile(
+    model: torch.nn.Module | ExportedProgram,
+    inputs: Sequence[Any] = (),
+    *,
+    kwarg_inputs: Mapping[str, Any] | None = None,
+    dynamic_shapes: Any = None,
+    device: Any = None,
+    refit: str | Iterable[str] = "all",
+    check: bool = True,
+    threads: int | None = None,
+    tactics: str = "time",
+    without: str | Iterable[str] = (),
+    sets: int = 2,
+    progress: Any = None,
+    stop: threading.Event | None = None,
+) -> CompiledModule:
+    """Compiles a module in eval mode, or an ExportedProgram, for refits under its own names.
+
+    inputs, kwarg_inputs: examples of a call, any pytrees. dynamic_shapes: as of torch.export; what is
+    not named there is fixed to the examples. refit: "all", "none", or names and globs of parameters,
+    buffers and constants. check: compare with the module on the examples, every output. The others
+    are tenon.build's.
+
+        compiled = tenon.torch.compile(model, (x,))"""
+    args, kwargs = tuple(inputs), dict(kwarg_inputs or {})
+    options = {"device": _device(device), "threads": threads, "tactics": tactics, "without": without, "sets": sets}
+    program, names = _program_of(model, args, kwargs, dynamic_shapes)
+    signature = signature_of(program, names)
+    refuse_unfit(_onnx.tensors_of(program).items(), BuildError)
+    translation = _translate(program, signature, names)
+    engine = _core.build(translation, refit, {**options, "progress": progress, "stop": stop})
+    compiled = _module(_order(model, program), program, signature, translation, engine, options)
+    if check and (args or kwargs):
+        _check(compiled, model, program, args, kwargs)
+    return compiled
+
+
+def _device(device: Any) -> str:
+    return "cpu" if device is None else str(device).removesuffix(":0")
+
+
+def _program_of(
+    model: Any, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic_shapes: Any
+) -> tuple[ExportedProgram, dict[str, str]]:
+    """The exported program, and the Dims' names by its symbols."""
+    if isinstance(model, ExportedProgram):
+        if dynamic_shapes is not None:
+            raise InputError("dynamic_shapes belong to torch.export.export; the program has its own", "invalid_input")
+        return model, {}
+    if not isinstance(model, torch.nn.Module):
+        raise InputError(f"model is a {type(model).__name__}; give an nn.Module or an ExportedProgram", "invalid_input")
+    _refuse_training(model)
+    if not args and not kwargs:
+        raise InputError("a module needs example inputs: compile(model, (x,))", "invalid_input")
+    refuse_unfit([*model.named_parameters(), *model.named_buffers()], BuildError)
+    examples = _dims.widened(model, args, kwargs, dynamic_shapes)
+    with _onnx.quiet(), torch.no_grad():
+        try:
+            program = torch.export.export(model, *examples, dynamic_shapes=dynamic_shapes, strict=False)
+        except (KeyboardInterrupt, MemoryError):
+            raise
+        except Exception as error:
+            cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise BuildError(f"torch.export.export failed: {cause}", "build") from error
+    note_names(program, model)
+    return program, _dims.names(model, program, args, kwargs, dynamic_shapes)
+
+
+def _refuse_training(model: torch.nn.Module) -> None:
+    training = [name for name, module in model.named_modules() if module.training]
+    if training:
+        which = "the module" if training[0] == "" else f'"{training[0]}"'
+        raise InputError(f"{which} is in train mode; call eval() on it first", "invalid_input")
+
+
+def _translate(program: ExportedProgram, signature: Signature, names: Mapping[str, str]) -> _onnx.Translation:
+    inputs = [leaf.path for leaf in signature.inputs if leaf.is_tensor]
+    outputs = [leaf.path for leaf in signature.outputs if leaf.is_tensor]
+    translation = _onnx.translate(program, inputs, outputs)
+    if names:
+        _dims.apply(translation.model, names)
+    return translation
+
+
+def _order(model: Any, program: ExportedProgram) -> tuple[str, ...]:
+    """All names of the program's tensors, those of state_dict() first and in its order."""
+    first = list(model.state_dict()) if isinstance(model, torch.nn.Module) else []
+    tensors = _onnx.tensors_of(program)
+    return tuple(dict.fromkeys([*(name for name in first if name in tensors), *tensors]))
+
+
+def _module(
+    names: tuple[str, ...],
+    program: ExportedProgram,
+    signature: Signature,
+    translation: _onnx.Translation,
+    engine: Any,
+    options: dict[str, Any],
+) -> CompiledModule:
+    part = EnginePart(engine, 0, spec_of(signature), translation.aliases)
+    frozen = {name: t for name, t in translation.tensors.items() if name not in part.weights}
+    kept = {name: t.detach().clone() for name, t in {**frozen, **translation.unused}.items()}
+    volatile = set(program.graph_signature.non_persistent_buffers)
+    shared = Program(
+        signature=signature,
+        parts=(part,),
+        fqns=names,
+        aliases=translation.aliases,
+        constants=frozenset(n for n in names if n in program.constants or n in volatile),
+        exported=_key.lines(program),
+        options=options,
+    )
+    return CompiledModule(*whole(signature, part), shared, State(1, (engine.current,), kept))
+
+
+def _check(
+    compiled: CompiledModule,
+    model: Any,
+    program: ExportedProgram,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> None:
+    """BuildError when engine and module disagree on the examples."""
+    eager = model if isinstance(model, torch.nn.Module) else program.module()
+    cloned = pytree.tree_map_only(torch.Tensor, torch.clone, (args, kwargs))
+    with torch.no_grad():
+        expected = eager(*cloned[0], **cloned[1])
+        found = compiled(*args, **kwargs)
+    problems = differences(found, expected)
+    if problems:
+        raise BuildError(f"engine and module disagree on the examples: {'; '.join(problems)}", "build")

@@ -1,0 +1,211 @@
+"""CompiledModule: an fx.GraphModule whose parts are engines, with all its weights in one reference."""
+
+from __future__ import annotations
+
+import operator
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import torch.utils._pytree as pytree
+from torch import fx
+from torch.fx.graph import _PyTreeCodeGen, _PyTreeInfo
+
+import tenon
+from tenon.torch._part import EnginePart, State, taken
+from tenon.torch._signature import Signature
+
+
+@dataclass
+class Program:
+    """What all modules that were refitted from one compile share. Nothing here changes."""
+
+    signature: Signature
+    parts: tuple[EnginePart, ...]
+    fqns: tuple[str, ...]  # of state_dict(), in its order
+    aliases: Mapping[str, str]
+    constants: frozenset[str] = frozenset()  # tensors that no state_dict holds
+    exported: Any = None  # key of the exported program: what refits by programs are compared with
+    report: list[Any] = field(default_factory=list)
+    options: dict[str, Any] = field(default_factory=dict)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def part_of(self, name: str) -> EnginePart | None:
+        """The engine that has a weight."""
+        return next((part for part in self.parts if name in part.weights), None)
+
+
+class CompiledModule(fx.GraphModule):
+    """A compiled module: call it like the one it was made of; `refit` it as often as you like.
+
+    Every call is answered from one state of all weights. Use it from any thread."""
+
+    def __init__(self, root: Any, graph: fx.Graph, program: Program, state: State) -> None:
+        super().__init__(root, graph, "CompiledModule")
+        self._program, self._state, self._first = program, state, state
+        self._whole = program.parts[0] if len(program.parts) == 1 and not _has_torch(self) else None
+        self._through_graph = type(self).__call__
+        type(self).__call__ = CompiledModule._call  # type: ignore[method-assign]
+        self.training = False
+
+    def _call(self, *args: Any, **kwargs: Any) -> Any:
+        if torch.compiler.is_compiling():
+            return self.forward(*args, **kwargs)
+        state = self._state
+        tensors = self._program.signature.flatten(args, kwargs)
+        if self._whole is not None:
+            return self._program.signature.unflatten(self._whole.run(tensors, state.sets[0]))
+        return self._run_graph(state, args, kwargs)
+
+    def _run_graph(self, state: State, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        token = taken.set(state)
+        try:
+            with torch.no_grad():
+                return self.forward(*args, **kwargs)
+        finally:
+            taken.reset(token)
+
+    def run_with(self, state: State, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A call with a state that need not be published."""
+        tensors = self._program.signature.flatten(args, kwargs)
+        if self._whole is not None:
+            return self._program.signature.unflatten(self._whole.run(tensors, state.sets[0]))
+        return self._run_graph(state, args, kwargs)
+
+    # Weights. ------------------------------------------------------------------------------------
+
+    @property
+    def engines(self) -> tuple[tenon.Engine, ...]:
+        """The engines of the parts, in order."""
+        return tuple(part.engine for part in self._program.parts)
+
+    @property
+    def report(self) -> list[Any]:
+        """What runs in torch, and why; empty when all is compiled."""
+        return list(self._program.report)
+
+    @property
+    def state(self) -> State:
+        """All current weights; publish() goes back to it."""
+        return self._state
+
+    @property
+    def version(self) -> int:
+        """Of the weights that the next call takes."""
+        return self._state.version
+
+    def publish(self, state: State) -> None:
+        """Makes a state of this module the current one; calls under way finish with theirs."""
+        if len(state.sets) != len(self._program.parts):
+            raise tenon.InputError("the state is another module's; publish one of this module", "invalid_input")
+        with self._program.lock:
+            for part, weights in zip(self._program.parts, state.sets):
+                part.engine.publish(weights)
+            self._state = state
+
+    def reset(self) -> None:
+        """Goes back to the weights of compile() or load()."""
+        self.publish(self._first)
+
+    def refit(self, source: Any, *, strict: bool = False, complete: bool = False) -> Any:
+        """Replaces weights in place, all or nothing, and reports.
+
+        `source`: a mapping of names to tensors or arrays, a module, an ExportedProgram, or the path
+        of a file (.safetensors, .npz, .pt, .bin, .pt2, .plan, a folder or index of shards).
+
+            report = compiled.refit(trained.state_dict())"""
+        from tenon.torch import _refit
+
+        return _refit.refit(self, source, strict=strict, complete=complete)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """As torch's, in place; `assign` changes nothing here. RefitError, and no change, for a misfit."""
+        from tenon.torch import _refit
+
+        return _refit.load_state_dict(self, state_dict, strict)
+
+    def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> dict[str, Any]:
+        """Copies of the current weights, under all names of the module that was compiled."""
+        values = self.weights()
+        found = OrderedDict() if destination is None else destination
+        for name in self._program.fqns:
+            if name not in self._program.constants:
+                found[prefix + name] = values[name]
+        return found
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """As state_dict(), with non-persistent buffers and tensor constants."""
+        state, values = self._state, {}
+        for part, weights in zip(self._program.parts, state.sets):
+            values.update(part.values(weights))
+        values.update(state.tensors)
+        for alias, owner in self._program.aliases.items():
+            values[alias] = values[owner]
+        return values
+
+    # As a Python object. -------------------------------------------------------------------------
+
+    def with_state(self, state: State) -> CompiledModule:
+        """A module of the same program with other weights."""
+        made = CompiledModule(self, self.graph, self._program, state)
+        made.meta = dict(self.meta)
+        return made
+
+    def __deepcopy__(self, memo: Any) -> CompiledModule:
+        return self.with_state(self._state)
+
+    def __copy__(self) -> CompiledModule:
+        return self.with_state(self._state)
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a compiled module is not pickled; tenon.torch.save() writes it to a file")
+
+    def train(self, mode: bool = True) -> CompiledModule:
+        if mode:
+            raise tenon.InputError("a compiled module has no train mode; train the original, then refit", "invalid_input")
+        return self
+
+
+def _has_torch(module: CompiledModule) -> bool:
+    """Whether the graph does more than to call one engine."""
+    kinds = {(node.op, node.target) for node in module.graph.nodes if node.op.startswith("call_")}
+    return any(op != "call_module" and target is not operator.getitem for op, target in kinds)
+
+
+def whole(signature: Signature, part: EnginePart) -> tuple[dict[str, Any], fx.Graph]:
+    """The graph of a module that is one engine."""
+    graph = fx.Graph()
+    tensors = []
+    names = _identifiers([leaf.path for leaf in signature.inputs])
+    for name, leaf in zip(names, signature.inputs):
+        node = graph.placeholder(name)
+        if leaf.is_tensor:
+            tensors.append(node)
+    call = graph.call_module("_run_on_acc_0", tuple(tensors))
+    results: list[Any] = []
+    count = 0
+    for leaf in signature.outputs:
+        results.append(graph.call_function(operator.getitem, (call, count)) if leaf.is_tensor else leaf.constant)
+        count += leaf.is_tensor
+    graph.output(tuple(results))
+    graph.set_codegen(_codegen(signature, names))
+    return {"_run_on_acc_0": part}, graph
+
+
+def _codegen(signature: Signature, names: Sequence[str]) -> _PyTreeCodeGen:
+    args, kwargs = signature.in_spec.children()
+    flat = [f"arg{i}" for i in range(args.num_children)]
+    tops = [*flat, *(kwargs.context or [])]
+    return _PyTreeCodeGen(_PyTreeInfo(tops, signature.in_spec, signature.out_spec))
+
+
+def _identifiers(paths: Sequence[str]) -> list[str]:
+    """The paths as names that Python code may have, each once."""
+    made: list[str] = []
+    for path in paths:
+        name = "".join(c if c.isalnum() else "_" for c in path).strip("_") or "arg"
+        made.append(f"{name}_{len(made)}" if name in made or not name.isidentifier() else name)
+    return made

@@ -1,0 +1,88 @@
+"""The parts of a compiled module: engines, and what torch runs beside them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+import tenon
+from tenon.torch._tensors import array_of, tensor_of
+
+if TYPE_CHECKING:
+    from tenon.torch._module import CompiledModule
+
+#: The state that the call under way in this thread has taken.
+taken: ContextVar[State | None] = ContextVar("tenon_torch_state", default=None)
+
+
+@dataclass(frozen=True)
+class State:
+    """All weights of a module at one moment: a set for each engine, and torch's own tensors."""
+
+    version: int
+    sets: tuple[tenon.WeightSet, ...]
+    tensors: Mapping[str, torch.Tensor] = field(default_factory=dict)
+
+
+class EnginePart(torch.nn.Module):
+    """An engine as a module of tensors in, tensors out."""
+
+    def __init__(self, engine: tenon.Engine, index: int, spec: str, aliases: Mapping[str, str]) -> None:
+        super().__init__()
+        self.engine, self.index, self.spec = engine, index, spec
+        self.aliases = dict(aliases)
+        self.weights = frozenset(engine.weights)
+        self.lock = threading.RLock()
+        self._inputs = [port.name for port in engine.inputs]
+        self._outputs = [port.name for port in engine.outputs]
+
+    def run(self, tensors: Sequence[torch.Tensor], weights: tenon.WeightSet | None) -> list[torch.Tensor]:
+        """Runs with one set of weights. The outputs are torch's to keep."""
+        given = {n: t.detach() if t.requires_grad else t for n, t in zip(self._inputs, tensors)}
+        results = self.engine.run(given, weights=weights)
+        return [tensor_of(results[name]) for name in self._outputs]
+
+    def forward(self, *tensors: torch.Tensor) -> list[torch.Tensor]:
+        state = taken.get()
+        return self.run(tensors, state.sets[self.index] if state is not None else None)
+
+    # Relative to a set. --------------------------------------------------------------------------
+
+    def prepare(self, base: tenon.WeightSet, tensors: Mapping[str, torch.Tensor]) -> tenon.WeightSet:
+        """The set that `tensors` make of `base`; all or nothing, and nothing is published."""
+        with self.lock, _as_current(self.engine, base):
+            refitter = self.engine.refitter(strict=True)
+            for name, tensor in tensors.items():
+                refitter.set(name, array_of(tensor))
+            return refitter.prepare()
+
+    def values(self, base: tenon.WeightSet) -> dict[str, torch.Tensor]:
+        """Copies of the weights of a set."""
+        with self.lock, _as_current(self.engine, base):
+            return {name: weight.torch() for name, weight in self.engine.weights.items()}
+
+    def plan(self, base: tenon.WeightSet, strip: bool = False) -> bytes:
+        """The plan with the weights of a set."""
+        with self.lock, _as_current(self.engine, base):
+            return self.engine.to_bytes(strip=strip)
+
+
+class _as_current:
+    """Makes a set the engine's current one for a while; calls of modules name theirs, and see nothing."""
+
+    def __init__(self, engine: tenon.Engine, base: tenon.WeightSet) -> None:
+        self.engine, self.base = engine, base
+
+    def __enter__(self) -> None:
+        self.before = self.engine.current
+        if self.before.version != self.base.version:
+            self.engine.publish(self.base)
+
+    def __exit__(self, *raised: Any) -> None:
+        if self.before.version != self.base.version:
+            self.engine.publish(self.before)
