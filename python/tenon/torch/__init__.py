@@ -12,5 +12,7 @@ except ImportError as error:  # pragma: no cover
 
 from tenon.torch._compile import compile
 from tenon.torch._module import CompiledModule
+from tenon.torch._part import State
+from tenon.torch._refit import RefitReport, refit_module_weights
 
-__all__ = ["CompiledModule", "compile"]
+__all__ = ["CompiledModule", "RefitReport", "State", "compile", "refit_module_weights"]

@@ -129,6 +129,8 @@ def _module(
         fqns=names,
         aliases=translation.aliases,
         constants=frozenset(n for n in names if n in program.constants or n in volatile),
+        frozen=frozenset(frozen),
+        unused=frozenset(translation.unused),
         exported=_key.lines(program),
         options=options,
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,10 +29,14 @@ class Program:
     fqns: tuple[str, ...]  # of state_dict(), in its order
     aliases: Mapping[str, str]
     constants: frozenset[str] = frozenset()  # tensors that no state_dict holds
+    frozen: frozenset[str] = frozenset()  # compiled in
+    unused: frozenset[str] = frozenset()  # read by nothing
+    torch_weights: frozenset[str] = frozenset()  # read by torch's parts alone
     exported: Any = None  # key of the exported program: what refits by programs are compared with
     report: list[Any] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
+    versions: Iterator[int] = field(default_factory=lambda: itertools.count(2))
 
     def part_of(self, name: str) -> EnginePart | None:
         """The engine that has a weight."""

@@ -6,15 +6,12 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 import tenon
-from tenon.torch._tensors import array_of, tensor_of
-
-if TYPE_CHECKING:
-    from tenon.torch._module import CompiledModule
+from tenon.torch._tensors import array_of, tensor_dtype, tensor_of
 
 #: The state that the call under way in this thread has taken.
 taken: ContextVar[State | None] = ContextVar("tenon_torch_state", default=None)
@@ -36,7 +33,8 @@ class EnginePart(torch.nn.Module):
         super().__init__()
         self.engine, self.index, self.spec = engine, index, spec
         self.aliases = dict(aliases)
-        self.weights = frozenset(engine.weights)
+        self.dtypes = {name: tensor_dtype(weight.dtype) for name, weight in engine.weights.items()}
+        self.weights = frozenset(self.dtypes)
         self.lock = threading.RLock()
         self._inputs = [port.name for port in engine.inputs]
         self._outputs = [port.name for port in engine.outputs]

@@ -23,6 +23,12 @@ def tensor_of(array: Any) -> torch.Tensor:
     return torch.from_numpy(array)
 
 
+def tensor_dtype(dtype: Any) -> torch.dtype:
+    """The core's dtype (NumPy's, or its name) as torch's."""
+    name = getattr(dtype, "name", None) or str(dtype)
+    return getattr(torch, name)  # type: ignore[no-any-return]
+
+
 def unfit(tensor: Any) -> str | None:
     """Why a parameter cannot be a weight of an engine, or None."""
     if type(tensor).__name__ == "DTensor":
