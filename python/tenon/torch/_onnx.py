@@ -63,6 +63,7 @@ def translate(program: ExportedProgram, inputs: list[str], outputs: list[str]) -
     refuse_mutation(program)
     model = _export(program)
     tensors = tensors_of(program)
+    _drop_identities(model.graph)
     _name_values(model, inputs, outputs)
     held = {name: tensors[name] for name in model.graph.initializers if name in tensors}
     aliases = aliases_of(tensors, held)
@@ -152,6 +153,15 @@ def _free(name: str, taken: set[str]) -> str:
     while f"{name}~{number}" in taken:
         number += 1
     return f"{name}~{number}"
+
+
+def _drop_identities(graph: ir.Graph) -> None:
+    """A copy of a weight (clone, dropout) would be a weight beside it, with a name that no module has."""
+    outputs = {id(value) for value in graph.outputs}
+    for node in list(graph):
+        if node.op_type == "Identity" and not node.domain and id(node.outputs[0]) not in outputs:
+            ir.convenience.replace_all_uses_with(node.outputs[0], node.inputs[0])
+            graph.remove(node, safe=True)
 
 
 def _separate_outputs(graph: ir.Graph) -> None:

@@ -1,0 +1,53 @@
+"""The torch door's suite; without PyTorch and its exporter there is nothing to collect."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+
+NEEDED = ("torch", "onnx_ir", "onnxscript")
+if any(importlib.util.find_spec(name) is None for name in NEEDED):
+    collect_ignore_glob = ["test_*.py"]
+else:
+    import torch
+    import torch.utils._pytree as pytree
+    from models import ZOO, seeded
+
+    import tenon.torch
+
+    @pytest.fixture(scope="session")
+    def fresh():
+        """fresh(name, seed): a compiled network of the zoo, once a session; do not refit it in place."""
+        made = {}
+
+        def compiled(name, seed=0):
+            if (name, seed) not in made:
+                make, args = ZOO[name]
+                made[name, seed] = tenon.torch.compile(seeded(make, seed), args, tactics="first")
+            return made[name, seed]
+
+        return compiled
+
+    @pytest.fixture
+    def same():
+        """same(a, b): whether two results are equal to the bit."""
+
+        def equal(left, right):
+            a, a_spec = pytree.tree_flatten(left)
+            b, b_spec = pytree.tree_flatten(right)
+            return a_spec == b_spec and all(
+                torch.equal(x, y) if isinstance(y, torch.Tensor) else x == y for x, y in zip(a, b)
+            )
+
+        return equal
+
+    @pytest.fixture
+    def close():
+        """close(a, b): whether two results agree within f32's error."""
+
+        def near(left, right):
+            a, b = pytree.tree_leaves(left), pytree.tree_leaves(right)
+            return len(a) == len(b) and all(torch.allclose(x, y, rtol=1e-4, atol=1e-5) for x, y in zip(a, b))
+
+        return near
