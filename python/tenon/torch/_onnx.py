@@ -16,6 +16,7 @@ from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
 
 from tenon import BuildError
+from tenon.torch import _graph
 from tenon.torch._tensors import aliases_of, error_with
 
 #: The first in which attention and GELU stay one node.
@@ -63,8 +64,8 @@ def translate(program: ExportedProgram, inputs: list[str], outputs: list[str]) -
     refuse_mutation(program)
     model = _export(program)
     tensors = tensors_of(program)
-    _drop_identities(model.graph)
-    _name_values(model, inputs, outputs)
+    _graph.tidy(model.graph)
+    _graph.name_values(model.graph, inputs, outputs)
     held = {name: tensors[name] for name in model.graph.initializers if name in tensors}
     aliases = aliases_of(tensors, held)
     _refuse_lost(program, {*held, *aliases})
@@ -117,63 +118,6 @@ def place(node: torch.fx.Node) -> str:
     files = [line for line in lines if line.startswith("File ")]
     where = files[-1].removeprefix("File ").rpartition(", in ")[0].replace('"', "") if files else ""
     return ", ".join(part for part in (f'module "{path[0]}"' if path[0] else "", where) if part)
-
-
-# Names. ------------------------------------------------------------------------------------------
-
-
-def _name_values(model: ir.Model, inputs: list[str], outputs: list[str]) -> None:
-    """Gives ports the names of the pytrees, and no other value a name that a tensor has."""
-    graph = model.graph
-    if len(graph.inputs) != len(inputs) or len(graph.outputs) != len(outputs):
-        raise BuildError(
-            f"torch.onnx.export made {len(graph.inputs)} inputs of {len(inputs)} tensors and "
-            f"{len(graph.outputs)} outputs of {len(outputs)}; inputs and outputs must be tensors",
-            "build",
-        )
-    _separate_outputs(graph)
-    ports = {id(value) for value in [*graph.inputs, *graph.outputs]}
-    taken = {*graph.initializers, *inputs, *outputs}
-    for node in graph.all_nodes():
-        bodies = [attribute.value for attribute in node.attributes.values() if attribute.type == ir.AttributeType.GRAPH]
-        for value in [*node.outputs, *(each for body in bodies for each in body.inputs)]:
-            if id(value) in ports or not value.name:
-                continue
-            if value.name in taken:
-                value.name = _free(value.name, taken)
-            taken.add(value.name)
-    used = set(graph.initializers)
-    for name, value in [*zip(inputs, graph.inputs), *zip(outputs, graph.outputs)]:
-        value.name = name if name not in used else _free(name, used | taken)
-        used.add(value.name)
-
-
-def _free(name: str, taken: set[str]) -> str:
-    number = 1
-    while f"{name}~{number}" in taken:
-        number += 1
-    return f"{name}~{number}"
-
-
-def _drop_identities(graph: ir.Graph) -> None:
-    """A copy of a weight (clone, dropout) would be a weight beside it, with a name that no module has."""
-    outputs = {id(value) for value in graph.outputs}
-    for node in list(graph):
-        if node.op_type == "Identity" and not node.domain and id(node.outputs[0]) not in outputs:
-            ir.convenience.replace_all_uses_with(node.outputs[0], node.inputs[0])
-            graph.remove(node, safe=True)
-
-
-def _separate_outputs(graph: ir.Graph) -> None:
-    """Outputs that are inputs, weights or each other become values of their own."""
-    held = {id(value) for value in [*graph.inputs, *graph.initializers.values()]}
-    for index, value in enumerate(graph.outputs):
-        if id(value) in held:
-            node = ir.Node("", "Identity", [value])
-            node.outputs[0].dtype, node.outputs[0].shape = value.dtype, value.shape
-            graph.append(node)
-            graph.outputs[index] = node.outputs[0]
-        held.add(id(graph.outputs[index]))
 
 
 # Refusals. ---------------------------------------------------------------------------------------
