@@ -10,9 +10,10 @@ try:
 except ImportError as error:  # pragma: no cover
     raise ImportError("tenon.torch needs PyTorch: pip install tenon[torch]") from error
 
+from tenon.torch._archive import load, save
 from tenon.torch._compile import compile
 from tenon.torch._module import CompiledModule
 from tenon.torch._part import State
 from tenon.torch._refit import RefitReport, refit_module_weights
 
-__all__ = ["CompiledModule", "RefitReport", "State", "compile", "refit_module_weights"]
+__all__ = ["CompiledModule", "RefitReport", "State", "compile", "load", "refit_module_weights", "save"]

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import importlib.util
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.utils._pytree as pytree
 from torch.export import ExportedProgram
 
 from tenon import BuildError, InputError
-from tenon.torch import _core, _dims, _key, _onnx
+from tenon.torch import _dims, _key
 from tenon.torch._compare import differences
 from tenon.torch._module import CompiledModule, Program, whole
 from tenon.torch._part import EnginePart, State
+from tenon.torch._program import quiet, tensors_of
 from tenon.torch._signature import Signature, note_names, signature_of
 from tenon.torch._spec import spec_of
 from tenon.torch._tensors import refuse_unfit
+
+if TYPE_CHECKING:
+    from tenon.torch._onnx import Translation
 
 
 def compile(
@@ -48,13 +53,23 @@ def compile(
     options = {"device": _device(device), "threads": threads, "tactics": tactics, "without": without, "sets": sets}
     program, names = _program_of(model, args, kwargs, dynamic_shapes)
     signature = signature_of(program, names)
-    refuse_unfit(_onnx.tensors_of(program).items(), BuildError)
+    refuse_unfit(tensors_of(program).items(), BuildError)
+    _need_exporter()
+    from tenon.torch import _core
+
     translation = _translate(program, signature, names)
     engine = _core.build(translation, refit, {**options, "progress": progress, "stop": stop})
     compiled = _module(_order(model, program), program, signature, translation, engine, options)
     if check and (args or kwargs):
         _check(compiled, model, program, args, kwargs)
     return compiled
+
+
+def _need_exporter() -> None:
+    """Compiling reads torch's ONNX export; loading and refitting do not."""
+    missing = [name for name in ("onnx", "onnx_ir", "onnxscript") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise BuildError(f"compiling needs {', '.join(missing)}: pip install tenon[torch]", "unavailable")
 
 
 def _device(device: Any) -> str:
@@ -76,7 +91,7 @@ def _program_of(
         raise InputError("a module needs example inputs: compile(model, (x,))", "invalid_input")
     refuse_unfit([*model.named_parameters(), *model.named_buffers()], BuildError)
     examples = _dims.widened(model, args, kwargs, dynamic_shapes)
-    with _onnx.quiet(), torch.no_grad():
+    with quiet(), torch.no_grad():
         try:
             program = torch.export.export(model, *examples, dynamic_shapes=dynamic_shapes, strict=False)
         except (KeyboardInterrupt, MemoryError):
@@ -95,19 +110,21 @@ def _refuse_training(model: torch.nn.Module) -> None:
         raise InputError(f"{which} is in train mode; call eval() on it first", "invalid_input")
 
 
-def _translate(program: ExportedProgram, signature: Signature, names: Mapping[str, str]) -> _onnx.Translation:
+def _translate(program: ExportedProgram, signature: Signature, names: Mapping[str, str]) -> Translation:
+    from tenon.torch import _graph, _onnx
+
     inputs = [leaf.path for leaf in signature.inputs if leaf.is_tensor]
     outputs = [leaf.path for leaf in signature.outputs if leaf.is_tensor]
     translation = _onnx.translate(program, inputs, outputs)
     if names:
-        _dims.apply(translation.model, names)
+        _graph.rename_extents(translation.model.graph, names)
     return translation
 
 
 def _order(model: Any, program: ExportedProgram) -> tuple[str, ...]:
     """All names of the program's tensors, those of state_dict() first and in its order."""
     first = list(model.state_dict()) if isinstance(model, torch.nn.Module) else []
-    tensors = _onnx.tensors_of(program)
+    tensors = tensors_of(program)
     return tuple(dict.fromkeys([*(name for name in first if name in tensors), *tensors]))
 
 
@@ -115,11 +132,11 @@ def _module(
     names: tuple[str, ...],
     program: ExportedProgram,
     signature: Signature,
-    translation: _onnx.Translation,
+    translation: Translation,
     engine: Any,
     options: dict[str, Any],
 ) -> CompiledModule:
-    part = EnginePart(engine, 0, spec_of(signature), translation.aliases)
+    part = EnginePart(engine, 0, spec_of(signature))
     frozen = {name: t for name, t in translation.tensors.items() if name not in part.weights}
     kept = {name: t.detach().clone() for name, t in {**frozen, **translation.unused}.items()}
     volatile = set(program.graph_signature.non_persistent_buffers)

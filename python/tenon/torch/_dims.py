@@ -6,12 +6,9 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import onnx_ir as ir
 import torch
 import torch.utils._pytree as pytree
 from torch.export import ExportedProgram
-
-from tenon.torch._signature import rename
 
 Examples = tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -45,14 +42,6 @@ def names(
             if isinstance(extent, torch.SymInt) and name and extent.node.expr.is_symbol:
                 found.setdefault(str(extent.node.expr), name)
     return found
-
-
-def apply(model: ir.Model, names: Mapping[str, str]) -> None:
-    """Renames symbols in every shape of the graph."""
-    values = [*model.graph.inputs, *(o for node in model.graph.all_nodes() for o in node.outputs)]
-    for value in values:
-        if value.shape is not None and not value.shape.frozen:
-            value.shape = ir.Shape([d if isinstance(d, int) else rename(str(d.value), names) for d in value.shape])
 
 
 def _dynamic(

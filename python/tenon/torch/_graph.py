@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import onnx_ir as ir
 
 from tenon import BuildError
+from tenon.torch._signature import rename
 
 
 def tidy(graph: ir.Graph) -> None:
@@ -38,6 +40,14 @@ def name_values(graph: ir.Graph, inputs: list[str], outputs: list[str]) -> None:
     for name, value in [*zip(inputs, graph.inputs), *zip(outputs, graph.outputs)]:
         value.name = name if name not in used else _free(name, used | taken)
         used.add(value.name)
+
+
+def rename_extents(graph: ir.Graph, names: Mapping[str, str]) -> None:
+    """Renames symbols in every shape of the graph."""
+    values = [*graph.inputs, *(o for node in graph.all_nodes() for o in node.outputs)]
+    for value in values:
+        if value.shape is not None and not value.shape.frozen:
+            value.shape = ir.Shape([d if isinstance(d, int) else rename(str(d.value), names) for d in value.shape])
 
 
 def _free(name: str, taken: set[str]) -> str:

@@ -10,7 +10,7 @@ import torch
 from torch import fx
 from torch.export import ExportedProgram
 
-from tenon.torch._onnx import tensors_of
+from tenon.torch._program import tensors_of
 from tenon.torch._tensors import place_of
 
 

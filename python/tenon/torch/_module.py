@@ -5,18 +5,18 @@ from __future__ import annotations
 import itertools
 import operator
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-import torch.utils._pytree as pytree
 from torch import fx
 from torch.fx.graph import _PyTreeCodeGen, _PyTreeInfo
 
 import tenon
-from tenon.torch._part import EnginePart, State, taken
+from tenon.torch._part import EngineModule, EnginePart, State, taken
 from tenon.torch._signature import Signature
 
 
@@ -50,6 +50,9 @@ class CompiledModule(fx.GraphModule):
 
     def __init__(self, root: Any, graph: fx.Graph, program: Program, state: State) -> None:
         super().__init__(root, graph, "CompiledModule")
+        for child in self.children():
+            if isinstance(child, EngineModule):
+                child.owner = weakref.ref(self)
         self._program, self._state, self._first = program, state, state
         self._whole = program.parts[0] if len(program.parts) == 1 and not _has_torch(self) else None
         self._through_graph = type(self).__call__
@@ -108,7 +111,8 @@ class CompiledModule(fx.GraphModule):
             raise tenon.InputError("the state is another module's; publish one of this module", "invalid_input")
         with self._program.lock:
             for part, weights in zip(self._program.parts, state.sets):
-                part.engine.publish(weights)
+                if weights is not None:
+                    part.engine.publish(weights)
             self._state = state
 
     def reset(self) -> None:
@@ -134,6 +138,8 @@ class CompiledModule(fx.GraphModule):
 
     def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> dict[str, Any]:
         """Copies of the current weights, under all names of the module that was compiled."""
+        if not all(engine.ready for engine in self.engines):
+            raise tenon.NotReadyError("the module was saved without its weights; refit() it first", "not_ready")
         values = self.weights()
         found = OrderedDict() if destination is None else destination
         for name in self._program.fqns:
@@ -155,7 +161,11 @@ class CompiledModule(fx.GraphModule):
 
     def with_state(self, state: State) -> CompiledModule:
         """A module of the same program with other weights."""
-        made = CompiledModule(self, self.graph, self._program, state)
+        children = {
+            name: EngineModule(child.part) if isinstance(child, EngineModule) else child
+            for name, child in self.named_children()
+        }
+        made = CompiledModule(children, self.graph, self._program, state)
         made.meta = dict(self.meta)
         return made
 
@@ -197,7 +207,7 @@ def whole(signature: Signature, part: EnginePart) -> tuple[dict[str, Any], fx.Gr
         count += leaf.is_tensor
     graph.output(tuple(results))
     graph.set_codegen(_codegen(signature, names))
-    return {"_run_on_acc_0": part}, graph
+    return {"_run_on_acc_0": EngineModule(part)}, graph
 
 
 def _codegen(signature: Signature, names: Sequence[str]) -> _PyTreeCodeGen:

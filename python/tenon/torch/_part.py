@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 import tenon
+from tenon.torch import _op
 from tenon.torch._tensors import array_of, tensor_dtype, tensor_of
 
 #: The state that the call under way in this thread has taken.
@@ -22,17 +23,15 @@ class State:
     """All weights of a module at one moment: a set for each engine, and torch's own tensors."""
 
     version: int
-    sets: tuple[tenon.WeightSet, ...]
+    sets: tuple[tenon.WeightSet | None, ...]
     tensors: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
 
-class EnginePart(torch.nn.Module):
-    """An engine as a module of tensors in, tensors out."""
+class EnginePart:
+    """An engine between torch tensors, shared by all modules that were refitted from one compile."""
 
-    def __init__(self, engine: tenon.Engine, index: int, spec: str, aliases: Mapping[str, str]) -> None:
-        super().__init__()
+    def __init__(self, engine: tenon.Engine, index: int, spec: str) -> None:
         self.engine, self.index, self.spec = engine, index, spec
-        self.aliases = dict(aliases)
         self.dtypes = {name: tensor_dtype(weight.dtype) for name, weight in engine.weights.items()}
         self.weights = frozenset(self.dtypes)
         self.lock = threading.RLock()
@@ -45,13 +44,9 @@ class EnginePart(torch.nn.Module):
         results = self.engine.run(given, weights=weights)
         return [tensor_of(results[name]) for name in self._outputs]
 
-    def forward(self, *tensors: torch.Tensor) -> list[torch.Tensor]:
-        state = taken.get()
-        return self.run(tensors, state.sets[self.index] if state is not None else None)
-
     # Relative to a set. --------------------------------------------------------------------------
 
-    def prepare(self, base: tenon.WeightSet, tensors: Mapping[str, torch.Tensor]) -> tenon.WeightSet:
+    def prepare(self, base: tenon.WeightSet | None, tensors: Mapping[str, torch.Tensor]) -> tenon.WeightSet:
         """The set that `tensors` make of `base`; all or nothing, and nothing is published."""
         with self.lock, _as_current(self.engine, base):
             refitter = self.engine.refitter(strict=True)
@@ -59,28 +54,56 @@ class EnginePart(torch.nn.Module):
                 refitter.set(name, array_of(tensor))
             return refitter.prepare()
 
-    def values(self, base: tenon.WeightSet) -> dict[str, torch.Tensor]:
+    def values(self, base: tenon.WeightSet | None) -> dict[str, torch.Tensor]:
         """Copies of the weights of a set."""
         with self.lock, _as_current(self.engine, base):
             return {name: weight.torch() for name, weight in self.engine.weights.items()}
 
-    def plan(self, base: tenon.WeightSet, strip: bool = False) -> bytes:
+    def plan(self, base: tenon.WeightSet | None, strip: bool = False) -> bytes:
         """The plan with the weights of a set."""
         with self.lock, _as_current(self.engine, base):
             return self.engine.to_bytes(strip=strip)
 
 
-class _as_current:
-    """Makes a set the engine's current one for a while; calls of modules name theirs, and see nothing."""
+class EngineModule(torch.nn.Module):
+    """A part as a child of one module: runs with the state that the module's call has taken.
 
-    def __init__(self, engine: tenon.Engine, base: tenon.WeightSet) -> None:
+    Traced, it is a call of tenon::run, whose `plan` is then only a reference to this object."""
+
+    def __init__(self, part: EnginePart) -> None:
+        super().__init__()
+        self.part = part
+        self.owner: Callable[[], Any] = lambda: None
+        self.register_buffer("plan", _op.reference_to(self), persistent=False)
+
+    def forward(self, *tensors: torch.Tensor) -> list[torch.Tensor]:
+        if torch.compiler.is_compiling():
+            return torch.ops.tenon.run(list(tensors), self.plan, self.part.spec)  # type: ignore[no-any-return]
+        return self.run(tensors)
+
+    def run(self, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        state = taken.get()
+        if state is None and (module := self.owner()) is not None:
+            state = module.state
+        return self.part.run(tensors, state.sets[self.part.index] if state is not None else None)
+
+
+class _as_current:
+    """Makes a set the engine's current one for a while; calls of modules name theirs, and see nothing.
+
+    None: the engine has no weights yet, and stays as it is."""
+
+    def __init__(self, engine: tenon.Engine, base: tenon.WeightSet | None) -> None:
         self.engine, self.base = engine, base
 
     def __enter__(self) -> None:
-        self.before = self.engine.current
-        if self.before.version != self.base.version:
-            self.engine.publish(self.base)
+        self.before = self.engine.current if self.engine.ready else None
+        if self._other():
+            self.engine.publish(self.base)  # type: ignore[arg-type]
 
     def __exit__(self, *raised: Any) -> None:
-        if self.before.version != self.base.version:
-            self.engine.publish(self.before)
+        if self._other():
+            self.engine.publish(self.before)  # type: ignore[arg-type]
+
+    def _other(self) -> bool:
+        return self.base is not None and self.before is not None and self.before.version != self.base.version

@@ -9,9 +9,10 @@ from typing import Any
 
 import torch
 import torch.utils._pytree as pytree
+from torch.export import ExportedProgram
 
 from tenon import InputError, RefitError
-from tenon.torch import _key, _names, _sources
+from tenon.torch import _archive, _key, _names, _sources
 from tenon.torch._compare import differences
 from tenon.torch._module import CompiledModule, Program
 from tenon.torch._part import State
@@ -235,6 +236,8 @@ def refit_module_weights(
 def _compiled(module: Any) -> CompiledModule:
     if isinstance(module, CompiledModule):
         return module
+    if isinstance(module, ExportedProgram) and (found := _archive.compiled_of(module)) is not None:
+        return found
     raise InputError(f"compiled_module is a {type(module).__name__}, not what tenon.torch.compile() returns", "invalid_input")
 
 

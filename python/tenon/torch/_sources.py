@@ -17,6 +17,7 @@ from torch.export import ExportedProgram
 import tenon
 from tenon import RefitError
 from tenon.torch import _safetensors
+from tenon.torch._program import tensors_of
 from tenon.torch._tensors import tensor_of
 
 _KNOWN = ".safetensors, .index.json, .npz, .pt, .pth, .bin, .pt2, .ep, .plan, or a folder of shards"
@@ -68,8 +69,6 @@ def _tensor(name: str, value: Any) -> torch.Tensor:
 
 
 def _of_program(program: ExportedProgram) -> Source:
-    from tenon.torch._onnx import tensors_of
-
     return Source(tensors_of(program), program=program)
 
 
