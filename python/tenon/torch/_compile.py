@@ -33,7 +33,10 @@ def compile(
     dynamic_shapes: Any = None,
     device: Any = None,
     refit: str | Iterable[str] = "all",
+    fallback: str = "torch",
     check: bool = True,
+    min_block_size: int = 1,
+    torch_executed_ops: Iterable[Any] = (),
     threads: int | None = None,
     tactics: str = "time",
     without: str | Iterable[str] = (),
@@ -45,21 +48,34 @@ def compile(
 
     inputs, kwarg_inputs: examples of a call, any pytrees. dynamic_shapes: as of torch.export; what is
     not named there is fixed to the examples. refit: "all", "none", or names and globs of parameters,
-    buffers and constants. check: compare with the module on the examples, every output. The others
-    are tenon.build's.
+    buffers and constants. fallback: "torch" runs there what cannot be compiled, and `report` says what;
+    "error" refuses it. check: compare with the module on the examples, every output. min_block_size:
+    fewer nodes between torch's parts are torch's too; torch_executed_ops: what torch runs in any case.
+    The others are tenon.build's.
 
         compiled = tenon.torch.compile(model, (x,))"""
     args, kwargs = tuple(inputs), dict(kwarg_inputs or {})
     options = {"device": _device(device), "threads": threads, "tactics": tactics, "without": without, "sets": sets}
+    if fallback not in ("torch", "error"):
+        raise InputError(f'fallback is {fallback!r}; give "torch" or "error"', "invalid_input")
     program, names = _program_of(model, args, kwargs, dynamic_shapes)
     signature = signature_of(program, names)
     refuse_unfit(tensors_of(program).items(), BuildError)
     _need_exporter()
-    from tenon.torch import _core
+    options.update(progress=progress, stop=stop)
+    order, chosen = _order(model, program), tuple(torch_executed_ops)
+    try:
+        if chosen:
+            raise BuildError("operators are chosen to run in torch", "unsupported")
+        compiled = _whole(order, program, signature, names, refit, options)
+    except BuildError as error:
+        if fallback == "error" or not _may_split(error):
+            raise
+        from tenon.torch._fallback import Splitter
 
-    translation = _translate(program, signature, names)
-    engine = _core.build(translation, refit, {**options, "progress": progress, "stop": stop})
-    compiled = _module(_order(model, program), program, signature, translation, engine, options)
+        splitter = Splitter(program, signature, names, refit, options, min_block_size, chosen)
+        examples = _dims.widened(model, args, kwargs, dynamic_shapes) if dynamic_shapes else (args, kwargs)
+        compiled = splitter.compile(examples or program.example_inputs, order)
     if check and (args or kwargs):
         _check(compiled, model, program, args, kwargs)
     return compiled
@@ -128,6 +144,26 @@ def _order(model: Any, program: ExportedProgram) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*(name for name in first if name in tensors), *tensors]))
 
 
+def _may_split(error: BuildError) -> bool:
+    """Whether running parts in torch can help: not against a wrong option."""
+    return not str(error).startswith("refit: ")
+
+
+def _whole(
+    order: tuple[str, ...],
+    program: ExportedProgram,
+    signature: Signature,
+    names: Mapping[str, str],
+    refit: str | Iterable[str],
+    options: dict[str, Any],
+) -> CompiledModule:
+    """The module as one engine."""
+    from tenon.torch import _core
+
+    translation = _translate(program, signature, names)
+    return _module(order, program, signature, translation, _core.build(translation, refit, options), options)
+
+
 def _module(
     names: tuple[str, ...],
     program: ExportedProgram,
@@ -162,11 +198,19 @@ def _check(
     kwargs: dict[str, Any],
 ) -> None:
     """BuildError when engine and module disagree on the examples."""
-    eager = model if isinstance(model, torch.nn.Module) else program.module()
     cloned = pytree.tree_map_only(torch.Tensor, torch.clone, (args, kwargs))
+    state = compiled.state
+    state = State(state.version, state.sets, {name: tensor.clone() for name, tensor in state.tensors.items()})
     with torch.no_grad():
-        expected = eager(*cloned[0], **cloned[1])
-        found = compiled(*args, **kwargs)
+        expected = _eager(model, program, *cloned)
+        found = compiled.run_with(state, args, kwargs)
     problems = differences(found, expected)
     if problems:
         raise BuildError(f"engine and module disagree on the examples: {'; '.join(problems)}", "build")
+
+
+def _eager(model: Any, program: ExportedProgram, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The module's answer; its buffers stay as they are."""
+    module = model if isinstance(model, torch.nn.Module) else program.module()
+    buffers = {name: value.clone() for name, value in module.named_buffers()}
+    return torch.func.functional_call(module, buffers, args, kwargs)

@@ -16,7 +16,7 @@ from torch import fx
 from torch.fx.graph import _PyTreeCodeGen, _PyTreeInfo
 
 import tenon
-from tenon.torch._part import EngineModule, EnginePart, State, taken
+from tenon.torch._part import EngineModule, EnginePart, State, TorchModule, taken
 from tenon.torch._signature import Signature
 
 
@@ -35,6 +35,9 @@ class Program:
     exported: Any = None  # key of the exported program: what refits by programs are compared with
     report: list[Any] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
+    calculator: fx.GraphModule | None = None  # computes weights of engines from weights of torch
+    calculated: tuple[str, ...] = ()  # what it gives, in order
+    torch_reads: frozenset[str] = frozenset()  # what torch's parts read, computed tensors too
     lock: threading.RLock = field(default_factory=threading.RLock)
     versions: Iterator[int] = field(default_factory=lambda: itertools.count(2))
 
@@ -51,7 +54,7 @@ class CompiledModule(fx.GraphModule):
     def __init__(self, root: Any, graph: fx.Graph, program: Program, state: State) -> None:
         super().__init__(root, graph, "CompiledModule")
         for child in self.children():
-            if isinstance(child, EngineModule):
+            if isinstance(child, (EngineModule, TorchModule)):
                 child.owner = weakref.ref(self)
         self._program, self._state, self._first = program, state, state
         self._whole = program.parts[0] if len(program.parts) == 1 and not _has_torch(self) else None
@@ -152,7 +155,7 @@ class CompiledModule(fx.GraphModule):
         state, values = self._state, {}
         for part, weights in zip(self._program.parts, state.sets):
             values.update(part.values(weights))
-        values.update(state.tensors)
+        values.update((name, tensor.clone()) for name, tensor in state.tensors.items())
         for alias, owner in self._program.aliases.items():
             values[alias] = values[owner]
         return values
@@ -161,10 +164,7 @@ class CompiledModule(fx.GraphModule):
 
     def with_state(self, state: State) -> CompiledModule:
         """A module of the same program with other weights."""
-        children = {
-            name: EngineModule(child.part) if isinstance(child, EngineModule) else child
-            for name, child in self.named_children()
-        }
+        children = {name: _again(child) for name, child in self.named_children()}
         made = CompiledModule(children, self.graph, self._program, state)
         made.meta = dict(self.meta)
         return made
@@ -184,10 +184,16 @@ class CompiledModule(fx.GraphModule):
         return self
 
 
+def _again(child: Any) -> torch.nn.Module:
+    """A child for another module of the same program."""
+    if isinstance(child, EngineModule):
+        return EngineModule(child.part)
+    return TorchModule(child.graph_module, child.names)
+
+
 def _has_torch(module: CompiledModule) -> bool:
-    """Whether the graph does more than to call one engine."""
-    kinds = {(node.op, node.target) for node in module.graph.nodes if node.op.startswith("call_")}
-    return any(op != "call_module" and target is not operator.getitem for op, target in kinds)
+    """Whether the module does more than to call one engine."""
+    return any(not isinstance(child, EngineModule) for child in module.children())
 
 
 def whole(signature: Signature, part: EnginePart) -> tuple[dict[str, Any], fx.Graph]:

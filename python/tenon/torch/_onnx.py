@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,7 +73,8 @@ def untranslated(error: BaseException) -> str | None:
     each: BaseException | None = error
     while each is not None:
         if type(each).__name__ == "DispatchError":
-            return str(each).partition("No ONNX function found for ")[2].partition(".")[0] or str(each)
+            named = re.search(r"op='([^']+)'", str(each))
+            return named[1] if named else str(each).splitlines()[0]
         each = each.__cause__
     return None
 

@@ -88,6 +88,24 @@ class EngineModule(torch.nn.Module):
         return self.part.run(tensors, state.sets[self.part.index] if state is not None else None)
 
 
+class TorchModule(torch.nn.Module):
+    """What torch runs: a graph on the tensors of the state that the module's call has taken."""
+
+    def __init__(self, graph: torch.fx.GraphModule, names: Sequence[str]) -> None:
+        super().__init__()
+        self.graph_module, self.names = graph, tuple(names)
+        self.owner: Callable[[], Any] = lambda: None
+
+    def forward(self, *tensors: Any) -> Any:
+        state = taken.get()
+        if state is None and (module := self.owner()) is not None:
+            state = module.state
+        if state is None:
+            return self.graph_module(*tensors)
+        own = {name: state.tensors[name] for name in self.names}
+        return torch.func.functional_call(self.graph_module, own, tensors)
+
+
 class _as_current:
     """Makes a set the engine's current one for a while; calls of modules name theirs, and see nothing.
 

@@ -39,6 +39,7 @@ class _Plan:
 
     weights: dict[str, torch.Tensor] = field(default_factory=dict)
     tensors: dict[str, torch.Tensor] = field(default_factory=dict)
+    computed: dict[str, torch.Tensor] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     prefix: str = ""
@@ -62,11 +63,13 @@ def prepare(
     _refuse_other_program(program, source)
     plan = _plan(program, base, source.tensors, strict)
     kept = _kept(program, plan)
+    if not plan.problems:
+        _calculate(program, base, plan)
     if complete:
         plan.problems += [f'weights: "{name}" is missing' for name in kept]
     sets = list(base.sets)
     for part in program.parts:
-        own = {name: plan.weights[name] for name in plan.weights if name in part.weights}
+        own = {n: t for n, t in {**plan.weights, **plan.computed}.items() if n in part.weights}
         if own:
             try:
                 sets[part.index] = part.prepare(base.sets[part.index], own)
@@ -74,9 +77,9 @@ def prepare(
                 plan.problems += error.problems or [str(error)]
     if plan.problems:
         raise error_with(RefitError, plan.problems)
-    state = State(next(program.versions), tuple(sets), {**base.tensors, **plan.tensors})
+    state = State(next(program.versions), tuple(sets), {**base.tensors, **plan.tensors, **_shared(program, plan)})
     report = RefitReport(
-        changed=sorted([*plan.weights, *(n for n in plan.tensors if n not in plan.reasons)]),
+        changed=sorted({*plan.weights, *(n for n in plan.tensors if n not in plan.reasons)}),
         ignored=sorted(plan.reasons),
         reasons=plan.reasons,
         kept=kept,
@@ -137,11 +140,30 @@ def _plan(program: Program, base: State, given: Mapping[str, torch.Tensor], stri
     return plan
 
 
+def _calculate(program: Program, base: State, plan: _Plan) -> None:
+    """The weights of engines that torch computes from others."""
+    if program.calculator is None:
+        return
+    names = [name for name, _ in program.calculator.named_buffers()]
+    if plan.tensors.keys().isdisjoint(names):
+        return
+    tensors = {**base.tensors, **plan.tensors}
+    with torch.no_grad():
+        values = torch.func.functional_call(program.calculator, {name: tensors[name] for name in names}, ())
+    plan.computed = dict(zip(program.calculated, values))
+
+
+def _shared(program: Program, plan: _Plan) -> dict[str, torch.Tensor]:
+    """What torch's parts read of the computed."""
+    return {name: value for name, value in plan.computed.items() if name in program.torch_reads}
+
+
 def _take(plan: _Plan, program: Program, base: State, name: str, tensor: torch.Tensor) -> None:
     owner = program.aliases.get(name, name)
     if program.part_of(owner) is not None:
         plan.weights[owner] = tensor
-        return
+        if owner not in program.torch_weights:
+            return
     old = base.tensors[owner]
     if owner in program.frozen:
         if not _same(old, tensor):
@@ -170,7 +192,8 @@ def _take_strange(
 
 def _kept(program: Program, plan: _Plan) -> list[str]:
     """Weights that were not given, under their first names."""
-    weights = {name for part in program.parts for name in part.weights} | program.torch_weights
+    weights = {name for part in program.parts for name in part.weights} - {*program.calculated}
+    weights |= program.torch_weights
     return sorted(weights - plan.weights.keys() - plan.tensors.keys())
 
 
