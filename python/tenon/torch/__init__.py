@@ -10,10 +10,22 @@ try:
 except ImportError as error:  # pragma: no cover
     raise ImportError("tenon.torch needs PyTorch: pip install tenon[torch]") from error
 
+from typing import Any as _Any
+
 from tenon.torch._archive import load, save
 from tenon.torch._compile import compile
 from tenon.torch._module import CompiledModule
 from tenon.torch._part import State
 from tenon.torch._refit import RefitReport, refit_module_weights
 
-__all__ = ["CompiledModule", "RefitReport", "State", "compile", "load", "refit_module_weights", "save"]
+
+def backend(module: _Any, inputs: _Any, **options: _Any) -> _Any:
+    """torch.compile's backend "tenon", for those who import it; its options are compile()'s.
+
+        model = torch.compile(model, backend=tenon.torch.backend)"""
+    from tenon.torch import _dynamo
+
+    return _dynamo.backend(module, inputs, **options)
+
+
+__all__ = ["CompiledModule", "RefitReport", "State", "backend", "compile", "load", "refit_module_weights", "save"]

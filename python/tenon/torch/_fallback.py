@@ -151,7 +151,7 @@ class Splitter:
             {axis: torch.export.Dim.AUTO for axis, e in enumerate(node.meta["val"].shape) if isinstance(e, torch.SymInt)}
             for node in piece.inputs
         ]
-        return (tuple(each or None for each in shapes),) if any(shapes) else None
+        return tuple(each or None for each in shapes) if any(shapes) else None
 
     def _symbols(self, program: ExportedProgram, piece: Piece) -> dict[str, str]:
         """The Dims' names by the symbols of a part's own program."""

@@ -177,7 +177,7 @@ def build_module(
         copied(node)
     graph.output(tuple(made[node] for node in piece.outputs))
     piece.names = tuple(tensors)
-    piece.module = fx.GraphModule(_holder(tensors), graph)
+    piece.module = fx.GraphModule(holder(tensors), graph)
     return piece.module
 
 
@@ -195,7 +195,7 @@ def _attribute(module: torch.nn.Module, name: str) -> torch.Tensor:
     return value  # type: ignore[no-any-return]
 
 
-def _holder(tensors: Mapping[str, torch.Tensor]) -> torch.nn.Module:
+def holder(tensors: Mapping[str, torch.Tensor]) -> torch.nn.Module:
     """Empty modules that hold the tensors at their paths."""
     root = torch.nn.Module()
     for name, tensor in tensors.items():

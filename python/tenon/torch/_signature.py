@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -171,7 +172,7 @@ def _leaf(path: str, arg: Any, value: Any, program: ExportedProgram, names: Mapp
         shape.append(rename(str(symbol), names))
         limits = program.range_constraints.get(symbol)
         if limits is not None:
-            greatest = int(limits.upper) if limits.upper.is_number and limits.upper.is_finite else 2**62
+            greatest = int(limits.upper) if limits.upper.is_Integer else 2**62
             bounds.append((axis, str(shape[-1]), int(limits.lower), greatest))
     return Leaf(path, True, None, value.dtype, tuple(shape), tuple(bounds))
 
@@ -181,8 +182,6 @@ def rename(expression: str, names: Mapping[str, str]) -> str:
     for symbol, name in names.items():
         if expression == symbol:
             return name
-    import re
-
     return re.sub(r"\bs\d+\b", lambda found: names.get(found[0], found[0]), expression)
 
 
