@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import warnings
@@ -96,7 +97,7 @@ def load(file_path: str | os.PathLike[str], extra_files: dict[str, Any] | None =
         program = tenon.torch.load("model.ep"); y = program.module()(x)"""
     path = Path(file_path)
     if not path.exists():
-        raise FileNotFoundError(f"{path}: No such file or directory")
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     try:
         with warnings.catch_warnings(), quiet():
             warnings.simplefilter("ignore")
@@ -105,7 +106,7 @@ def load(file_path: str | os.PathLike[str], extra_files: dict[str, Any] | None =
         raise
     except Exception as error:  # noqa: BLE001  (what torch raises for damaged archives has no common class)
         cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise PlanError(f"{path}: cannot be read by torch.export.load: {cause}", "plan") from error
+        raise PlanError(f'"{path}": cannot be read by torch.export.load: {cause}', "plan") from error
     compiled_of(program)
     return program
 

@@ -261,7 +261,7 @@ def _compiled(module: Any) -> CompiledModule:
         return module
     if isinstance(module, ExportedProgram) and (found := _archive.compiled_of(module)) is not None:
         return found
-    raise InputError(f"compiled_module is a {type(module).__name__}, not what tenon.torch.compile() returns", "invalid_input")
+    raise InputError(f"compiled_module is of type {type(module).__name__}, not what tenon.torch.compile() returns", "invalid_input")
 
 
 def _arguments(arg_inputs: Any) -> tuple[Any, ...]:

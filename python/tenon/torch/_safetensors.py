@@ -95,4 +95,5 @@ def _tensor(path: Path, name: str, entry: Any, data: Any) -> torch.Tensor:
 
 
 def _bad(path: Path, fact: str) -> RefitError:
-    return RefitError(f"{path}: {fact}", "bad_file", (f"{path}: {fact}",))
+    line = f'"{path}": {fact}'
+    return RefitError(line, "bad_file", (line,))

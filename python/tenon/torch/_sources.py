@@ -45,7 +45,7 @@ def read(source: Any, constants: frozenset[str] = frozenset()) -> Source:
     if isinstance(source, (str, os.PathLike)):
         return _of_path(Path(source))
     raise RefitError(
-        f"a {type(source).__name__} holds no weights; give a mapping, a module, an ExportedProgram or a path"
+        f"the source is of type {type(source).__name__}; give a mapping, a module, an ExportedProgram or a path"
     )
 
 
@@ -96,7 +96,7 @@ def _of_path(path: Path) -> Source:
     try:
         return _of_file(path)
     except FileNotFoundError as error:
-        raise tenon._errors.error_of("RefitError", f"{path}: No such file or directory", "io") from error
+        raise tenon._errors.error_of("RefitError", f'"{path}": No such file or directory', "io") from error
 
 
 def _of_file(path: Path) -> Source:
@@ -125,7 +125,7 @@ def _of_npz(path: Path) -> dict[str, torch.Tensor]:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: tensor_of(arrays[name]) for name in arrays.files}
     except (ValueError, zipfile.BadZipFile, EOFError) as error:
-        raise _bad(path, f"cannot be read as npz: {error}") from error
+        raise _bad(path, "is no npz file of plain arrays") from error
 
 
 def _of_pickle(path: Path) -> dict[str, torch.Tensor]:
@@ -153,4 +153,5 @@ def _of_archive(path: Path) -> Source:
 
 
 def _bad(path: Path, fact: str) -> RefitError:
-    return RefitError(f"{path}: {fact}", "bad_file", (f"{path}: {fact}",))
+    line = f'"{path}": {fact}'
+    return RefitError(line, "bad_file", (line,))
