@@ -8,6 +8,7 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,19 +58,15 @@ class CompiledModule(fx.GraphModule):
             if isinstance(child, (EngineModule, TorchModule)):
                 child.owner = weakref.ref(self)
         self._program, self._state, self._first = program, state, state
+        self.chosen: ContextVar[State | None] = ContextVar("tenon_torch_chosen", default=None)  # by a bank
         self._whole = program.parts[0] if len(program.parts) == 1 and not _has_torch(self) else None
-        self._through_graph = type(self).__call__
         type(self).__call__ = CompiledModule._call  # type: ignore[method-assign]
         self.training = False
 
     def _call(self, *args: Any, **kwargs: Any) -> Any:
         if torch.compiler.is_compiling():
             return self.forward(*args, **kwargs)
-        state = self._state
-        tensors = self._program.signature.flatten(args, kwargs)
-        if self._whole is not None:
-            return self._program.signature.unflatten(self._whole.run(tensors, state.sets[0]))
-        return self._run_graph(state, args, kwargs)
+        return self.run_with(self.chosen.get() or self._state, args, kwargs)
 
     def _run_graph(self, state: State, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         token = taken.set(state)

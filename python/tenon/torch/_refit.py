@@ -55,11 +55,16 @@ def refit(module: CompiledModule, source: Any, *, strict: bool = False, complete
 
 
 def prepare(
-    module: CompiledModule, source: _sources.Source, *, strict: bool = False, complete: bool = False
+    module: CompiledModule,
+    source: _sources.Source,
+    *,
+    strict: bool = False,
+    complete: bool = False,
+    base: State | None = None,
 ) -> tuple[State, RefitReport]:
-    """A state that is not published. RefitError holds every problem of every part."""
+    """A state that is not published, relative to the current one or `base`. RefitError holds every problem."""
     start = time.perf_counter()
-    program, base = module._program, module._state
+    program, base = module._program, base or module._state
     _refuse_other_program(program, source)
     plan = _plan(program, base, source.tensors, strict)
     kept = _kept(program, plan)
