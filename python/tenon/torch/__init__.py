@@ -12,9 +12,11 @@ except ImportError as error:  # pragma: no cover
 
 from typing import Any as _Any
 
+from tenon.torch import dynamo
 from tenon.torch._archive import load, save
 from tenon.torch._bank import Bank
 from tenon.torch._compile import compile
+from tenon.torch._input import Input
 from tenon.torch._module import CompiledModule
 from tenon.torch._mutable import MutableModule
 from tenon.torch._part import State
@@ -30,4 +32,4 @@ def backend(module: _Any, inputs: _Any, **options: _Any) -> _Any:
     return _dynamo.backend(module, inputs, **options)
 
 
-__all__ = ["Bank", "CompiledModule", "MutableModule", "RefitReport", "State", "backend", "compile", "load", "refit_module_weights", "save"]
+__all__ = ["Bank", "CompiledModule", "Input", "MutableModule", "RefitReport", "State", "backend", "compile", "dynamo", "load", "refit_module_weights", "save"]

@@ -14,9 +14,11 @@ from torch.export import ExportedProgram
 from tenon import BuildError, InputError
 from tenon.torch import _dims, _key
 from tenon.torch._compare import differences
+from tenon.torch._input import examples_of
 from tenon.torch._module import CompiledModule, Program, whole
 from tenon.torch._part import EnginePart, State
 from tenon.torch._program import quiet, tensors_of
+from tenon.torch._settings import inputs_of, understood
 from tenon.torch._signature import Signature, note_names, signature_of
 from tenon.torch._spec import spec_of
 from tenon.torch._tensors import refuse_unfit
@@ -27,14 +29,16 @@ if TYPE_CHECKING:
 
 def compile(
     model: torch.nn.Module | ExportedProgram,
-    inputs: Sequence[Any] = (),
+    inputs: Any = (),
     *,
+    arg_inputs: Any = None,
     kwarg_inputs: Mapping[str, Any] | None = None,
     dynamic_shapes: Any = None,
     device: Any = None,
-    refit: str | Iterable[str] = "all",
+    refit: str | bool | Iterable[str] = "all",
     fallback: str = "torch",
     check: bool = True,
+    ir: str = "dynamo",
     min_block_size: int = 1,
     torch_executed_ops: Iterable[Any] = (),
     threads: int | None = None,
@@ -43,6 +47,7 @@ def compile(
     sets: int = 2,
     progress: Any = None,
     stop: threading.Event | None = None,
+    **settings: Any,
 ) -> CompiledModule:
     """Compiles a module in eval mode, or an ExportedProgram, for refits under its own names.
 
@@ -51,11 +56,23 @@ def compile(
     buffers and constants. fallback: "torch" runs there what cannot be compiled, and `report` says what;
     "error" refuses it. check: compare with the module on the examples, every output. min_block_size:
     fewer nodes between torch's parts are torch's too; torch_executed_ops: what torch runs in any case.
-    The others are tenon.build's.
+    settings: torch_tensorrt's, which docs/torch.md lists. The others are tenon.build's.
 
         compiled = tenon.torch.compile(model, (x,))"""
-    args, kwargs = tuple(inputs), dict(kwarg_inputs or {})
+    if isinstance(inputs, str):
+        ir, inputs = inputs, ()
+    if ir not in ("default", "dynamo"):
+        raise InputError(f'ir is {ir!r}; there is "dynamo", and torch.compile(model, backend="tenon")', "invalid_input")
+    own = understood(settings)
+    refit, fallback = own.get("refit", refit), own.get("fallback", fallback)
+    if isinstance(refit, bool):
+        refit = "all" if refit else "none"
+    (args, kwargs), shapes = examples_of((inputs_of(inputs, arg_inputs), dict(kwarg_inputs or {})))
+    if shapes is not None and dynamic_shapes is None and isinstance(model, torch.nn.Module):
+        dynamic_shapes = _dims.by_name(model, args, kwargs, shapes)
     options = {"device": _device(device), "threads": threads, "tactics": tactics, "without": without, "sets": sets}
+    if isinstance(model, ExportedProgram) and not args and not kwargs:
+        args, kwargs = model.example_inputs or ((), {})
     if fallback not in ("torch", "error"):
         raise InputError(f'fallback is {fallback!r}; give "torch" or "error"', "invalid_input")
     program, names = _program_of(model, args, kwargs, dynamic_shapes)
@@ -75,7 +92,7 @@ def compile(
 
         splitter = Splitter(program, signature, names, refit, options, min_block_size, chosen)
         examples = _dims.widened(model, args, kwargs, dynamic_shapes) if dynamic_shapes else (args, kwargs)
-        compiled = splitter.compile(examples or program.example_inputs, order)
+        compiled = splitter.compile(examples, order)
     if check and (args or kwargs):
         _check(compiled, model, program, args, kwargs)
     return compiled
@@ -89,7 +106,7 @@ def _need_exporter() -> None:
 
 
 def _device(device: Any) -> str:
-    return "cpu" if device is None else str(device).removesuffix(":0")
+    return "cpu" if device is None else str(device).removesuffix(":0").lower()
 
 
 def _program_of(

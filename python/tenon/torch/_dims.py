@@ -44,6 +44,13 @@ def names(
     return found
 
 
+def by_name(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], shapes: Any) -> dict[str, Any]:
+    """Shapes of positional arguments and keywords, by the names of forward's parameters."""
+    bound = inspect.signature(module.forward).bind(*args, **kwargs).arguments
+    positional, named = shapes
+    return {**dict(zip(bound, positional)), **named}
+
+
 def _dynamic(
     module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], shapes: Any
 ) -> Iterator[tuple[torch.Tensor, dict[int, Any]]]:

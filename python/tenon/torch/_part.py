@@ -51,7 +51,7 @@ class EnginePart:
         with self.lock, _as_current(self.engine, base):
             refitter = self.engine.refitter(strict=True)
             for name, tensor in tensors.items():
-                refitter.set(name, array_of(tensor))
+                refitter.borrow(name, array_of(tensor))
             return refitter.prepare()
 
     def values(self, base: tenon.WeightSet | None) -> dict[str, torch.Tensor]:
