@@ -189,6 +189,19 @@ class Hostile(nn.Module):
         return (x * self.mul + self.add) * self.linear + self.x - self.mean + self.plain
 
 
+class Rotary(nn.Module):
+    """Turns pairs by complex numbers, as Llama's first code does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.proj = nn.Linear(8, 8)
+        self.register_buffer("freqs", torch.polar(torch.ones(5, 4), torch.randn(5, 4)))
+
+    def forward(self, x):
+        pairs = torch.view_as_complex(self.proj(x).reshape(*x.shape[:-1], 4, 2))
+        return torch.view_as_real(pairs * self.freqs).flatten(2)
+
+
 class Convolutions(nn.Module):
     """Convolutions and norms of many kinds, one after the other."""
 
@@ -242,5 +255,6 @@ ZOO = {
     "weight_norm": (weight_norm, (torch.randn(2, 4),)),
     "spectral_norm": (spectral_norm, (torch.randn(2, 4),)),
     "convolutions": (Convolutions, (torch.randn(2, 3, 6, 6),)),
+    "rotary": (Rotary, (torch.randn(2, 5, 8),)),
     "hostile": (Hostile, (torch.randn(2, 4),)),
 }

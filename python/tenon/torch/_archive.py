@@ -29,9 +29,9 @@ _INFO, _PLAN, _TENSOR = "tenon_info", "tenon_plan_{}", "tenon_tensor_{}"
 class _Portable(torch.nn.Module):
     """A compiled module as torch.export takes it: the plan and all other tensors are buffers."""
 
-    def __init__(self, module: CompiledModule, strip: bool) -> None:
+    def __init__(self, module: CompiledModule, state: State, strip: bool) -> None:
         super().__init__()
-        program, state = module._program, module.state
+        program = module._program
         self.signature, (self.part,) = program.signature, program.parts
         plan = bytearray(self.part.plan(state.sets[0], strip))
         self.register_buffer(_PLAN.format(0), torch.frombuffer(plan, dtype=torch.uint8))
@@ -57,11 +57,13 @@ def save(
     dynamic_shapes: Any = None,
     extra_files: Mapping[str, str] | None = None,
     strip: bool = False,
+    adapters: str = "drop",
 ) -> None:
     """Writes a compiled module with its current weights, as an archive that torch.export.load reads.
 
     Inputs and dynamic_shapes are not needed; they trace the program with other examples. strip:
-    without the refittable weights; what is loaded refuses to run until it is refitted.
+    without the refittable weights; what is loaded refuses to run until it is refitted. adapters: "drop"
+    keeps the base alone, "merge" writes the weights under the active ones.
 
         tenon.torch.save(compiled, "model.ep")"""
     if inputs is not None and arg_inputs is not None:
@@ -71,13 +73,16 @@ def save(
         raise InputError("save takes what tenon.torch.compile() or load() returns", "invalid_input")
     if compiled._whole is None:
         raise InputError("save: parts of the module run in torch; only wholly compiled modules are saved", "unsupported")
+    if adapters not in ("drop", "merge"):
+        raise InputError(f'adapters is {adapters!r}; give "drop" or "merge"', "invalid_input")
+    state = compiled.state if adapters == "merge" else compiled.state.plain or compiled.state
     args, kwargs, shapes = _examples(compiled._program.signature)
     given = arg_inputs if inputs is None else inputs
     if given is not None or kwarg_inputs is not None:
         args, kwargs = tuple(given or ()), dict(kwarg_inputs or {})
     shapes = dynamic_shapes if dynamic_shapes is not None else shapes
     with quiet(), torch.no_grad():
-        program = torch.export.export(_Portable(compiled, strip), args, kwargs, dynamic_shapes=shapes, strict=False)
+        program = torch.export.export(_Portable(compiled, state, strip), args, kwargs, dynamic_shapes=shapes, strict=False)
     _write(program, Path(file_path), dict(extra_files or {}))
 
 
@@ -128,6 +133,7 @@ def _info(program: Program, state: State) -> dict[str, Any]:
         "constants": sorted(program.constants),
         "frozen": sorted(program.frozen),
         "unused": sorted(program.unused),
+        "complexes": sorted(program.complexes),
         "exported": list(program.exported),
         "version": state.version,
     }
@@ -194,6 +200,7 @@ def _module_of(info: dict[str, Any], tensors: Mapping[str, Any], spec: str, plan
         constants=frozenset(info["constants"]),
         frozen=frozenset(info["frozen"]),
         unused=frozenset(info["unused"]),
+        complexes=frozenset(info["complexes"]),
         exported=tuple(info["exported"]),
     )
     kept = {name: tensors[_TENSOR.format(index)] for index, name in enumerate(info["tensors"])}

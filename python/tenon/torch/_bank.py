@@ -26,14 +26,19 @@ class Bank:
     def __init__(self, compiled: CompiledModule, max_bytes: int | None = None) -> None:
         self._module, self._max_bytes = compiled, max_bytes
         self._base = compiled.state
-        self._sources: dict[str, _sources.Source] = {}
+        self._sources: dict[str, Any] = {}  # a Source, or scales of adapters
         self._states: OrderedDict[str, tuple[State, int]] = OrderedDict()
         self._lock = threading.RLock()
 
     def __setitem__(self, name: str, source: Any) -> None:
         """Makes or replaces an entry; calls under way keep theirs. RefitError changes nothing."""
-        read = _sources.read(source, self._module._program.constants)
-        if self._max_bytes is not None and not isinstance(source, (str, os.PathLike)):  # what may change later
+        if isinstance(source, dict) and set(source) == {"adapters"}:
+            read: Any = dict(source["adapters"])
+        else:
+            read = _sources.read(source, self._module._program.constants)
+        if isinstance(read, dict):
+            pass
+        elif self._max_bytes is not None and not isinstance(source, (str, os.PathLike)):  # what may change later
             read = _sources.Source({name: tensor.detach().clone() for name, tensor in read.tensors.items()})
         with self._lock:
             made = self._made(read)
@@ -87,7 +92,9 @@ class Bank:
         if name not in self._sources:
             raise InputError(f'the bank has no "{name}"; it has {", ".join(sorted(self._sources)) or "nothing"}', "invalid_input")
 
-    def _made(self, source: _sources.Source) -> tuple[State, int]:
+    def _made(self, source: Any) -> tuple[State, int]:
+        if isinstance(source, dict):
+            return self._module.adapters.over(self._base.plain or self._base, source), 0
         state, report = _refit.prepare(self._module, source, base=self._base)
         return state, sum(source.tensors[name].nbytes for name in source.tensors)
 

@@ -17,7 +17,7 @@ from tenon.torch._compare import differences
 from tenon.torch._input import examples_of
 from tenon.torch._module import CompiledModule, Program, whole
 from tenon.torch._part import EnginePart, State
-from tenon.torch._program import quiet, tensors_of
+from tenon.torch._program import complex_names, quiet, tensors_of
 from tenon.torch._settings import inputs_of, understood
 from tenon.torch._signature import Signature, note_names, signature_of
 from tenon.torch._spec import spec_of
@@ -201,6 +201,7 @@ def _module(
         constants=frozenset(n for n in names if n in program.constants or n in volatile),
         frozen=frozenset(frozen),
         unused=frozenset(translation.unused),
+        complexes=complex_names(program),
         exported=_key.lines(program),
         options=options,
     )

@@ -16,7 +16,7 @@ from tenon.torch import _core, _graph, _key, _onnx
 from tenon.torch._module import CompiledModule, Program
 from tenon.torch._part import EngineModule, EnginePart, State, TorchModule
 from tenon.torch._partition import InTorch, Piece, build_module, computing, flat_module, of_weights, pieces, reason_of
-from tenon.torch._program import quiet, tensors_of
+from tenon.torch._program import complex_names, quiet, tensors_of
 from tenon.torch._signature import Signature, signature_of
 from tenon.torch._spec import spec_of
 from tenon.torch._tensors import aliases_of
@@ -203,6 +203,7 @@ class Splitter:
             constants=frozenset(n for n in names if n in volatile),
             frozen=frozenset(n for n in read if n not in weights and n not in in_torch and n in self.tensors),
             unused=frozenset(n for n in self.tensors if n not in read and n not in self.aliases),
+            complexes=complex_names(self.program),
             torch_weights=frozenset(n for n in in_torch if n in self.tensors),
             exported=_key.lines(self.program),
             report=self._report(),

@@ -17,6 +17,7 @@ from torch import fx
 from torch.fx.graph import _PyTreeCodeGen, _PyTreeInfo
 
 import tenon
+from tenon.torch._adapters import Adapters
 from tenon.torch._part import EngineModule, EnginePart, State, TorchModule, taken
 from tenon.torch._signature import Signature
 
@@ -32,6 +33,7 @@ class Program:
     constants: frozenset[str] = frozenset()  # tensors that no state_dict holds
     frozen: frozenset[str] = frozenset()  # compiled in
     unused: frozenset[str] = frozenset()  # read by nothing
+    complexes: frozenset[str] = frozenset()  # pairs of reals in engines
     torch_weights: frozenset[str] = frozenset()  # read by torch's parts alone
     exported: Any = None  # key of the exported program: what refits by programs are compared with
     report: list[Any] = field(default_factory=list)
@@ -58,6 +60,7 @@ class CompiledModule(fx.GraphModule):
             if isinstance(child, (EngineModule, TorchModule)):
                 child.owner = weakref.ref(self)
         self._program, self._state, self._first = program, state, state
+        self._adapters: Adapters | None = None
         self.chosen: ContextVar[State | None] = ContextVar("tenon_torch_chosen", default=None)  # by a bank
         self._whole = program.parts[0] if len(program.parts) == 1 and not _has_torch(self) else None
         type(self).__call__ = CompiledModule._call  # type: ignore[method-assign]
@@ -89,6 +92,13 @@ class CompiledModule(fx.GraphModule):
     def engines(self) -> tuple[tenon.Engine, ...]:
         """The engines of the parts, in order."""
         return tuple(part.engine for part in self._program.parts)
+
+    @property
+    def adapters(self) -> Adapters:
+        """Low-rank changes over the weights."""
+        if self._adapters is None:
+            self._adapters = Adapters(self)
+        return self._adapters
 
     @property
     def report(self) -> list[Any]:
@@ -137,7 +147,7 @@ class CompiledModule(fx.GraphModule):
         return _refit.load_state_dict(self, state_dict, strict)
 
     def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> dict[str, Any]:
-        """Copies of the current weights, under all names of the module that was compiled."""
+        """Copies of the current weights without adapters, under all names of the module that was compiled."""
         if not all(engine.ready for engine in self.engines):
             raise tenon.NotReadyError("the module was saved without its weights; refit() it first", "not_ready")
         values = self.weights()
@@ -147,12 +157,14 @@ class CompiledModule(fx.GraphModule):
                 found[prefix + name] = values[name]
         return found
 
-    def weights(self) -> dict[str, torch.Tensor]:
-        """As state_dict(), with non-persistent buffers and tensor constants."""
-        state, values = self._state, {}
+    def weights(self, merged: bool = False) -> dict[str, torch.Tensor]:
+        """As state_dict(), with non-persistent buffers and tensor constants; `merged`: under the adapters."""
+        state, values = self._state if merged else self._state.plain or self._state, {}
         for part, weights in zip(self._program.parts, state.sets):
             values.update(part.values(weights))
         values.update((name, tensor.clone()) for name, tensor in state.tensors.items())
+        for name in self._program.complexes & values.keys():
+            values[name] = torch.view_as_complex(values[name]) if not values[name].is_complex() else values[name]
         for alias, owner in self._program.aliases.items():
             values[alias] = values[owner]
         return values
@@ -164,6 +176,8 @@ class CompiledModule(fx.GraphModule):
         children = {name: _again(child) for name, child in self.named_children()}
         made = CompiledModule(children, self.graph, self._program, state)
         made.meta = dict(self.meta)
+        if self._adapters is not None:
+            made._adapters = Adapters(made, self._adapters._known)
         return made
 
     def __deepcopy__(self, memo: Any) -> CompiledModule:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +25,8 @@ class State:
     version: int
     sets: tuple[tenon.WeightSet | None, ...]
     tensors: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    plain: State | None = None  # the same without adapters, when there are any
+    active: tuple[tuple[str, float], ...] = ()  # adapters and their scales
 
 
 class EnginePart:
@@ -54,10 +56,11 @@ class EnginePart:
                 refitter.borrow(name, array_of(tensor))
             return refitter.prepare()
 
-    def values(self, base: tenon.WeightSet | None) -> dict[str, torch.Tensor]:
-        """Copies of the weights of a set."""
+    def values(self, base: tenon.WeightSet | None, names: Iterable[str] | None = None) -> dict[str, torch.Tensor]:
+        """Copies of the weights of a set: all, or those of the names."""
         with self.lock, _as_current(self.engine, base):
-            return {name: weight.torch() for name, weight in self.engine.weights.items()}
+            weights = self.engine.weights
+            return {name: tensor_of(weights[name].numpy()) for name in (weights if names is None else names)}
 
     def plan(self, base: tenon.WeightSet | None, strip: bool = False) -> bytes:
         """The plan with the weights of a set."""

@@ -40,6 +40,11 @@ def tensors_of(program: ExportedProgram) -> dict[str, torch.Tensor]:
     return {**program.state_dict, **constants}
 
 
+def complex_names(program: ExportedProgram) -> frozenset[str]:
+    """The tensors of complex numbers."""
+    return frozenset(name for name, tensor in tensors_of(program).items() if tensor.is_complex())
+
+
 def place(node: torch.fx.Node) -> str:
     """Where a node comes from: its module's path, and the line of the user's code."""
     stack = node.meta.get("nn_module_stack") or {}

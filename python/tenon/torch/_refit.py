@@ -64,7 +64,8 @@ def prepare(
 ) -> tuple[State, RefitReport]:
     """A state that is not published, relative to the current one or `base`. RefitError holds every problem."""
     start = time.perf_counter()
-    program, base = module._program, base or module._state
+    program, over = module._program, base or module._state
+    base = over.plain or over
     _refuse_other_program(program, source)
     plan = _plan(program, base, source.tensors, strict)
     kept = _kept(program, plan)
@@ -83,6 +84,8 @@ def prepare(
     if plan.problems:
         raise error_with(RefitError, plan.problems)
     state = State(next(program.versions), tuple(sets), {**base.tensors, **plan.tensors, **_shared(program, plan)})
+    if over.active:
+        state = module.adapters.over(state, dict(over.active))
     report = RefitReport(
         changed=sorted({*plan.weights, *(n for n in plan.tensors if n not in plan.reasons)}),
         ignored=sorted(plan.reasons),

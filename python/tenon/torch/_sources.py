@@ -114,7 +114,7 @@ def _of_file(path: Path) -> Source:
     if suffix in (".pt2", ".ep"):
         return _of_archive(path)
     if suffix == ".plan":
-        return Source({name: weight.torch() for name, weight in tenon.load(path).weights.items()})
+        return Source({name: tensor_of(weight.numpy()) for name, weight in tenon.load(path).weights.items()})
     if not path.exists():
         raise FileNotFoundError(path)
     raise _bad(path, f"is of no known kind; give {_KNOWN}")
