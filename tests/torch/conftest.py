@@ -16,6 +16,24 @@ else:
     from models import ZOO, seeded
 
     import tenon.torch
+    from tenon.torch import _cache
+
+    class Nothing:
+        """A cache that keeps nothing."""
+
+        def save(self, hash, blob):
+            pass
+
+        def load(self, hash):
+            return None
+
+    @pytest.fixture(autouse=True, scope="session")
+    def without_memory():
+        """A compile that is compared with shall be one: nothing of an earlier test is found."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_cache, "_memory", Nothing())
+            patch.delenv("TENON_CACHE_DIR", raising=False)
+            yield
 
     @pytest.fixture(scope="session")
     def fresh():

@@ -15,6 +15,7 @@ from typing import Any as _Any
 from tenon.torch import dynamo
 from tenon.torch._archive import load, save
 from tenon.torch._bank import Bank
+from tenon.torch._cache import BaseEngineCache
 from tenon.torch._compile import compile
 from tenon.torch._input import Input
 from tenon.torch._module import CompiledModule
@@ -32,4 +33,4 @@ def backend(module: _Any, inputs: _Any, **options: _Any) -> _Any:
     return _dynamo.backend(module, inputs, **options)
 
 
-__all__ = ["Bank", "CompiledModule", "Input", "MutableModule", "RefitReport", "State", "backend", "compile", "dynamo", "load", "refit_module_weights", "save"]
+__all__ = ["Bank", "BaseEngineCache", "CompiledModule", "Input", "MutableModule", "RefitReport", "State", "backend", "compile", "dynamo", "load", "refit_module_weights", "save"]

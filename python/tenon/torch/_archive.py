@@ -37,7 +37,7 @@ class _Portable(torch.nn.Module):
         self.register_buffer(_PLAN.format(0), torch.frombuffer(plan, dtype=torch.uint8))
         for index, tensor in enumerate(state.tensors.values()):
             self.register_buffer(_TENSOR.format(index), tensor)
-        text = bytearray(json.dumps(_info(program, state)).encode())
+        text = bytearray(json.dumps(info_of(program, state)).encode())
         self.register_buffer(_INFO, torch.frombuffer(text, dtype=torch.uint8))
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -119,7 +119,8 @@ def load(file_path: str | os.PathLike[str], extra_files: dict[str, Any] | None =
 # What torch.export does not know. ----------------------------------------------------------------
 
 
-def _info(program: Program, state: State) -> dict[str, Any]:
+def info_of(program: Program, state: State) -> dict[str, Any]:
+    """A module but for its engine and tensors, as JSON takes it."""
     signature = program.signature
     return {
         "format": FORMAT,

@@ -12,7 +12,7 @@ import torch.utils._pytree as pytree
 from torch.export import ExportedProgram
 
 from tenon import BuildError, InputError
-from tenon.torch import _dims, _key
+from tenon.torch import _cache, _dims, _key
 from tenon.torch._compare import differences
 from tenon.torch._input import examples_of
 from tenon.torch._module import CompiledModule, Program, whole
@@ -38,6 +38,7 @@ def compile(
     refit: str | bool | Iterable[str] = "all",
     fallback: str = "torch",
     check: bool = True,
+    cache: Any = True,
     ir: str = "dynamo",
     min_block_size: int = 1,
     torch_executed_ops: Iterable[Any] = (),
@@ -56,6 +57,8 @@ def compile(
     buffers and constants. fallback: "torch" runs there what cannot be compiled, and `report` says what;
     "error" refuses it. check: compare with the module on the examples, every output. min_block_size:
     fewer nodes between torch's parts are torch's too; torch_executed_ops: what torch runs in any case.
+    cache: modules of an architecture that was compiled are loaded and refitted; True keeps them in the
+    process and in TENON_CACHE_DIR, an object with save(hash, blob) and load(hash) where it likes.
     settings: torch_tensorrt's, which docs/torch.md lists. The others are tenon.build's.
 
         compiled = tenon.torch.compile(model, (x,))"""
@@ -64,7 +67,7 @@ def compile(
     if ir not in ("default", "dynamo"):
         raise InputError(f'ir is {ir!r}; there is "dynamo", and torch.compile(model, backend="tenon")', "invalid_input")
     own = understood(settings)
-    refit, fallback = own.get("refit", refit), own.get("fallback", fallback)
+    refit, fallback, cache = (own.get(k, v) for k, v in (("refit", refit), ("fallback", fallback), ("cache", cache)))
     if isinstance(refit, bool):
         refit = "all" if refit else "none"
     (args, kwargs), shapes = examples_of((inputs_of(inputs, arg_inputs), dict(kwarg_inputs or {})))
@@ -78,9 +81,16 @@ def compile(
     program, names = _program_of(model, args, kwargs, dynamic_shapes)
     signature = signature_of(program, names)
     refuse_unfit(tensors_of(program).items(), BuildError)
+    order, chosen = _order(model, program), tuple(torch_executed_ops)
+    stores = [] if chosen else _cache.stores(cache)
+    key = _cache.name_of(program, signature, refit, options) if stores else ""
+    compiled = _known(stores, key, program, signature, order, options)
+    if compiled is not None:
+        if check and (args or kwargs):
+            _check(compiled, model, program, args, kwargs)
+        return compiled
     _need_exporter()
     options.update(progress=progress, stop=stop)
-    order, chosen = _order(model, program), tuple(torch_executed_ops)
     try:
         if chosen:
             raise BuildError("operators are chosen to run in torch", "unsupported")
@@ -95,7 +105,26 @@ def compile(
         compiled = splitter.compile(examples, order)
     if check and (args or kwargs):
         _check(compiled, model, program, args, kwargs)
+    if stores and compiled._whole is not None and compiled._program.calculator is None:
+        blob = _cache.pack(compiled)
+        for store in stores:
+            store.save(key, blob)
     return compiled
+
+
+def _known(
+    stores: Sequence[Any],
+    key: str,
+    program: ExportedProgram,
+    signature: Signature,
+    order: tuple[str, ...],
+    options: Mapping[str, Any],
+) -> CompiledModule | None:
+    """A module of a cached architecture."""
+    for store in stores:
+        if (blob := store.load(key)) and (found := _cache.unpack(blob, program, signature, order, options)):
+            return found
+    return None
 
 
 def _need_exporter() -> None:

@@ -20,9 +20,8 @@ ACCEPTED = {
     "autocast_low_precision_type": "engines keep the program's dtypes",
     "autocast_max_depth_of_reduction": "engines keep the program's dtypes",
     "autocast_max_output_threshold": "engines keep the program's dtypes",
-    "cache_built_engines": "there is no cache of engines",
+    "cache_built_engines": "the cache is Tenon's own, `cache=`",
     "cpu_memory_budget": "a compile holds the module's weights and the engine's",
-    "custom_engine_cache": "there is no cache of engines",
     "debug": "the log is Python's, under the name tenon",
     "disable_tf32": "float32 is float32",
     "dla_global_dram_size": "there is no DLA",
@@ -36,8 +35,8 @@ ACCEPTED = {
     "enable_resource_partitioning": "engines are not cut by size",
     "enable_weight_streaming": "weights stay in memory",
     "enabled_precisions": "engines keep the program's dtypes",
-    "engine_cache_dir": "there is no cache of engines",
-    "engine_cache_size": "there is no cache of engines",
+    "engine_cache_dir": "the cache is Tenon's own, `cache=`",
+    "engine_cache_size": "the cache is Tenon's own, `cache=`",
     "engine_capability": "there is one",
     "hardware_compatible": "plans choose kernels where they are loaded",
     "l2_limit_for_tiling": "tiles are timed",
@@ -46,7 +45,7 @@ ACCEPTED = {
     "offload_module_to_cpu": "the module stays where it is",
     "optimization_level": "tactics= is Tenon's",
     "refit_identical_engine_weights": "every weight is refitted by its name",
-    "reuse_cached_engines": "there is no cache of engines",
+    "reuse_cached_engines": "the cache is Tenon's own, `cache=`",
     "sparse_weights": "weights are dense",
     "strip_engine_weights": "save(strip=True) leaves weights out",
     "tiling_optimization_level": "tiles are timed",
@@ -63,12 +62,12 @@ ACCEPTED = {
 }
 
 #: Understood: each sets one of compile()'s own.
-HONOURED = ("immutable_weights", "make_refitable", "make_refittable", "require_full_compilation", "pass_through_build_failures")
+HONOURED = ("custom_engine_cache", "immutable_weights", "make_refitable", "make_refittable", "require_full_compilation", "pass_through_build_failures")
 
 #: compile()'s own names, for the nearest in a message.
 OWN = (
     "inputs", "arg_inputs", "kwarg_inputs", "dynamic_shapes", "device", "refit", "fallback", "check",
-    "min_block_size", "torch_executed_ops", "threads", "tactics", "without", "sets", "progress", "stop", "ir",
+    "cache", "min_block_size", "torch_executed_ops", "threads", "tactics", "without", "sets", "progress", "stop", "ir",
 )  # fmt: skip
 
 
@@ -79,7 +78,9 @@ def understood(settings: Mapping[str, Any]) -> dict[str, Any]:
         if name not in ACCEPTED and name not in HONOURED:
             near = difflib.get_close_matches(name, [*ACCEPTED, *HONOURED, *OWN], 1, 0.6)
             raise TypeError(f"compile has no setting {name!r}" + (f"; the nearest is {near[0]!r}" if near else ""))
-        if name == "immutable_weights":
+        if name == "custom_engine_cache":
+            own["cache"] = True if value is None else value
+        elif name == "immutable_weights":
             own["refit"] = "none" if value else "all"
         elif name in ("make_refitable", "make_refittable"):
             own["refit"] = "all" if value else "none"
