@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,6 +15,7 @@ from torch.export import ExportedProgram
 from tenon import BuildError, InputError
 from tenon.torch import _cache, _dims, _key
 from tenon.torch._compare import differences
+from tenon.torch._dims import Examples
 from tenon.torch._input import examples_of
 from tenon.torch._module import CompiledModule, Program, whole
 from tenon.torch._part import EnginePart, State
@@ -64,67 +66,123 @@ def compile(
         compiled = tenon.torch.compile(model, (x,))"""
     if isinstance(inputs, str):
         ir, inputs = inputs, ()
-    if ir not in ("default", "dynamo"):
-        raise InputError(f'ir is {ir!r}; there is "dynamo", and torch.compile(model, backend="tenon")', "invalid_input")
     own = understood(settings)
-    refit, fallback, cache = (own.get(k, v) for k, v in (("refit", refit), ("fallback", fallback), ("cache", cache)))
-    if isinstance(refit, bool):
-        refit = "all" if refit else "none"
-    (args, kwargs), shapes = examples_of((inputs_of(inputs, arg_inputs), dict(kwarg_inputs or {})))
-    if shapes is not None and dynamic_shapes is None and isinstance(model, torch.nn.Module):
-        dynamic_shapes = _dims.by_name(model, args, kwargs, shapes)
-    options = {"device": _device(device), "threads": threads, "tactics": tactics, "without": without, "sets": sets}
-    if isinstance(model, ExportedProgram) and not args and not kwargs:
-        args, kwargs = model.example_inputs or ((), {})
-    if fallback not in ("torch", "error"):
-        raise InputError(f'fallback is {fallback!r}; give "torch" or "error"', "invalid_input")
+    fallback, cache = own.get("fallback", fallback), own.get("cache", cache)
+    _refuse_options(ir, fallback, device)
+    args, kwargs, dynamic_shapes = _examples(model, inputs_of(inputs, arg_inputs), dict(kwarg_inputs or {}), dynamic_shapes)
     program, names = _program_of(model, args, kwargs, dynamic_shapes)
-    signature = signature_of(program, names)
     refuse_unfit(tensors_of(program).items(), BuildError)
-    order, chosen = _order(model, program), tuple(torch_executed_ops)
-    stores = [] if chosen else _cache.stores(cache)
-    key = _cache.name_of(program, signature, refit, options) if stores else ""
-    compiled = _known(stores, key, program, signature, order, options)
-    if compiled is not None:
-        if check and (args or kwargs):
-            _check(compiled, model, program, args, kwargs)
-        return compiled
-    _need_exporter()
-    options.update(progress=progress, stop=stop)
-    try:
-        if chosen:
-            raise BuildError("operators are chosen to run in torch", "unsupported")
-        compiled = _whole(order, program, signature, names, refit, options)
-    except BuildError as error:
-        if fallback == "error" or not _may_split(error):
-            raise
+    job = _Job(
+        model=model,
+        program=program,
+        names=names,
+        signature=signature_of(program, names),
+        order=_order(model, program),
+        examples=(args, kwargs),
+        widened=_dims.widened(model, args, kwargs, dynamic_shapes) if dynamic_shapes else (args, kwargs),
+        refit=_patterns(own.get("refit", refit)),
+        options={"device": "cpu", "threads": threads, "tactics": tactics, "without": _listed(without), "sets": sets},
+        work={"progress": progress, "stop": stop},
+        min_block_size=min_block_size,
+        in_torch=tuple(torch_executed_ops),
+    )
+    return job.compiled(fallback, check, _cache.stores(cache))
+
+
+@dataclass
+class _Job:
+    """One compile, after its arguments are understood."""
+
+    model: Any
+    program: ExportedProgram
+    names: dict[str, str]  # Dims' by the program's symbols
+    signature: Signature
+    order: tuple[str, ...]  # of state_dict()
+    examples: Examples
+    widened: Examples  # as they were traced
+    refit: str | list[str]
+    options: dict[str, Any]  # that choose what is built
+    work: dict[str, Any]  # that do not
+    min_block_size: int
+    in_torch: tuple[Any, ...]
+
+    def compiled(self, fallback: str, check: bool, stores: list[Any]) -> CompiledModule:
+        """Found in a store, or built and kept there; checked in either case."""
+        stores = [] if self.in_torch else stores
+        key = _cache.name_of(self.program, self.signature, self.refit, self.options) if stores else ""
+        found = self._found(stores, key)
+        module = found or self._built(fallback)
+        if check and any(self.examples):
+            _check(module, self.model, self.program, *self.examples)
+        if found is None and module._whole is not None and module._program.calculator is None:
+            for store in stores:
+                store.save(key, _cache.pack(module))
+        return module
+
+    def _found(self, stores: list[Any], key: str) -> CompiledModule | None:
+        for store in stores:
+            blob = store.load(key)
+            if blob and (m := _cache.unpack(blob, self.program, self.signature, self.order, self.options)):
+                return m
+        return None
+
+    def _built(self, fallback: str) -> CompiledModule:
+        """As one engine, or with parts in torch where that is refused."""
+        _need_exporter()
+        options = {**self.options, **self.work}
+        if not self.in_torch:
+            try:
+                return self._whole(options)
+            except BuildError as error:
+                if fallback == "error" or str(error).startswith("refit: "):  # an option that is wrong anywhere
+                    raise
+        elif fallback == "error":
+            raise BuildError("torch_executed_ops run in torch, and full compilation is wanted", "build")
         from tenon.torch._fallback import Splitter
 
-        splitter = Splitter(program, signature, names, refit, options, min_block_size, chosen)
-        examples = _dims.widened(model, args, kwargs, dynamic_shapes) if dynamic_shapes else (args, kwargs)
-        compiled = splitter.compile(examples, order)
-    if check and (args or kwargs):
-        _check(compiled, model, program, args, kwargs)
-    if stores and compiled._whole is not None and compiled._program.calculator is None:
-        blob = _cache.pack(compiled)
-        for store in stores:
-            store.save(key, blob)
-    return compiled
+        splitter = Splitter(
+            self.program, self.signature, self.names, self.refit, options, self.min_block_size, self.in_torch
+        )
+        return splitter.compile(self.widened, self.order)
+
+    def _whole(self, options: dict[str, Any]) -> CompiledModule:
+        from tenon.torch import _core
+
+        translation = _translate(self.program, self.signature, self.names)
+        engine = _core.build(translation, self.refit, options)
+        return _module(self.order, self.program, self.signature, translation, engine, options)
 
 
-def _known(
-    stores: Sequence[Any],
-    key: str,
-    program: ExportedProgram,
-    signature: Signature,
-    order: tuple[str, ...],
-    options: Mapping[str, Any],
-) -> CompiledModule | None:
-    """A module of a cached architecture."""
-    for store in stores:
-        if (blob := store.load(key)) and (found := _cache.unpack(blob, program, signature, order, options)):
-            return found
-    return None
+def _refuse_options(ir: str, fallback: str, device: Any) -> None:
+    if ir not in ("default", "dynamo"):
+        raise InputError(f'ir is {ir!r}; there is "dynamo", and torch.compile(model, backend="tenon")', "invalid_input")
+    if fallback not in ("torch", "error"):
+        raise InputError(f'fallback is {fallback!r}; give "torch" or "error"', "invalid_input")
+    if device is not None and torch.device(device).type != "cpu":
+        raise InputError(f"device is {device}; modules are compiled for the CPU", "unsupported")
+
+
+def _examples(
+    model: Any, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic_shapes: Any
+) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
+    """The examples, and the shapes that vary: by Inputs too, and a program's own where none are given."""
+    (args, kwargs), shapes = examples_of((args, kwargs))
+    if isinstance(model, ExportedProgram):
+        if not args and not kwargs:
+            args, kwargs = model.example_inputs or ((), {})
+    elif shapes is not None and dynamic_shapes is None and isinstance(model, torch.nn.Module):
+        dynamic_shapes = _dims.by_name(model, args, kwargs, shapes)
+    return tuple(args), dict(kwargs), dynamic_shapes
+
+
+def _patterns(refit: Any) -> str | list[str]:
+    if isinstance(refit, bool):
+        return "all" if refit else "none"
+    return refit if isinstance(refit, str) else list(refit)
+
+
+def _listed(names: str | Iterable[str]) -> str | list[str]:
+    return names if isinstance(names, str) else list(names)
 
 
 def _need_exporter() -> None:
@@ -132,10 +190,6 @@ def _need_exporter() -> None:
     missing = [name for name in ("onnx", "onnx_ir", "onnxscript") if importlib.util.find_spec(name) is None]
     if missing:
         raise BuildError(f"compiling needs {', '.join(missing)}: pip install tenon[torch]", "unavailable")
-
-
-def _device(device: Any) -> str:
-    return "cpu" if device is None else str(device).removesuffix(":0").lower()
 
 
 def _program_of(
@@ -149,6 +203,7 @@ def _program_of(
     if not isinstance(model, torch.nn.Module):
         raise InputError(f"model is a {type(model).__name__}; give an nn.Module or an ExportedProgram", "invalid_input")
     _refuse_training(model)
+    _refuse_devices(model)
     if not args and not kwargs:
         raise InputError("a module needs example inputs: compile(model, (x,))", "invalid_input")
     refuse_unfit([*model.named_parameters(), *model.named_buffers()], BuildError)
@@ -172,6 +227,12 @@ def _refuse_training(model: torch.nn.Module) -> None:
         raise InputError(f"{which} is in train mode; call eval() on it first", "invalid_input")
 
 
+def _refuse_devices(model: torch.nn.Module) -> None:
+    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+        if tensor.device.type not in ("cpu", "meta"):
+            raise InputError(f'"{name}" is on {tensor.device}, modules are compiled for the CPU; move the module', "invalid_input")
+
+
 def _translate(program: ExportedProgram, signature: Signature, names: Mapping[str, str]) -> Translation:
     from tenon.torch import _graph, _onnx
 
@@ -188,26 +249,6 @@ def _order(model: Any, program: ExportedProgram) -> tuple[str, ...]:
     first = list(model.state_dict()) if isinstance(model, torch.nn.Module) else []
     tensors = tensors_of(program)
     return tuple(dict.fromkeys([*(name for name in first if name in tensors), *tensors]))
-
-
-def _may_split(error: BuildError) -> bool:
-    """Whether running parts in torch can help: not against a wrong option."""
-    return not str(error).startswith("refit: ")
-
-
-def _whole(
-    order: tuple[str, ...],
-    program: ExportedProgram,
-    signature: Signature,
-    names: Mapping[str, str],
-    refit: str | Iterable[str],
-    options: dict[str, Any],
-) -> CompiledModule:
-    """The module as one engine."""
-    from tenon.torch import _core
-
-    translation = _translate(program, signature, names)
-    return _module(order, program, signature, translation, _core.build(translation, refit, options), options)
 
 
 def _module(

@@ -12,7 +12,7 @@ from tenon import BuildError, RefitError
 
 def array_of(tensor: torch.Tensor) -> torch.Tensor:
     """What the core reads of a tensor: its values, complex ones as pairs along a last axis."""
-    tensor = tensor.detach()
+    tensor = tensor.detach().cpu()
     return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
 
 
