@@ -70,8 +70,10 @@ def main():
     start = time.perf_counter()
     report = compiled.refit(weights)
     taken = 1e3 * (time.perf_counter() - start)
-    print(f"refitted:                     {100 * accuracy(compiled, images, labels):.1f} %, "
-          f"{len(report.changed)} weights in {taken:.1f} ms")
+    print(
+        f"refitted:                     {100 * accuracy(compiled, images, labels):.1f} %, "
+        f"{len(report.changed)} weights in {taken:.1f} ms"
+    )
 
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "lenet.ep"

@@ -246,7 +246,10 @@ ZOO = {
     "gpt2": (Gpt2, (ids,)),
     "lstm": (lambda: Recurrent(nn.LSTM), (torch.randn(2, 5, 6),)),
     "gru": (lambda: Recurrent(nn.GRU), (torch.randn(2, 5, 6),)),
-    "lstm_plain": (lambda: Recurrent(nn.LSTM, num_layers=1, bidirectional=False, bias=False), (torch.randn(2, 5, 6),)),
+    "lstm_plain": (
+        lambda: Recurrent(nn.LSTM, num_layers=1, bidirectional=False, bias=False),
+        (torch.randn(2, 5, 6),),
+    ),
     "cross_attention": (CrossAttention, (torch.randn(2, 5, 16), torch.randn(2, 3, 16))),
     "transformer": (
         lambda: nn.TransformerEncoderLayer(16, 4, 32, batch_first=True),

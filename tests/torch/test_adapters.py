@@ -51,7 +51,11 @@ def peft(seed=0):
     tensors, deltas = {}, {}
     for number, (name, (a_shape, b_shape)) in enumerate(shapes.items()):
         a, b = random(*a_shape, seed=100 * seed + number), random(*b_shape, seed=100 * seed + 50 + number)
-        pair = ("lora_embedding_A", "lora_embedding_B") if name == "words" else ("lora_A.weight", "lora_B.weight")
+        pair = (
+            ("lora_embedding_A", "lora_embedding_B")
+            if name == "words"
+            else ("lora_A.weight", "lora_B.weight")
+        )
         tensors |= {f"base_model.model.{name}.{key}": value for key, value in zip(pair, (a, b))}
         if name == "words":
             deltas[name] = (b @ a).T * s
@@ -139,7 +143,9 @@ def test_sixteen_bits_are_rounded_once(dtype):
     module = tenon.torch.compile(seeded(Mixed).to(dtype), (IDS,), tactics="first")
     add(module, "a", 1)
     base = seeded(Mixed).to(dtype).head.weight.detach()
-    assert torch.equal(module.weights(merged=True)["head.weight"], (base.float() + peft(1)[1]["head"]).to(dtype))
+    assert torch.equal(
+        module.weights(merged=True)["head.weight"], (base.float() + peft(1)[1]["head"]).to(dtype)
+    )
 
 
 def test_saving_keeps_the_base_or_writes_the_merge(compiled, same, tmp_path):
@@ -248,18 +254,33 @@ PAIR = {"lora_A.weight": torch.ones(2, 5), "lora_B.weight": torch.ones(5, 2)}
 
 
 def named(module, **tensors):
-    return {f"base_model.model.{module}.{key.replace('_weight', '.weight')}": value for key, value in tensors.items()}
+    return {
+        f"base_model.model.{module}.{key.replace('_weight', '.weight')}": value
+        for key, value in tensors.items()
+    }
 
 
 BAD = [
-    (named("haed", lora_A_weight=torch.ones(2, 5), lora_B_weight=torch.ones(5, 2)), 'haed" is not in this module; the nearest is "head"'),
+    (
+        named("haed", lora_A_weight=torch.ones(2, 5), lora_B_weight=torch.ones(5, 2)),
+        'haed" is not in this module; the nearest is "head"',
+    ),
     (named("head", lora_A_weight=torch.ones(2, 5)), '"base_model.model.head" has no factor B'),
-    (named("head", lora_A_weight=torch.ones(2, 5), lora_B_weight=torch.ones(5, 3)), r"factors \[2, 5\] and \[5, 3\], whose ranks do not meet"),
-    (named("head", lora_A_weight=torch.ones(2, 7), lora_B_weight=torch.ones(5, 2)), r'makes \[5, 7\], "head.weight" has \[5, 5\]'),
+    (
+        named("head", lora_A_weight=torch.ones(2, 5), lora_B_weight=torch.ones(5, 3)),
+        r"factors \[2, 5\] and \[5, 3\], whose ranks do not meet",
+    ),
+    (
+        named("head", lora_A_weight=torch.ones(2, 7), lora_B_weight=torch.ones(5, 2)),
+        r'makes \[5, 7\], "head.weight" has \[5, 5\]',
+    ),
     (named("head", lora_magnitude_vector=torch.ones(5)), "is of DoRA, which is not supported"),
     ({"lora_unet_head.hada_w1_a": torch.ones(5, 2)}, "is of LoHa, which is not supported"),
     ({"lora_unet_head.lokr_w1": torch.ones(5, 2)}, "is of LoKr, which is not supported"),
-    ({"lora_unet_head.lora_mid.weight": torch.ones(5, 2)}, "is of a Tucker decomposition, which is not supported"),
+    (
+        {"lora_unet_head.lora_mid.weight": torch.ones(5, 2)},
+        "is of a Tucker decomposition, which is not supported",
+    ),
 ]
 
 

@@ -113,7 +113,9 @@ def test_frozen_values_ties_options_and_ranges_are_of_the_key():
     assert cache.hits == 0
 
 
-@pytest.mark.parametrize("damage", [lambda b: b[:50], lambda b: b[:-1] + b"?", lambda b: b"", lambda b: b"x" + b])
+@pytest.mark.parametrize(
+    "damage", [lambda b: b[:50], lambda b: b[:-1] + b"?", lambda b: b"", lambda b: b"x" + b]
+)
 def test_a_damaged_blob_is_a_miss(damage, same):
     cache = Own()
     first = compiled(seeded(Mlp), (X,), cache)

@@ -110,7 +110,10 @@ def test_two_dynamic_axes_of_bert(close):
 def test_a_program_compiles_as_its_module(same):
     module, x = seeded(Mlp), torch.randn(2, 4)
     program = torch.export.export(module, (x,), strict=False)
-    assert same(tenon.torch.compile(program, tactics="first")(x), tenon.torch.compile(module, (x,), tactics="first")(x))
+    assert same(
+        tenon.torch.compile(program, tactics="first")(x),
+        tenon.torch.compile(module, (x,), tactics="first")(x),
+    )
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64], ids=str)

@@ -72,7 +72,11 @@ def test_parts_in_torch_keep_all_names(make, same):
 
 def test_children_and_report_say_what_runs_where():
     _, compiled = both(Bessel)
-    assert [name for name, _ in compiled.named_children()] == ["_run_on_acc_0", "_run_on_gpu_1", "_run_on_acc_2"]
+    assert [name for name, _ in compiled.named_children()] == [
+        "_run_on_acc_0",
+        "_run_on_gpu_1",
+        "_run_on_acc_2",
+    ]
     (line,) = compiled.report
     assert line.op == "aten.special_bessel_j0.default" and not line.at_refit
     assert "test_fallback.py, line" in line.module and "no translation of prims.bessel_j0" in line.reason
@@ -123,7 +127,11 @@ def test_fallback_error_refuses_what_torch_would_run(make):
 
 def test_chosen_operators_run_in_torch(close):
     module, compiled = both(Mlp, torch_executed_ops=["aten.relu"])
-    assert [name for name, _ in compiled.named_children()] == ["_run_on_acc_0", "_run_on_gpu_1", "_run_on_acc_2"]
+    assert [name for name, _ in compiled.named_children()] == [
+        "_run_on_acc_0",
+        "_run_on_gpu_1",
+        "_run_on_acc_2",
+    ]
     with torch.no_grad():
         assert close(compiled(X), module(X))
 

@@ -74,7 +74,9 @@ COMPILE = {
     "refit pattern": lambda: tenon.torch.compile(seeded(Mlp), (X,), refit=["fc3.*"]),
     "fallback": lambda: tenon.torch.compile(seeded(Mlp), (X,), fallback="eager"),
     "lost": lambda: tenon.torch.compile(projected(), (torch.randn(2, 5, 6),), fallback="error"),
-    "shapes of a program": lambda: tenon.torch.compile(torch.export.export(seeded(Mlp), (X,)), (X,), **BOUNDED),
+    "shapes of a program": lambda: tenon.torch.compile(
+        torch.export.export(seeded(Mlp), (X,)), (X,), **BOUNDED
+    ),
 }
 
 CALLS = {
@@ -105,7 +107,9 @@ REFITS = {
     "sixth": lambda: refit_module_weights(mlp(), seeded(Mlp), (X,), None, True, True),
     "not compiled": lambda: refit_module_weights(seeded(Mlp), seeded(Mlp)),
     "verify without inputs": lambda: refit_module_weights(mlp(), seeded(Mlp), verify_output=True),
-    "verify without module": lambda: refit_module_weights(mlp(), {"fc1.bias": torch.ones(8)}, (X,), verify_output=True),
+    "verify without module": lambda: refit_module_weights(
+        mlp(), {"fc1.bias": torch.ones(8)}, (X,), verify_output=True
+    ),
     "verify in train mode": lambda: refit_module_weights(mlp(), Mlp(), (X,), verify_output=True),
     "pickled": lambda: pickle.dumps(mlp()),
 }
@@ -116,7 +120,9 @@ FILES = {
     "short": lambda d: file(d, "w.safetensors", b"abc"),
     "header too long": lambda d: file(d, "w.safetensors", (1 << 40).to_bytes(8, "little") + b"{}"),
     "no json": lambda d: file(d, "w.safetensors", safetensors(b"{]")),
-    "offsets": lambda d: file(d, "w.safetensors", safetensors({"a": {**WEIGHT, "data_offsets": [0, 80]}}, bytes(8))),
+    "offsets": lambda d: file(
+        d, "w.safetensors", safetensors({"a": {**WEIGHT, "data_offsets": [0, 80]}}, bytes(8))
+    ),
     "size": lambda d: file(d, "w.safetensors", safetensors({"a": {**WEIGHT, "shape": [3]}}, bytes(8))),
     "dtype": lambda d: file(d, "w.safetensors", safetensors({"a": {**WEIGHT, "dtype": "F4"}}, bytes(8))),
     "code": lambda d: file(d, "w.pt", pickle.dumps({"a": Code()})),
@@ -127,7 +133,11 @@ FILES = {
     "truncated program": lambda d: file(d, "m.ep", b"PK\3\4"),
 }
 
-CASES = {f"{k} / {n}": f for k, fs in (("compile", COMPILE), ("call", CALLS), ("refit", REFITS)) for n, f in fs.items()}
+CASES = {
+    f"{k} / {n}": f
+    for k, fs in (("compile", COMPILE), ("call", CALLS), ("refit", REFITS))
+    for n, f in fs.items()
+}
 
 
 def text_of(error, folder=None):

@@ -79,7 +79,11 @@ def test_inputs_by_shape(close):
 def test_full_compilation_refuses_torch():
     with pytest.raises(tenon.BuildError):
         torch_trt.compile(
-            seeded(Mlp), (X,), require_full_compilation=True, torch_executed_ops={"aten.relu"}, tactics="first"
+            seeded(Mlp),
+            (X,),
+            require_full_compilation=True,
+            torch_executed_ops={"aten.relu"},
+            tactics="first",
         )
 
 

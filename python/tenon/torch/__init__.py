@@ -1,8 +1,8 @@
 """PyTorch modules in, refitted under their own names.
 
-    compiled = tenon.torch.compile(model, (x,))
-    y = compiled(x)
-    compiled.refit(trained.state_dict())
+compiled = tenon.torch.compile(model, (x,))
+y = compiled(x)
+compiled.refit(trained.state_dict())
 """
 
 try:
@@ -27,10 +27,24 @@ from tenon.torch._refit import RefitReport, refit_module_weights
 def backend(module: _Any, inputs: _Any, **options: _Any) -> _Any:
     """torch.compile's backend "tenon", for those who import it; its options are compile()'s.
 
-        model = torch.compile(model, backend=tenon.torch.backend)"""
+    model = torch.compile(model, backend=tenon.torch.backend)"""
     from tenon.torch import _dynamo
 
     return _dynamo.backend(module, inputs, **options)
 
 
-__all__ = ["Bank", "BaseEngineCache", "CompiledModule", "Input", "MutableModule", "RefitReport", "State", "backend", "compile", "dynamo", "load", "refit_module_weights", "save"]
+__all__ = [
+    "Bank",
+    "BaseEngineCache",
+    "CompiledModule",
+    "Input",
+    "MutableModule",
+    "RefitReport",
+    "State",
+    "backend",
+    "compile",
+    "dynamo",
+    "load",
+    "refit_module_weights",
+    "save",
+]

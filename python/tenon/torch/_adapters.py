@@ -25,7 +25,9 @@ class Adapters:
         self._module = module
         self._known = dict(known or {})
 
-    def add(self, name: str, source: Any, scale: float = 1.0, *, config: Mapping[str, Any] | None = None) -> None:
+    def add(
+        self, name: str, source: Any, scale: float = 1.0, *, config: Mapping[str, Any] | None = None
+    ) -> None:
         """Reads a PEFT folder, a file, or a mapping (with PEFT's `config`), and adds it. All or nothing."""
         with self._module._program.lock:
             if name in self._known:
@@ -120,7 +122,9 @@ class Adapters:
         calculated = self._module._program.calculator
         if calculated is not None:
             inner = {name for name, _ in calculated.named_buffers()}
-            problems += [f'adapters: "{t}" is computed from by torch at refits' for t in touched if t in inner]
+            problems += [
+                f'adapters: "{t}" is computed from by torch at refits' for t in touched if t in inner
+            ]
         if problems:
             raise error_with(RefitError, problems)
 

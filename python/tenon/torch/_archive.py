@@ -72,7 +72,9 @@ def save(
     if not isinstance(compiled, CompiledModule):
         raise InputError("save takes what tenon.torch.compile() or load() returns", "invalid_input")
     if compiled._whole is None:
-        raise InputError("save: parts of the module run in torch; only wholly compiled modules are saved", "unsupported")
+        raise InputError(
+            "save: parts of the module run in torch; only wholly compiled modules are saved", "unsupported"
+        )
     if adapters not in ("drop", "merge"):
         raise InputError(f'adapters is {adapters!r}; give "drop" or "merge"', "invalid_input")
     state = compiled.state if adapters == "merge" else compiled.state.plain or compiled.state
@@ -82,7 +84,9 @@ def save(
         args, kwargs = tuple(given or ()), dict(kwarg_inputs or {})
     shapes = dynamic_shapes if dynamic_shapes is not None else shapes
     with quiet(), torch.no_grad():
-        program = torch.export.export(_Portable(compiled, state, strip), args, kwargs, dynamic_shapes=shapes, strict=False)
+        program = torch.export.export(
+            _Portable(compiled, state, strip), args, kwargs, dynamic_shapes=shapes, strict=False
+        )
     _write(program, Path(file_path), dict(extra_files or {}))
 
 
@@ -99,7 +103,7 @@ def _write(program: ExportedProgram, path: Path, extra_files: dict[str, str]) ->
 def load(file_path: str | os.PathLike[str], extra_files: dict[str, Any] | None = None) -> ExportedProgram:
     """The program of an archive, its engines on the archive's own bytes. PlanError for other files.
 
-        program = tenon.torch.load("model.ep"); y = program.module()(x)"""
+    program = tenon.torch.load("model.ep"); y = program.module()(x)"""
     path = Path(file_path)
     if not path.exists():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
@@ -143,10 +147,17 @@ def info_of(program: Program, state: State) -> dict[str, Any]:
 def _leaf(leaf: Leaf) -> dict[str, Any]:
     if not leaf.is_tensor:
         if leaf.constant is not None and not isinstance(leaf.constant, (bool, int, float, str)):
-            raise InputError(f'save: the constant "{leaf.path}" is a {type(leaf.constant).__name__}', "unsupported")
+            raise InputError(
+                f'save: the constant "{leaf.path}" is a {type(leaf.constant).__name__}', "unsupported"
+            )
         return {"path": leaf.path, "constant": leaf.constant}
     dtype = str(leaf.dtype).removeprefix("torch.")
-    return {"path": leaf.path, "dtype": dtype, "shape": list(leaf.shape), "bounds": [list(b) for b in leaf.bounds]}
+    return {
+        "path": leaf.path,
+        "dtype": dtype,
+        "shape": list(leaf.shape),
+        "bounds": [list(b) for b in leaf.bounds],
+    }
 
 
 def _as_leaf(entry: Mapping[str, Any]) -> Leaf:
@@ -168,7 +179,9 @@ def compiled_of(program: ExportedProgram) -> CompiledModule | None:
     try:
         info = json.loads(tensors[_INFO].numpy().tobytes())
         if info["format"] != FORMAT:
-            raise PlanError(f"the archive has format {info['format']}, this version reads {FORMAT}; save it again", "plan")
+            raise PlanError(
+                f"the archive has format {info['format']}, this version reads {FORMAT}; save it again", "plan"
+            )
         made = _module_of(info, tensors, _spec_of(program), plan)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, PlanError):
@@ -185,7 +198,9 @@ def _spec_of(program: ExportedProgram) -> str:
     return str(calls[0].args[2])
 
 
-def _module_of(info: dict[str, Any], tensors: Mapping[str, Any], spec: str, plan: torch.Tensor) -> CompiledModule:
+def _module_of(
+    info: dict[str, Any], tensors: Mapping[str, Any], spec: str, plan: torch.Tensor
+) -> CompiledModule:
     signature = Signature(
         [_as_leaf(each) for each in info["inputs"]],
         pytree.treespec_loads(info["in_spec"]),
@@ -226,7 +241,8 @@ def _examples(signature: Signature) -> tuple[tuple[Any, ...], dict[str, Any], An
         for axis, name, least, greatest in leaf.bounds:
             if not name.isidentifier():
                 raise InputError(
-                    f'save: an extent of "{leaf.path}" is {name}; give inputs and dynamic_shapes', "invalid_input"
+                    f'save: an extent of "{leaf.path}" is {name}; give inputs and dynamic_shapes',
+                    "invalid_input",
                 )
             if name not in dims:
                 dims[name] = torch.export.Dim(name, min=least, max=greatest if greatest < 2**62 else None)

@@ -38,7 +38,9 @@ class Bank:
             read = _sources.read(source, self._module._program.constants)
         if isinstance(read, dict):
             pass
-        elif self._max_bytes is not None and not isinstance(source, (str, os.PathLike)):  # what may change later
+        elif self._max_bytes is not None and not isinstance(
+            source, (str, os.PathLike)
+        ):  # what may change later
             read = _sources.Source({name: tensor.detach().clone() for name, tensor in read.tensors.items()})
         with self._lock:
             made = self._made(read)
@@ -90,7 +92,10 @@ class Bank:
 
     def _known(self, name: str) -> None:
         if name not in self._sources:
-            raise InputError(f'the bank has no "{name}"; it has {", ".join(sorted(self._sources)) or "nothing"}', "invalid_input")
+            raise InputError(
+                f'the bank has no "{name}"; it has {", ".join(sorted(self._sources)) or "nothing"}',
+                "invalid_input",
+            )
 
     def _made(self, source: Any) -> tuple[State, int]:
         if isinstance(source, dict):

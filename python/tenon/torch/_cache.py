@@ -84,7 +84,9 @@ class Folder:
             return None
 
     def _shrink(self) -> None:
-        files = sorted((f for f in self._folder.iterdir() if not f.name.startswith(".")), key=lambda f: f.stat().st_mtime)
+        files = sorted(
+            (f for f in self._folder.iterdir() if not f.name.startswith(".")), key=lambda f: f.stat().st_mtime
+        )
         total = sum(file.stat().st_size for file in files)
         for file in files[:-1]:
             if total > self._largest:
@@ -156,7 +158,10 @@ def unpack(
     """The module with the program's weights; None for a blob that is damaged or does not fit."""
     start = len(_MAGIC) + 16
     body = blob[start:]
-    if blob[: len(_MAGIC)] != _MAGIC or hashlib.blake2b(body, digest_size=16).digest() != blob[len(_MAGIC) : start]:
+    if (
+        blob[: len(_MAGIC)] != _MAGIC
+        or hashlib.blake2b(body, digest_size=16).digest() != blob[len(_MAGIC) : start]
+    ):
         return None
     length = int.from_bytes(body[:8], "little")
     info = json.loads(body[8 : 8 + length])

@@ -69,7 +69,9 @@ def compile(
     own = understood(settings)
     fallback, cache = own.get("fallback", fallback), own.get("cache", cache)
     _refuse_options(ir, fallback, device)
-    args, kwargs, dynamic_shapes = _examples(model, inputs_of(inputs, arg_inputs), dict(kwarg_inputs or {}), dynamic_shapes)
+    args, kwargs, dynamic_shapes = _examples(
+        model, inputs_of(inputs, arg_inputs), dict(kwarg_inputs or {}), dynamic_shapes
+    )
     program, names = _program_of(model, args, kwargs, dynamic_shapes)
     refuse_unfit(tensors_of(program).items(), BuildError)
     job = _Job(
@@ -81,7 +83,13 @@ def compile(
         examples=(args, kwargs),
         widened=_dims.widened(model, args, kwargs, dynamic_shapes) if dynamic_shapes else (args, kwargs),
         refit=_patterns(own.get("refit", refit)),
-        options={"device": "cpu", "threads": threads, "tactics": tactics, "without": _listed(without), "sets": sets},
+        options={
+            "device": "cpu",
+            "threads": threads,
+            "tactics": tactics,
+            "without": _listed(without),
+            "sets": sets,
+        },
         work={"progress": progress, "stop": stop},
         min_block_size=min_block_size,
         in_torch=tuple(torch_executed_ops),
@@ -134,7 +142,9 @@ class _Job:
             try:
                 return self._whole(options)
             except BuildError as error:
-                if fallback == "error" or str(error).startswith("refit: "):  # an option that is wrong anywhere
+                if fallback == "error" or str(error).startswith(
+                    "refit: "
+                ):  # an option that is wrong anywhere
                     raise
         elif fallback == "error":
             raise BuildError("torch_executed_ops run in torch, and full compilation is wanted", "build")
@@ -155,7 +165,9 @@ class _Job:
 
 def _refuse_options(ir: str, fallback: str, device: Any) -> None:
     if ir not in ("default", "dynamo"):
-        raise InputError(f'ir is {ir!r}; there is "dynamo", and torch.compile(model, backend="tenon")', "invalid_input")
+        raise InputError(
+            f'ir is {ir!r}; there is "dynamo", and torch.compile(model, backend="tenon")', "invalid_input"
+        )
     if fallback not in ("torch", "error"):
         raise InputError(f'fallback is {fallback!r}; give "torch" or "error"', "invalid_input")
     if device is not None and torch.device(device).type != "cpu":
@@ -198,10 +210,14 @@ def _program_of(
     """The exported program, and the Dims' names by its symbols."""
     if isinstance(model, ExportedProgram):
         if dynamic_shapes is not None:
-            raise InputError("dynamic_shapes belong to torch.export.export; the program has its own", "invalid_input")
+            raise InputError(
+                "dynamic_shapes belong to torch.export.export; the program has its own", "invalid_input"
+            )
         return model, {}
     if not isinstance(model, torch.nn.Module):
-        raise InputError(f"model is a {type(model).__name__}; give an nn.Module or an ExportedProgram", "invalid_input")
+        raise InputError(
+            f"model is a {type(model).__name__}; give an nn.Module or an ExportedProgram", "invalid_input"
+        )
     _refuse_training(model)
     _refuse_devices(model)
     if not args and not kwargs:
@@ -230,7 +246,10 @@ def _refuse_training(model: torch.nn.Module) -> None:
 def _refuse_devices(model: torch.nn.Module) -> None:
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
         if tensor.device.type not in ("cpu", "meta"):
-            raise InputError(f'"{name}" is on {tensor.device}, modules are compiled for the CPU; move the module', "invalid_input")
+            raise InputError(
+                f'"{name}" is on {tensor.device}, modules are compiled for the CPU; move the module',
+                "invalid_input",
+            )
 
 
 def _translate(program: ExportedProgram, signature: Signature, names: Mapping[str, str]) -> Translation:

@@ -16,7 +16,9 @@ from tenon.torch._onnx import Translation
 def build(translation: Translation, refit: str | Iterable[str], options: dict[str, Any]) -> tenon.Engine:
     """Compiles; `refit` is "all", "none", or names and globs of the module's tensors, aliases too."""
     names = refittable(translation, refit)
-    return tenon.build(ir.serde.serialize_model(translation.model).SerializeToString(), refit=names, **options)
+    return tenon.build(
+        ir.serde.serialize_model(translation.model).SerializeToString(), refit=names, **options
+    )
 
 
 def refittable(translation: Translation, refit: str | Iterable[str]) -> list[str] | str:

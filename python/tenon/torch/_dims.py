@@ -27,7 +27,11 @@ def widened(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, An
 
 
 def names(
-    module: torch.nn.Module, program: ExportedProgram, args: tuple[Any, ...], kwargs: dict[str, Any], shapes: Any
+    module: torch.nn.Module,
+    program: ExportedProgram,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    shapes: Any,
 ) -> dict[str, str]:
     """The Dims' names by the symbols that torch.export gave them."""
     leaves = pytree.tree_leaves((args, kwargs))
@@ -44,7 +48,9 @@ def names(
     return found
 
 
-def by_name(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], shapes: Any) -> dict[str, Any]:
+def by_name(
+    module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], shapes: Any
+) -> dict[str, Any]:
     """Shapes of positional arguments and keywords, by the names of forward's parameters."""
     bound = inspect.signature(module.forward).bind(*args, **kwargs).arguments
     positional, named = shapes
@@ -75,7 +81,9 @@ def _walk(value: Any, shapes: Any) -> Iterator[tuple[torch.Tensor, dict[int, Any
         return
     if isinstance(value, torch.Tensor):
         axes = shapes.items() if isinstance(shapes, Mapping) else enumerate(shapes)
-        yield value, {axis % value.dim(): dim for axis, dim in axes if dim is not None and not isinstance(dim, int)}
+        yield value, {
+            axis % value.dim(): dim for axis, dim in axes if dim is not None and not isinstance(dim, int)
+        }
     elif isinstance(value, Mapping) and isinstance(shapes, Mapping):
         for key, each in shapes.items():
             yield from _walk(value[key], each)

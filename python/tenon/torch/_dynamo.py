@@ -22,7 +22,17 @@ from tenon.torch._sources import Source
 
 log = logging.getLogger("tenon")
 
-_OPTIONS = ("refit", "fallback", "check", "min_block_size", "torch_executed_ops", "threads", "tactics", "without", "sets")
+_OPTIONS = (
+    "refit",
+    "fallback",
+    "check",
+    "min_block_size",
+    "torch_executed_ops",
+    "threads",
+    "tactics",
+    "without",
+    "sets",
+)
 _said_training = False
 
 
@@ -31,11 +41,15 @@ def backend(
 ) -> Callable[..., Any]:
     """The backend that torch.compile calls; `options` are compile()'s.
 
-        model = torch.compile(model, backend="tenon", options={"tactics": "first"})"""
+    model = torch.compile(model, backend="tenon", options={"tactics": "first"})"""
     chosen = dict(options or {})
     if unknown := sorted(chosen.keys() - {*_OPTIONS}):
-        raise TypeError(f'backend "tenon": there is no option "{unknown[0]}"; there are {", ".join(_OPTIONS)}')
-    if torch.is_grad_enabled() and any(isinstance(each, torch.Tensor) and each.requires_grad for each in inputs):
+        raise TypeError(
+            f'backend "tenon": there is no option "{unknown[0]}"; there are {", ".join(_OPTIONS)}'
+        )
+    if torch.is_grad_enabled() and any(
+        isinstance(each, torch.Tensor) and each.requires_grad for each in inputs
+    ):
         _say_training()
         return module.forward  # type: ignore[no-any-return]
     try:
@@ -50,7 +64,9 @@ def backend(
 def _say_training() -> None:
     global _said_training
     if not _said_training:
-        log.warning("graphs that need gradients run in torch; call the model under torch.no_grad() to compile it")
+        log.warning(
+            "graphs that need gradients run in torch; call the model under torch.no_grad() to compile it"
+        )
     _said_training = True
 
 
@@ -68,7 +84,9 @@ class _Graph:
         named = {name: inputs[i] for i, name in self.weights.items()}
         examples = tuple(inputs[i] for i in self.tensors)
         inner = _with_attributes(module, nodes, self.weights, self.tensors, named)
-        options.setdefault("check", False)  # the examples are the first call's: an answer that is wrong is seen there
+        options.setdefault(
+            "check", False
+        )  # the examples are the first call's: an answer that is wrong is seen there
         shapes = _shapes([nodes[i] for i in self.tensors])
         with torch._guards.tracing(None):
             self.compiled = _compiled(inner, examples, shapes, options)
@@ -99,7 +117,9 @@ class _Graph:
         return state
 
 
-def _compiled(module: torch.nn.Module, examples: tuple[Any, ...], shapes: Any, options: dict[str, Any]) -> CompiledModule:
+def _compiled(
+    module: torch.nn.Module, examples: tuple[Any, ...], shapes: Any, options: dict[str, Any]
+) -> CompiledModule:
     if not examples:
         raise BuildError("a graph without tensor inputs is a constant; leave it to torch", "build")
     return compile(module.eval(), examples, dynamic_shapes=shapes, **options)
@@ -150,7 +170,9 @@ def _size(graph: fx.Graph, node: fx.Node, tensors: Sequence[fx.Node], made: Mapp
         for axis, extent in enumerate(tensor.meta["example_value"].shape):
             if isinstance(extent, torch.SymInt) and str(extent) == str(wanted):
                 return graph.call_function(torch.ops.aten.sym_size.int, (made[tensor], axis))
-    raise BuildError(f'the argument "{node.name}" of the graph is no tensor and no extent of one', "unsupported")
+    raise BuildError(
+        f'the argument "{node.name}" of the graph is no tensor and no extent of one', "unsupported"
+    )
 
 
 def _shapes(nodes: Sequence[fx.Node]) -> Any:
@@ -159,5 +181,7 @@ def _shapes(nodes: Sequence[fx.Node]) -> Any:
     for node in nodes:
         value = node.meta.get("example_value")
         extents = enumerate(value.shape) if isinstance(value, torch.Tensor) else ()
-        shapes.append({axis: torch.export.Dim.AUTO for axis, e in extents if isinstance(e, torch.SymInt)} or None)
+        shapes.append(
+            {axis: torch.export.Dim.AUTO for axis, e in extents if isinstance(e, torch.SymInt)} or None
+        )
     return tuple(shapes) if any(shapes) else None

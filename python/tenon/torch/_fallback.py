@@ -15,7 +15,16 @@ from tenon import BuildError
 from tenon.torch import _core, _graph, _key, _onnx
 from tenon.torch._module import CompiledModule, Program
 from tenon.torch._part import EngineModule, EnginePart, State, TorchModule
-from tenon.torch._partition import InTorch, Piece, build_module, computing, flat_module, of_weights, pieces, reason_of
+from tenon.torch._partition import (
+    InTorch,
+    Piece,
+    build_module,
+    computing,
+    flat_module,
+    of_weights,
+    pieces,
+    reason_of,
+)
 from tenon.torch._program import complex_names, quiet, tensors_of
 from tenon.torch._signature import Signature, signature_of
 from tenon.torch._spec import spec_of
@@ -60,7 +69,9 @@ class Splitter:
     def owner(self, name: str) -> str:
         return self.aliases.get(name, name)
 
-    def compile(self, examples: tuple[tuple[Any, ...], dict[str, Any]], names: tuple[str, ...]) -> CompiledModule:
+    def compile(
+        self, examples: tuple[tuple[Any, ...], dict[str, Any]], names: tuple[str, ...]
+    ) -> CompiledModule:
         """Cuts, builds, and cuts again where a part is refused, until every part stands."""
         while True:
             self._compute_weights()
@@ -78,7 +89,9 @@ class Splitter:
         for name, node in nodes.items():
             if name in self.fixed and any(each.name in chain for each in node.all_input_nodes):
                 chain.add(name)
-        self.ends = [n for n in nodes if n in chain and any(user.name not in chain for user in nodes[n].users)]
+        self.ends = [
+            n for n in nodes if n in chain and any(user.name not in chain for user in nodes[n].users)
+        ]
         self.calculator = computing(self.module, self.ends, self.owner) if self.ends else None
         with torch.no_grad():
             values = self.calculator() if self.calculator is not None else ()
@@ -134,7 +147,10 @@ class Splitter:
         translation.aliases.update({a: o for a, o in self.aliases.items() if o in translation.tensors})
         refit = self.refit
         if refit not in ("all", "none"):
-            refit = [*self._chosen(translation), *(n for n in translation.tensors if n in self.computed)] or "none"
+            refit = [
+                *self._chosen(translation),
+                *(n for n in translation.tensors if n in self.computed),
+            ] or "none"
         return EnginePart(_core.build(translation, refit, self.options), index, spec_of(signature))
 
     def _chosen(self, translation: _onnx.Translation) -> list[str]:
@@ -148,7 +164,11 @@ class Splitter:
     def _shapes(self, piece: Piece) -> Any:
         """Dynamic axes of a part's inputs: those whose extents are symbols of the program."""
         shapes = [
-            {axis: torch.export.Dim.AUTO for axis, e in enumerate(node.meta["val"].shape) if isinstance(e, torch.SymInt)}
+            {
+                axis: torch.export.Dim.AUTO
+                for axis, e in enumerate(node.meta["val"].shape)
+                if isinstance(e, torch.SymInt)
+            }
             for node in piece.inputs
         ]
         return tuple(each or None for each in shapes) if any(shapes) else None
@@ -156,7 +176,9 @@ class Splitter:
     def _symbols(self, program: ExportedProgram, piece: Piece) -> dict[str, str]:
         """The Dims' names by the symbols of a part's own program."""
         found = {}
-        placeholders = [n.meta["val"] for n in program.graph.nodes if n.op == "placeholder"][-len(piece.inputs) :]
+        placeholders = [n.meta["val"] for n in program.graph.nodes if n.op == "placeholder"][
+            -len(piece.inputs) :
+        ]
         for node, inner in zip(piece.inputs, placeholders):
             for outer, extent in zip(node.meta["val"].shape, inner.shape):
                 if isinstance(extent, torch.SymInt) and isinstance(outer, torch.SymInt):
@@ -172,7 +194,9 @@ class Splitter:
 
     # The whole. ----------------------------------------------------------------------------------
 
-    def _assembled(self, cut: list[Piece], children: list[torch.nn.Module], names: tuple[str, ...]) -> CompiledModule:
+    def _assembled(
+        self, cut: list[Piece], children: list[torch.nn.Module], names: tuple[str, ...]
+    ) -> CompiledModule:
         graph, made = fx.Graph(), {}
         for node in self.module.graph.nodes:
             if node.op == "placeholder":
@@ -192,7 +216,9 @@ class Splitter:
 
     def _program(self, cut: list[Piece], parts: tuple[EnginePart, ...], names: tuple[str, ...]) -> Program:
         weights = {name for part in parts for name in part.weights}
-        in_torch = {name for piece in cut if not piece.engine for name in piece.names} | set(self._calculated())
+        in_torch = {name for piece in cut if not piece.engine for name in piece.names} | set(
+            self._calculated()
+        )
         read = {name for piece in cut for name in piece.names} | in_torch
         volatile = {*self.program.graph_signature.non_persistent_buffers, *self.program.constants}
         return Program(
@@ -219,9 +245,15 @@ class Splitter:
     def _state(self, cut: list[Piece], parts: tuple[EnginePart, ...]) -> State:
         weights = {name for part in parts for name in part.weights}
         torchs = {name for piece in cut if not piece.engine for name in piece.names} | set(self._calculated())
-        kept = {n: t for n, t in self.tensors.items() if n not in self.aliases and (n in torchs or n not in weights)}
+        kept = {
+            n: t
+            for n, t in self.tensors.items()
+            if n not in self.aliases and (n in torchs or n not in weights)
+        }
         kept.update({n: self.computed[n] for n in torchs if n in self.computed})
-        return State(1, tuple(part.engine.current for part in parts), {n: t.detach().clone() for n, t in kept.items()})
+        return State(
+            1, tuple(part.engine.current for part in parts), {n: t.detach().clone() for n, t in kept.items()}
+        )
 
     def _report(self) -> list[InTorch]:
         lines = []

@@ -29,7 +29,11 @@ def name_values(graph: ir.Graph, inputs: list[str], outputs: list[str]) -> None:
     ports = {id(value) for value in [*graph.inputs, *graph.outputs]}
     taken = {*graph.initializers, *inputs, *outputs}
     for node in graph.all_nodes():
-        bodies = [attribute.value for attribute in node.attributes.values() if attribute.type == ir.AttributeType.GRAPH]
+        bodies = [
+            attribute.value
+            for attribute in node.attributes.values()
+            if attribute.type == ir.AttributeType.GRAPH
+        ]
         for value in [*node.outputs, *(each for body in bodies for each in body.inputs)]:
             if id(value) in ports or not value.name:
                 continue
@@ -47,7 +51,9 @@ def rename_extents(graph: ir.Graph, names: Mapping[str, str]) -> None:
     values = [*graph.inputs, *(o for node in graph.all_nodes() for o in node.outputs)]
     for value in values:
         if value.shape is not None and not value.shape.frozen:
-            value.shape = ir.Shape([d if isinstance(d, int) else rename(str(d.value), names) for d in value.shape])
+            value.shape = ir.Shape(
+                [d if isinstance(d, int) else rename(str(d.value), names) for d in value.shape]
+            )
 
 
 def _free(name: str, taken: set[str]) -> str:

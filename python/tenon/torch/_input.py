@@ -33,12 +33,18 @@ class Input:
             raise InputError("Input: give a shape, or min_shape, opt_shape and max_shape", "invalid_input")
         if shape is None and any(each is None for each in ranged):
             raise InputError("Input: min_shape, opt_shape and max_shape come together", "invalid_input")
-        least, typical, greatest = (tuple(each if shape is None else shape) for each in (ranged if shape is None else (shape,) * 3))
+        least, typical, greatest = (
+            tuple(each if shape is None else shape) for each in (ranged if shape is None else (shape,) * 3)
+        )
         if not len(least) == len(typical) == len(greatest):
-            raise InputError("Input: min_shape, opt_shape and max_shape have different ranks", "invalid_input")
+            raise InputError(
+                "Input: min_shape, opt_shape and max_shape have different ranks", "invalid_input"
+            )
         for axis, (low, middle, high) in enumerate(zip(least, typical, greatest)):
             if not 0 <= low <= middle <= high:
-                raise InputError(f"Input: axis {axis} is {low}, {middle}, {high}; they must not fall", "invalid_input")
+                raise InputError(
+                    f"Input: axis {axis} is {low}, {middle}, {high}; they must not fall", "invalid_input"
+                )
         self.min_shape, self.shape, self.max_shape = least, typical, greatest
         self.dtype, self.name, self.domain = dtype, name, tensor_domain
 

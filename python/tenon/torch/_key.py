@@ -39,13 +39,19 @@ def first_difference(old: tuple[str, ...], new: tuple[str, ...]) -> str | None:
 
 
 def _nodes(program: ExportedProgram) -> Iterator[str]:
-    kinds = {s.arg.name: (s.kind.name, s.target) for s in program.graph_signature.input_specs if hasattr(s.arg, "name")}
+    kinds = {
+        s.arg.name: (s.kind.name, s.target)
+        for s in program.graph_signature.input_specs
+        if hasattr(s.arg, "name")
+    }
     for node in program.graph.nodes:
         if node.op == "placeholder":
             kind, target = kinds.get(node.name, ("", None))
             yield f"{node.name}: {kind} {target or ''} {_value(node.meta.get('val'))}"
         else:
-            arguments = ", ".join([*map(_argument, node.args), *(f"{k}={_argument(v)}" for k, v in node.kwargs.items())])
+            arguments = ", ".join(
+                [*map(_argument, node.args), *(f"{k}={_argument(v)}" for k, v in node.kwargs.items())]
+            )
             yield f"{node.name}: {node.target}({arguments}) {_value(node.meta.get('val'))}"
     for name, module in program.graph_module.named_children():
         if isinstance(module, fx.GraphModule):

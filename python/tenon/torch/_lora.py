@@ -56,7 +56,12 @@ def read(source: Any, config: Mapping[str, Any] | None, shapes: Mapping[str, tor
     """The adapter for a module whose weights have `shapes`. RefitError holds every problem."""
     tensors, found = _opened(source)
     settings = {**found, **(config or {})}
-    problems = [f'adapter: "{key}" is of {what}, which is not supported' for key in tensors for part, what in _OTHERS.items() if part in key]
+    problems = [
+        f'adapter: "{key}" is of {what}, which is not supported'
+        for key in tensors
+        for part, what in _OTHERS.items()
+        if part in key
+    ]
     for name in ("use_dora", "lora_bias", "layer_replication", "target_parameters"):
         if settings.get(name):
             problems.append(f"adapter: its configuration has {name}, which is not supported")
@@ -107,7 +112,9 @@ def _assembled(
     for module, pair in pairs.items():
         target = _target(module, shapes)
         if target is None:
-            problems.append(_names.unknown(_stripped(module), _modules(shapes)).replace("weights:", "adapter:"))
+            problems.append(
+                _names.unknown(_stripped(module), _modules(shapes)).replace("weights:", "adapter:")
+            )
         elif missing := [kind for kind in ("a", "b") if kind not in pair]:
             problems.append(f'adapter: "{module}" has no factor {missing[0].upper()}')
         elif target in adapter.changes:
@@ -119,7 +126,9 @@ def _assembled(
     return adapter, problems
 
 
-def _low_rank(target: str, pair: Mapping[str, Any], settings: Mapping[str, Any], shape: torch.Size) -> LowRank | str:
+def _low_rank(
+    target: str, pair: Mapping[str, Any], settings: Mapping[str, Any], shape: torch.Size
+) -> LowRank | str:
     """The change of one weight, or what is wrong with it."""
     a, b = pair["a"], pair["b"]
     rank = a.shape[0]
@@ -131,7 +140,9 @@ def _low_rank(target: str, pair: Mapping[str, Any], settings: Mapping[str, Any],
     if not plain and not turned:
         return f'makes {[rows, columns]}, "{target}" has {list(shape)}'
     wants = bool(settings.get("fan_in_fan_out")) and len(shape) == 2
-    return LowRank(a.clone(), b.clone(), _scaling(target, pair, settings, rank), turned and (wants or not plain))
+    return LowRank(
+        a.clone(), b.clone(), _scaling(target, pair, settings, rank), turned and (wants or not plain)
+    )
 
 
 def _scaling(target: str, pair: Mapping[str, Any], settings: Mapping[str, Any], rank: int) -> float:

@@ -118,7 +118,9 @@ class CompiledModule(fx.GraphModule):
     def publish(self, state: State) -> None:
         """Makes a state of this module the current one; calls under way finish with theirs."""
         if len(state.sets) != len(self._program.parts):
-            raise tenon.InputError("the state is another module's; publish one of this module", "invalid_input")
+            raise tenon.InputError(
+                "the state is another module's; publish one of this module", "invalid_input"
+            )
         with self._program.lock:
             for part, weights in zip(self._program.parts, state.sets):
                 if weights is not None:
@@ -140,16 +142,22 @@ class CompiledModule(fx.GraphModule):
 
         return _refit.refit(self, source, strict=strict, complete=complete)
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> Any:
         """As torch's, in place; `assign` changes nothing here. RefitError, and no change, for a misfit."""
         from tenon.torch import _refit
 
         return _refit.load_state_dict(self, state_dict, strict)
 
-    def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> dict[str, Any]:
+    def state_dict(
+        self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False
+    ) -> dict[str, Any]:
         """Copies of the current weights without adapters, under all names of the module that was compiled."""
         if not all(engine.ready for engine in self.engines):
-            raise tenon.NotReadyError("the module was saved without its weights; refit() it first", "not_ready")
+            raise tenon.NotReadyError(
+                "the module was saved without its weights; refit() it first", "not_ready"
+            )
         values = self.weights()
         found = OrderedDict() if destination is None else destination
         for name in self._program.fqns:
@@ -164,7 +172,9 @@ class CompiledModule(fx.GraphModule):
             values.update(part.values(weights))
         values.update((name, tensor.clone()) for name, tensor in state.tensors.items())
         for name in self._program.complexes & values.keys():
-            values[name] = torch.view_as_complex(values[name]) if not values[name].is_complex() else values[name]
+            values[name] = (
+                torch.view_as_complex(values[name]) if not values[name].is_complex() else values[name]
+            )
         for alias, owner in self._program.aliases.items():
             values[alias] = values[owner]
         return values
@@ -191,7 +201,9 @@ class CompiledModule(fx.GraphModule):
 
     def train(self, mode: bool = True) -> CompiledModule:
         if mode:
-            raise tenon.InputError("a compiled module has no train mode; train the original, then refit", "invalid_input")
+            raise tenon.InputError(
+                "a compiled module has no train mode; train the original, then refit", "invalid_input"
+            )
         return self
 
 
@@ -220,7 +232,9 @@ def whole(signature: Signature, part: EnginePart) -> tuple[dict[str, Any], fx.Gr
     results: list[Any] = []
     count = 0
     for leaf in signature.outputs:
-        results.append(graph.call_function(operator.getitem, (call, count)) if leaf.is_tensor else leaf.constant)
+        results.append(
+            graph.call_function(operator.getitem, (call, count)) if leaf.is_tensor else leaf.constant
+        )
         count += leaf.is_tensor
     graph.output(tuple(results))
     graph.set_codegen(_codegen(signature, names))

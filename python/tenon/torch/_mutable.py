@@ -71,7 +71,9 @@ class MutableModule(torch.nn.Module):
             raise
         self._seen = seen
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> Any:
         """Of the original; the next call sees it."""
         return self.original.load_state_dict(state_dict, strict=strict, assign=assign)
 
@@ -126,9 +128,7 @@ class MutableModule(torch.nn.Module):
                 return compiled
         if self._seen is None:
             self._seen = self._mark()
-        made = compile(
-            self.original, args, kwarg_inputs=kwargs, dynamic_shapes=self._shapes, **self._options
-        )
+        made = compile(self.original, args, kwarg_inputs=kwargs, dynamic_shapes=self._shapes, **self._options)
         self._compiled.append((spec, made))
         return made
 
@@ -138,7 +138,9 @@ def _takes(compiled: CompiledModule, leaves: list[Any]) -> bool:
         if not leaf.is_tensor:
             if value != leaf.constant:
                 return False
-        elif not isinstance(value, torch.Tensor) or value.dtype != leaf.dtype or value.dim() != len(leaf.shape):
+        elif (
+            not isinstance(value, torch.Tensor) or value.dtype != leaf.dtype or value.dim() != len(leaf.shape)
+        ):
             return False
         elif any(isinstance(a, int) and a != b for a, b in zip(leaf.shape, value.shape)):
             return False

@@ -16,7 +16,9 @@ WRAPPERS = ("module._orig_mod.", "_orig_mod.module.", "module.", "_orig_mod.")
 def without_wrapper(names: Collection[str], known: Collection[str]) -> str:
     """The wrapper's prefix without which all names fit, where they do not with it; or ''."""
     for prefix in WRAPPERS:
-        if names and all(n.startswith(prefix) and n not in known and n.removeprefix(prefix) in known for n in names):
+        if names and all(
+            n.startswith(prefix) and n not in known and n.removeprefix(prefix) in known for n in names
+        ):
             return prefix
     return ""
 
@@ -24,7 +26,9 @@ def without_wrapper(names: Collection[str], known: Collection[str]) -> str:
 def unknown(name: str, known: Collection[str], hint: str = "") -> str:
     """The line for a name that the module does not have."""
     near = difflib.get_close_matches(name, known, 1, 0.5)
-    return f'weights: "{name}" is not in this module' + (f'; the nearest is "{near[0]}"' if near and not hint else hint)
+    return f'weights: "{name}" is not in this module' + (
+        f'; the nearest is "{near[0]}"' if near and not hint else hint
+    )
 
 
 def rule(names: Collection[str], known: Collection[str]) -> str:

@@ -78,7 +78,9 @@ _library.define("run(Tensor[] inputs, Tensor plan, str spec) -> Tensor[]")
 
 def _run(inputs: list[torch.Tensor], plan: torch.Tensor, spec: str) -> list[torch.Tensor]:
     if torch.is_grad_enabled() and any(each.requires_grad for each in inputs):
-        raise InputError("tenon::run: an input requires grad, and engines do not differentiate", "invalid_input")
+        raise InputError(
+            "tenon::run: an input requires grad, and engines do not differentiate", "invalid_input"
+        )
     return engine_of(plan, spec).run(inputs)
 
 

@@ -56,7 +56,9 @@ class EnginePart:
                 refitter.borrow(name, array_of(tensor))
             return refitter.prepare()
 
-    def values(self, base: tenon.WeightSet | None, names: Iterable[str] | None = None) -> dict[str, torch.Tensor]:
+    def values(
+        self, base: tenon.WeightSet | None, names: Iterable[str] | None = None
+    ) -> dict[str, torch.Tensor]:
         """Copies of the weights of a set: all, or those of the names."""
         with self.lock, _as_current(self.engine, base):
             weights = self.engine.weights

@@ -47,7 +47,9 @@ def flat_module(program: ExportedProgram) -> fx.GraphModule:
     return module
 
 
-def pieces(module: fx.GraphModule, refused: Mapping[str, str], computed: set[str], smallest: int) -> list[Piece]:
+def pieces(
+    module: fx.GraphModule, refused: Mapping[str, str], computed: set[str], smallest: int
+) -> list[Piece]:
     """The parts in the order in which they run. `computed`: nodes of weights alone, which no part has."""
     kept = _written(module)
     engine = {
@@ -70,7 +72,10 @@ def of_weights(module: fx.GraphModule) -> set[str]:
     kept = _written(module)
     for node in module.graph.nodes:
         if (node.op == "get_attr" and node not in kept) or (
-            node.op == "call_function" and not _writes(node) and node.all_input_nodes and fixed.issuperset(node.all_input_nodes)
+            node.op == "call_function"
+            and not _writes(node)
+            and node.all_input_nodes
+            and fixed.issuperset(node.all_input_nodes)
         ):
             fixed.add(node)
     return {node.name for node in fixed if node.op == "call_function"}
@@ -78,7 +83,11 @@ def of_weights(module: fx.GraphModule) -> set[str]:
 
 def _work(module: fx.GraphModule, computed: set[str]) -> Iterable[fx.Node]:
     for node in module.graph.nodes:
-        if node.op not in ("placeholder", "get_attr", "output") and node.name not in computed and not _extent(node):
+        if (
+            node.op not in ("placeholder", "get_attr", "output")
+            and node.name not in computed
+            and not _extent(node)
+        ):
             yield node
 
 
@@ -131,7 +140,12 @@ def _border(piece: Piece, computed: set[str]) -> None:
     inside = set(piece.nodes)
     for node in piece.nodes:
         for each in _operands(node, computed):
-            if each not in inside and each not in piece.inputs and each.op != "get_attr" and each.name not in computed:
+            if (
+                each not in inside
+                and each not in piece.inputs
+                and each.op != "get_attr"
+                and each.name not in computed
+            ):
                 piece.inputs.append(each)
         if _leaves(node, inside):
             piece.outputs.append(node)

@@ -45,7 +45,9 @@ class _Plan:
     prefix: str = ""
 
 
-def refit(module: CompiledModule, source: Any, *, strict: bool = False, complete: bool = False) -> RefitReport:
+def refit(
+    module: CompiledModule, source: Any, *, strict: bool = False, complete: bool = False
+) -> RefitReport:
     """CompiledModule.refit."""
     read = _sources.read(source, module._program.constants)
     with module._program.lock:
@@ -83,7 +85,9 @@ def prepare(
                 plan.problems += error.problems or [str(error)]
     if plan.problems:
         raise error_with(RefitError, plan.problems)
-    state = State(next(program.versions), tuple(sets), {**base.tensors, **plan.tensors, **_shared(program, plan)})
+    state = State(
+        next(program.versions), tuple(sets), {**base.tensors, **plan.tensors, **_shared(program, plan)}
+    )
     if over.active:
         state = module.adapters.over(state, dict(over.active))
     report = RefitReport(
@@ -134,7 +138,9 @@ def _plan(program: Program, base: State, given: Mapping[str, torch.Tensor], stri
     given = {name.removeprefix(plan.prefix): tensor for name, tensor in given.items()}
     strange = [name for name in given if name not in known]
     if any(".base_layer." in name for name in strange):
-        plan.problems.append("the names are of a live PeftModel; merge_and_unload() it and give its state_dict")
+        plan.problems.append(
+            "the names are of a live PeftModel; merge_and_unload() it and give its state_dict"
+        )
         return plan
     hint = _names.rule(given, known) if strange and len(strange) == len(given) else ""
     plan.problems += _names.clashes({n: t for n, t in given.items() if n in known}, program.aliases)
@@ -179,9 +185,7 @@ def _take(plan: _Plan, program: Program, base: State, name: str, tensor: torch.T
         plan.reasons[name] = "is frozen, and has the value that was compiled"
         return
     if old.shape != tensor.shape or (old.dtype != tensor.dtype and not tensor.is_floating_point()):
-        plan.problems.append(
-            f'weights: "{name}" is {_type(tensor)}, the module has {_type(old)}'
-        )
+        plan.problems.append(f'weights: "{name}" is {_type(tensor)}, the module has {_type(old)}')
         return
     plan.tensors[owner] = tensor.detach().to(old.dtype, copy=True)
     if owner in program.unused:
@@ -246,7 +250,8 @@ def refit_module_weights(
     weights on the inputs before anything changes, and compare every output with the new module's.
     use_weight_map_cache means nothing here.
 
-        refitted = refit_module_weights(compiled, torch.export.export(trained, (x,)), (x,), verify_output=True)"""
+        refitted = refit_module_weights(compiled, torch.export.export(trained, (x,)), (x,), verify_output=True)
+    """
     if sixth:
         raise TypeError(
             "refit_module_weights: the sixth positional argument is use_weight_map_cache in some versions of "
@@ -269,7 +274,10 @@ def _compiled(module: Any) -> CompiledModule:
         return module
     if isinstance(module, ExportedProgram) and (found := _archive.compiled_of(module)) is not None:
         return found
-    raise InputError(f"compiled_module is of type {type(module).__name__}, not what tenon.torch.compile() returns", "invalid_input")
+    raise InputError(
+        f"compiled_module is of type {type(module).__name__}, not what tenon.torch.compile() returns",
+        "invalid_input",
+    )
 
 
 def _arguments(arg_inputs: Any) -> tuple[Any, ...]:
@@ -292,7 +300,9 @@ def _verify(
         raise RefitError("verify_output needs inputs to run: give arg_inputs")
     reference = source.program.module() if source.program is not None else source.module
     if reference is None:
-        raise RefitError("verify_output needs a module or ExportedProgram to compare with; weights alone give no outputs")
+        raise RefitError(
+            "verify_output needs a module or ExportedProgram to compare with; weights alone give no outputs"
+        )
     if isinstance(source.module, torch.nn.Module) and source.module.training:
         raise RefitError("verify_output: the new module is in train mode; call eval() on it first")
     cloned = pytree.tree_map_only(torch.Tensor, torch.clone, (args, kwargs))

@@ -62,7 +62,14 @@ ACCEPTED = {
 }
 
 #: Understood: each sets one of compile()'s own.
-HONOURED = ("custom_engine_cache", "immutable_weights", "make_refitable", "make_refittable", "require_full_compilation", "pass_through_build_failures")
+HONOURED = (
+    "custom_engine_cache",
+    "immutable_weights",
+    "make_refitable",
+    "make_refittable",
+    "require_full_compilation",
+    "pass_through_build_failures",
+)
 
 #: compile()'s own names, for the nearest in a message.
 OWN = (
@@ -77,7 +84,9 @@ def understood(settings: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in settings.items():
         if name not in ACCEPTED and name not in HONOURED:
             near = difflib.get_close_matches(name, [*ACCEPTED, *HONOURED, *OWN], 1, 0.6)
-            raise TypeError(f"compile has no setting {name!r}" + (f"; the nearest is {near[0]!r}" if near else ""))
+            raise TypeError(
+                f"compile has no setting {name!r}" + (f"; the nearest is {near[0]!r}" if near else "")
+            )
         if name == "custom_engine_cache":
             own["cache"] = True if value is None else value
         elif name == "immutable_weights":

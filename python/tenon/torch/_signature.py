@@ -84,7 +84,9 @@ class Signature:
 
     def _check(self, leaf: Leaf, value: Any, gradients: bool) -> None:
         if not isinstance(value, torch.Tensor):
-            raise InputError(f'input "{leaf.path}" is a {type(value).__name__}, not a torch tensor', "invalid_input")
+            raise InputError(
+                f'input "{leaf.path}" is a {type(value).__name__}, not a torch tensor', "invalid_input"
+            )
         if value.device != self.device:
             raise InputError(
                 f'input "{leaf.path}" is on {value.device}, the module runs on {self.device}; move it with .to()',
@@ -92,7 +94,8 @@ class Signature:
             )
         if value.dtype != leaf.dtype:
             raise InputError(
-                f'input "{leaf.path}" is {_name(value.dtype)}, the module takes {_name(leaf.dtype)}', "invalid_input"
+                f'input "{leaf.path}" is {_name(value.dtype)}, the module takes {_name(leaf.dtype)}',
+                "invalid_input",
             )
         if gradients and value.requires_grad:
             raise InputError(
@@ -102,7 +105,8 @@ class Signature:
             )
         if value.dim() != len(leaf.shape):
             raise InputError(
-                f'input "{leaf.path}" has rank {value.dim()}, the module takes {_shape(leaf.shape)}', "invalid_input"
+                f'input "{leaf.path}" has rank {value.dim()}, the module takes {_shape(leaf.shape)}',
+                "invalid_input",
             )
         self._check_extents(leaf, value)
 
@@ -124,7 +128,11 @@ class Signature:
 
 def _is_flat(spec: pytree.TreeSpec, inputs: list[Leaf]) -> bool:
     args, kwargs = spec.children()
-    return not kwargs.num_leaves and all(c.is_leaf() for c in args.children()) and all(i.is_tensor for i in inputs)
+    return (
+        not kwargs.num_leaves
+        and all(c.is_leaf() for c in args.children())
+        and all(i.is_tensor for i in inputs)
+    )
 
 
 def _name(dtype: torch.dtype | None) -> str:
@@ -146,13 +154,15 @@ def signature_of(program: ExportedProgram, names: Mapping[str, str] | None = Non
     paths = _paths(in_spec, program)
     users = [s.arg for s in program.graph_signature.input_specs if s.kind.name == "USER_INPUT"]
     inputs = [
-        _leaf(path, arg, placeholders.get(getattr(arg, "name", "")), program, names) for path, arg in zip(paths, users)
+        _leaf(path, arg, placeholders.get(getattr(arg, "name", "")), program, names)
+        for path, arg in zip(paths, users)
     ]
     produced = {n.name: n.meta.get("val") for n in program.graph.nodes}
     results = [s.arg for s in program.graph_signature.output_specs if s.kind == OutputKind.USER_OUTPUT]
     labels = _output_paths(out_spec)
     outputs = [
-        _leaf(path, arg, produced.get(getattr(arg, "name", "")), program, names) for path, arg in zip(labels, results)
+        _leaf(path, arg, produced.get(getattr(arg, "name", "")), program, names)
+        for path, arg in zip(labels, results)
     ]
     return Signature(inputs, in_spec, outputs, out_spec)
 
@@ -161,7 +171,9 @@ def _leaf(path: str, arg: Any, value: Any, program: ExportedProgram, names: Mapp
     if isinstance(arg, ConstantArgument):
         return Leaf(path, False, arg.value)
     if not isinstance(arg, TensorArgument) or not isinstance(value, torch.Tensor):
-        raise BuildError(f'"{path}" is a {type(arg).__name__} of the program; it must be a tensor or a constant', "build")
+        raise BuildError(
+            f'"{path}" is a {type(arg).__name__} of the program; it must be a tensor or a constant', "build"
+        )
     shape: list[int | str] = []
     bounds = []
     for axis, extent in enumerate(value.shape):

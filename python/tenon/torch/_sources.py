@@ -37,7 +37,9 @@ def read(source: Any, constants: frozenset[str] = frozenset()) -> Source:
     if isinstance(source, ExportedProgram):
         return _of_program(source)
     if hasattr(source, "peft_config"):
-        raise RefitError("the source is a live PeftModel, whose names are not the model's; merge_and_unload() it first")
+        raise RefitError(
+            "the source is a live PeftModel, whose names are not the model's; merge_and_unload() it first"
+        )
     if isinstance(source, torch.nn.Module):
         return Source(_of_module(source, constants), module=source)
     if isinstance(source, Mapping):
@@ -61,7 +63,9 @@ def _tensor(name: str, value: Any) -> torch.Tensor:
     if isinstance(value, (np.ndarray, np.generic)):
         return tensor_of(np.asarray(value))
     if isinstance(value, Mapping):
-        raise RefitError(f'weights: "{name}" is a mapping, not a tensor; if the weights lie in it, give source["{name}"]')
+        raise RefitError(
+            f'weights: "{name}" is a mapping, not a tensor; if the weights lie in it, give source["{name}"]'
+        )
     try:
         return torch.from_dlpack(value)
     except (TypeError, AttributeError, RuntimeError, BufferError) as error:
@@ -79,7 +83,9 @@ def _of_module(module: torch.nn.Module, constants: frozenset[str]) -> dict[str, 
     if isinstance(module, CompiledModule):
         return module.weights()
     found = dict(module.state_dict())
-    found.update((name, each) for name, each in module.named_buffers(remove_duplicate=False) if name not in found)
+    found.update(
+        (name, each) for name, each in module.named_buffers(remove_duplicate=False) if name not in found
+    )
     for name in constants - found.keys():
         owner: Any = module
         for step in name.split("."):
@@ -136,7 +142,9 @@ def _of_pickle(path: Path) -> dict[str, torch.Tensor]:
         except RuntimeError:  # the older format, which is no zip and cannot be mapped
             loaded = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise _bad(path, "holds more than tensors (code or objects), which is not loaded; save a state_dict") from error
+        raise _bad(
+            path, "holds more than tensors (code or objects), which is not loaded; save a state_dict"
+        ) from error
     except (RuntimeError, EOFError, ValueError, KeyError) as error:
         raise _bad(path, f"cannot be read by torch.load: {(str(error).splitlines() or [''])[0]}") from error
     if not isinstance(loaded, Mapping):

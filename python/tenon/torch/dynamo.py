@@ -31,7 +31,9 @@ def compile(
 
     compiled = tenon.torch.dynamo.compile(torch.export.export(model, (x,)), (x,))"""
     given = inputs_of(inputs or (), arg_inputs)
-    return _compile(exported_program, given, kwarg_inputs=kwarg_inputs, min_block_size=min_block_size, **settings)
+    return _compile(
+        exported_program, given, kwarg_inputs=kwarg_inputs, min_block_size=min_block_size, **settings
+    )
 
 
 def trace(
@@ -48,7 +50,9 @@ def trace(
     program = tenon.torch.dynamo.trace(model, [tenon.torch.Input((2, 3))])"""
     args, shapes = examples_of(inputs_of(inputs or (), arg_inputs))
     with quiet(), torch.no_grad():
-        return torch.export.export(module, args, dict(kwarg_inputs or {}), dynamic_shapes=shapes, strict=strict)
+        return torch.export.export(
+            module, args, dict(kwarg_inputs or {}), dynamic_shapes=shapes, strict=strict
+        )
 
 
 export = trace
