@@ -95,6 +95,26 @@ def test_settings_without_effect_are_logged_in_one_line(caplog):
     ]
 
 
+def test_devices_and_log_levels():
+    device = torch_trt.Device("cpu")
+    with torch_trt.logging.errors():
+        assert logging.getLogger("tenon").level == logging.ERROR
+        torch_trt.compile(seeded(Mlp), (X,), device=device, tactics="first")
+    assert logging.getLogger("tenon").level != logging.ERROR
+    for gpu in (torch_trt.Device(gpu_id=1), torch_trt.Device("gpu:1"), torch.device("cuda:1"), "cuda:1"):
+        with pytest.raises(tenon.InputError, match="device is cuda:1; modules are compiled for the CPU"):
+            torch_trt.compile(seeded(Mlp), (X,), device=gpu)
+
+
+def test_their_mutable_module(close):
+    module = seeded(Mlp)
+    mutable = torch_trt.MutableTorchTensorRTModule(module, immutable_weights=False, use_python_runtime=True)
+    with torch.no_grad():
+        assert close(mutable(X), module(X))
+        module.load_state_dict(seeded(Mlp, 1).state_dict())
+        assert close(mutable(X), module(X))
+
+
 def test_an_unknown_setting_is_a_type_error_with_the_nearest():
     with pytest.raises(TypeError, match="no setting 'workspace_sise'; the nearest is 'workspace_size'"):
         torch_trt.compile(seeded(Mlp), (X,), workspace_sise=1)

@@ -12,16 +12,19 @@ except ImportError as error:  # pragma: no cover
 
 from typing import Any as _Any
 
-from tenon.torch import dynamo
+from tenon.torch import dynamo, logging
 from tenon.torch._archive import load, save
 from tenon.torch._bank import Bank
 from tenon.torch._cache import BaseEngineCache
 from tenon.torch._compile import compile
+from tenon.torch._device import Device
 from tenon.torch._input import Input
 from tenon.torch._module import CompiledModule
 from tenon.torch._mutable import MutableModule
 from tenon.torch._part import State
 from tenon.torch._refit import RefitReport, refit_module_weights
+
+MutableTorchTensorRTModule = MutableModule  # its name in torch_tensorrt
 
 
 def backend(module: _Any, inputs: _Any, **options: _Any) -> _Any:
@@ -37,14 +40,17 @@ __all__ = [
     "Bank",
     "BaseEngineCache",
     "CompiledModule",
+    "Device",
     "Input",
     "MutableModule",
+    "MutableTorchTensorRTModule",
     "RefitReport",
     "State",
     "backend",
     "compile",
     "dynamo",
     "load",
+    "logging",
     "refit_module_weights",
     "save",
 ]

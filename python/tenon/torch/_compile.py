@@ -170,7 +170,7 @@ def _refuse_options(ir: str, fallback: str, device: Any) -> None:
         )
     if fallback not in ("torch", "error"):
         raise InputError(f'fallback is {fallback!r}; give "torch" or "error"', "invalid_input")
-    if device is not None and torch.device(device).type != "cpu":
+    if device is not None and torch.device(str(device)).type != "cpu":
         raise InputError(f"device is {device}; modules are compiled for the CPU", "unsupported")
 
 
