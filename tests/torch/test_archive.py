@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 import subprocess
 import sys
 
@@ -108,8 +110,77 @@ def test_truncated_files_are_plan_errors(mlp, tmp_path, cut):
     tenon.torch.save(mlp, tmp_path / "model.ep")
     data = (tmp_path / "model.ep").read_bytes()
     (tmp_path / "model.ep").write_bytes(data[:cut])
-    with pytest.raises(tenon.PlanError, match="cannot be read"):
+    with pytest.raises(tenon.PlanError, match="is no whole torch.export archive|cannot be read by torch.export.load"):
         tenon.torch.load(tmp_path / "model.ep")
+
+
+def rewritten(path, ending, change):
+    """The archive with one of its files changed."""
+    import zipfile
+
+    with zipfile.ZipFile(path) as archive:
+        files = {info.filename: archive.read(info) for info in archive.infolist()}
+    (name,) = [name for name in files if name.endswith(ending)]
+    files[name] = change(files[name])
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+
+
+class Code:
+    """Leaves a mark where it is unpickled."""
+
+    def __init__(self, mark):
+        self.mark = mark
+
+    def __reduce__(self):
+        return open, (str(self.mark), "w")
+
+
+def as_json(change):
+    def changed(data):
+        value = json.loads(data)
+        change(value)
+        return json.dumps(value).encode()
+
+    return changed
+
+
+def hostile(mark):
+    run = f"__import__('pathlib').Path({str(mark)!r}).touch()"
+
+    def node(value):
+        value["graph_module"]["graph"]["nodes"][0]["target"] = "torch.os.system"
+
+    def extent(value):
+        sizes = next(iter(value["graph_module"]["graph"]["tensor_values"].values()))["sizes"]
+        sizes[0] = {"as_expr": {"expr_str": run, "hint": {"as_int": 2}}}
+
+    def weight(value):
+        next(iter(value["config"].values()))["use_pickle"] = True
+
+    return {
+        "guard": ("models/model.json", as_json(lambda value: value.update(guards_code=[run]))),
+        "node": ("models/model.json", as_json(node)),
+        "extent": ("models/model.json", as_json(extent)),
+        "weight": ("model_weights_config.json", as_json(weight)),
+        "examples": ("sample_inputs/model.pt", lambda _: pickle.dumps(Code(mark))),
+    }
+
+
+@pytest.mark.parametrize("kind", ["guard", "node", "extent", "weight", "examples"])
+def test_hostile_archives_are_refused_before_torch_reads_them(mlp, tmp_path, kind):
+    tenon.torch.save(mlp, tmp_path / "model.ep")
+    rewritten(tmp_path / "model.ep", *hostile(tmp_path / "mark")[kind])
+    with pytest.raises(tenon.PlanError, match="which reading would run; nothing was read"):
+        tenon.torch.load(tmp_path / "model.ep")
+    assert not (tmp_path / "mark").exists()
+
+
+def test_an_archive_that_is_written_anew_is_read(mlp, same, tmp_path):
+    tenon.torch.save(mlp, tmp_path / "model.ep")
+    rewritten(tmp_path / "model.ep", "models/model.json", as_json(lambda value: None))
+    assert same(tenon.torch.load(tmp_path / "model.ep").module()(X), mlp(X))
 
 
 def test_a_failed_save_leaves_the_old_file(mlp, tmp_path, monkeypatch):

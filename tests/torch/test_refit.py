@@ -90,6 +90,21 @@ def test_a_plan_is_a_source(same, tmp_path):
     assert same(module(X), other(X))
 
 
+@pytest.mark.parametrize("name", sorted(ZOO))
+def test_an_archive_of_torch_is_a_source(fresh, same, tmp_path, name):
+    make, args = ZOO[name]
+    torch.export.save(torch.export.export(seeded(make, 1), args, strict=False), tmp_path / "new.pt2")
+    refitted = refit_module_weights(fresh(name), tmp_path / "new.pt2", args, verify_output=True)
+    assert same(refitted(*args), fresh(name, 1)(*args))
+
+
+def test_an_archive_of_tenon_is_a_source(same, tmp_path):
+    tenon.torch.save(mlp(1), tmp_path / "new.ep")
+    module = mlp()
+    module.refit(tmp_path / "new.ep")
+    assert same(module(X), mlp(1)(X))
+
+
 def test_arrays_are_a_source(same):
     module = mlp()
     module.refit({name: value.numpy() for name, value in seeded(Mlp, 1).state_dict().items()})

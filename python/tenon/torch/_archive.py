@@ -19,6 +19,7 @@ from tenon.torch import _op
 from tenon.torch._module import CompiledModule, Program, whole
 from tenon.torch._part import State
 from tenon.torch._program import quiet
+from tenon.torch._vet import vet
 from tenon.torch._signature import Leaf, Signature
 
 FORMAT = 1
@@ -101,12 +102,14 @@ def _write(program: ExportedProgram, path: Path, extra_files: dict[str, str]) ->
 
 
 def load(file_path: str | os.PathLike[str], extra_files: dict[str, Any] | None = None) -> ExportedProgram:
-    """The program of an archive, its engines on the archive's own bytes. PlanError for other files.
+    """The program of an archive, its engines on the archive's own bytes. PlanError for other files, and
+    for archives that reading would let run code.
 
     program = tenon.torch.load("model.ep"); y = program.module()(x)"""
     path = Path(file_path)
     if not path.exists():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    vet(path)
     try:
         with warnings.catch_warnings(), quiet():
             warnings.simplefilter("ignore")

@@ -48,11 +48,10 @@ def _nodes(program: ExportedProgram) -> Iterator[str]:
         if node.op == "placeholder":
             kind, target = kinds.get(node.name, ("", None))
             yield f"{node.name}: {kind} {target or ''} {_value(node.meta.get('val'))}"
+        elif node.op == "output":
+            yield f"output: {_argument(node.args)}"
         else:
-            arguments = ", ".join(
-                [*map(_argument, node.args), *(f"{k}={_argument(v)}" for k, v in node.kwargs.items())]
-            )
-            yield f"{node.name}: {node.target}({arguments}) {_value(node.meta.get('val'))}"
+            yield f"{node.name}: {node.target}({_arguments(node)}) {_value(node.meta.get('val'))}"
     for name, module in program.graph_module.named_children():
         if isinstance(module, fx.GraphModule):
             for node in module.graph.nodes:
@@ -69,6 +68,27 @@ def _frame(program: ExportedProgram) -> Iterator[str]:
         owner = first.setdefault(place_of(tensor), name) if tensor.numel() else name
         if owner != name:
             yield f"tie {name} {owner}"
+
+
+def _arguments(node: fx.Node) -> str:
+    """By the names of the operator's schema, without defaults: archives write those out."""
+    schema = getattr(node.target, "_schema", None)
+    if schema is None:
+        return ", ".join([*map(_argument, node.args), *(f"{k}={_argument(v)}" for k, v in node.kwargs.items())])
+    given = {**dict(zip((a.name for a in schema.arguments), node.args)), **node.kwargs}
+    written = [
+        f"{argument.name}={_argument(given[argument.name])}"
+        for argument in schema.arguments
+        if argument.name in given and not _is_default(argument, given[argument.name])
+    ]
+    return ", ".join(written)
+
+
+def _is_default(argument: Any, value: Any) -> bool:
+    if not argument.has_default_value() or isinstance(value, fx.Node):
+        return False
+    default = argument.default_value
+    return type(default) is type(value) and bool(default == value)
 
 
 def _argument(value: Any) -> str:
