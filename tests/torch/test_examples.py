@@ -6,10 +6,19 @@ import pathlib
 import subprocess
 import sys
 
+import pytest
+
 EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
 
 
-def test_torch_refit():
-    done = subprocess.run([sys.executable, EXAMPLES / "torch_refit.py"], capture_output=True, text=True)
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [
+        ("torch_refit.py", "Refit successfully!\n"),
+        ("lora_bank.py", "Every customer was answered with its own weights.\n"),
+    ],
+)
+def test_example(name, end):
+    done = subprocess.run([sys.executable, EXAMPLES / name], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith("Refit successfully!\n")
+    assert done.stdout.endswith(end)
