@@ -110,7 +110,9 @@ def test_truncated_files_are_plan_errors(mlp, tmp_path, cut):
     tenon.torch.save(mlp, tmp_path / "model.ep")
     data = (tmp_path / "model.ep").read_bytes()
     (tmp_path / "model.ep").write_bytes(data[:cut])
-    with pytest.raises(tenon.PlanError, match="is no whole torch.export archive|cannot be read by torch.export.load"):
+    with pytest.raises(
+        tenon.PlanError, match="is no whole torch.export archive|cannot be read by torch.export.load"
+    ):
         tenon.torch.load(tmp_path / "model.ep")
 
 

@@ -123,6 +123,19 @@ def test_a_source_that_changes_afterwards_changes_nothing(fresh, same):
     assert same(module(*args), fresh("resnet18", 1)(*args))
 
 
+def test_a_module_that_changes_after_its_compile_changes_nothing(fresh, same):
+    args, module = ZOO["resnet18"][1], seeded(ResNet18)
+    kept = {name: value.clone() for name, value in module.state_dict().items()}
+    compiled = tenon.torch.compile(module, args, tactics="first")
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.zero_()
+    for name in ("bn1.bias", "layer1.0.bn1.weight", "fc.bias"):
+        compiled.refit({name: kept[name]})
+    assert same(compiled(*args), fresh("resnet18")(*args))
+    assert same(dict(compiled.state_dict()), kept)
+
+
 @pytest.mark.parametrize("given", ["wte.weight", "lm_head.weight"])
 def test_a_tied_weight_is_refitted_under_either_name(fresh, same, given):
     weights = dict(seeded(Gpt2, 1).state_dict())

@@ -7,18 +7,42 @@ from collections.abc import Iterable
 from typing import Any
 
 import onnx_ir as ir
+import torch
 
 import tenon
 from tenon import BuildError
 from tenon.torch._onnx import Translation
+from tenon.torch._tensors import array_of
 
 
 def build(translation: Translation, refit: str | Iterable[str], options: dict[str, Any]) -> tenon.Engine:
     """Compiles; `refit` is "all", "none", or names and globs of the module's tensors, aliases too."""
     names = refittable(translation, refit)
+    aliases = {alias: owner for alias, owner in translation.aliases.items() if owner in names}
+    weights = {name: array_of(tensor) for name, tensor in translation.tensors.items() if _is_large(tensor)}
     return tenon.build(
-        ir.serde.serialize_model(translation.model).SerializeToString(), refit=names, **options
+        _without(translation.model, weights), refit=names, weights=weights, aliases=aliases, **options
     )
+
+
+def _is_large(tensor: torch.Tensor) -> bool:
+    """Small ones travel in the model, which may need their values."""
+    return tensor.nbytes >= 1024
+
+
+def _without(model: ir.Model, names: Iterable[str]) -> bytes:
+    """The model with initializers that are external data, in a file that is nowhere."""
+    held = {name: model.graph.initializers[name].const_value for name in names}
+    try:
+        for name, value in held.items():
+            assert value is not None
+            model.graph.initializers[name].const_value = ir.ExternalTensor(
+                "weights", 0, value.nbytes, value.dtype, shape=value.shape, name=name
+            )
+        return ir.serde.serialize_model(model).SerializeToString()  # type: ignore[no-any-return]
+    finally:
+        for name, value in held.items():
+            model.graph.initializers[name].const_value = value
 
 
 def refittable(translation: Translation, refit: str | Iterable[str]) -> list[str] | str:

@@ -74,7 +74,9 @@ def _arguments(node: fx.Node) -> str:
     """By the names of the operator's schema, without defaults: archives write those out."""
     schema = getattr(node.target, "_schema", None)
     if schema is None:
-        return ", ".join([*map(_argument, node.args), *(f"{k}={_argument(v)}" for k, v in node.kwargs.items())])
+        return ", ".join(
+            [*map(_argument, node.args), *(f"{k}={_argument(v)}" for k, v in node.kwargs.items())]
+        )
     given = {**dict(zip((a.name for a in schema.arguments), node.args)), **node.kwargs}
     written = [
         f"{argument.name}={_argument(given[argument.name])}"

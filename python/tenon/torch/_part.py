@@ -50,8 +50,8 @@ class EnginePart:
 
     def prepare(self, base: tenon.WeightSet | None, tensors: Mapping[str, torch.Tensor]) -> tenon.WeightSet:
         """The set that `tensors` make of `base`; all or nothing, and nothing is published."""
-        with self.lock, _as_current(self.engine, base):
-            refitter = self.engine.refitter(strict=True)
+        with self.lock:
+            refitter = self.engine.refitter(strict=True, base=base)
             for name, tensor in tensors.items():
                 refitter.borrow(name, array_of(tensor))
             return refitter.prepare()
