@@ -49,14 +49,12 @@ def refuse_unfit(tensors: Iterable[tuple[str, Any]], error: type[BuildError] | t
         raise error_with(error, problems)
 
 
-def error_with(kind: type[Any], problems: list[str]) -> Exception:
+def error_with(kind: type[BuildError] | type[RefitError], problems: list[str]) -> Exception:
     """An error of one line for the first problem and the number of others, and all of them as data."""
     more = f" (and {len(problems) - 1} more problems)" if len(problems) > 1 else ""
     if kind is RefitError:
         return RefitError(problems[0] + more, problems=tuple(problems))
-    error: Exception = kind(problems[0] + more, "build")
-    error.problems = list(problems)  # type: ignore[attr-defined]
-    return error
+    return BuildError(problems[0] + more, "build", tuple(("build", -1, "", "", line) for line in problems))
 
 
 def place_of(tensor: torch.Tensor) -> tuple[object, ...]:
