@@ -343,11 +343,11 @@ class Engine:
         Makes a set of this engine the current one; runs under way finish with theirs.
         """
 
-    def refit(self, weights: str | os.PathLike[str] | Mapping[str, Any], strict: bool = False, *, complete: bool = False, prefix: str = '', rename: Mapping[str, str] | Callable[[str], str] | str | os.PathLike[str] | None = None, only: str | Iterable[str] = (), ignore: str | Iterable[str] = (), base: WeightSet | None = None, progress: bool | Callable[[str, float], object] | None = None, stop: threading.Event | None = None) -> RefitReport:
+    def refit(self, weights: str | os.PathLike[str] | Mapping[str, Any], strict: bool = False, *, complete: bool = False, prefix: str = '', rename: Mapping[str, str | dict[str, Any]] | Callable[[str], str] | str | os.PathLike[str] | None = None, only: str | Iterable[str] = (), ignore: str | Iterable[str] = (), base: WeightSet | None = None, progress: bool | Callable[[str, float], object] | None = None, stop: threading.Event | None = None) -> RefitReport:
         """
         Replaces weights by those of a file (safetensors, ONNX, npz, a folder of shards) or a mapping of arrays. All or nothing: RefitError holds every problem, and nothing has changed.
 
-        strict refuses names that the engine does not need, complete wants every weight. The given names lose `prefix`, then `rename` (a mapping, a callable, or the path of a JSON object) makes the engine's of them, which the globs of `only` and `ignore` match. base: the set that the given weights change, in place of the current one. progress, stop: as of build().
+        strict refuses names that the engine does not need, complete wants every weight. The given names lose `prefix`, then `rename` (a mapping, a callable, or the path of a JSON object) makes the engine's of them (`{"name": …, "permute": [1, 0]}` in a mapping gives axes their order too), which the globs of `only` and `ignore` match. base: the set that the given weights change, in place of the current one. progress, stop: as of build().
 
             report = engine.refit("finetuned.safetensors")
         """
@@ -402,7 +402,7 @@ class Engine:
     def explain(self) -> str:
         """The kernels of every node, their timings and refusals, as text."""
 
-    def refitter(self, strict: bool = False, *, complete: bool = False, prefix: str = '', rename: Mapping[str, str] | Callable[[str], str] | str | os.PathLike[str] | None = None, only: str | Iterable[str] = (), ignore: str | Iterable[str] = (), base: WeightSet | None = None) -> Refitter:
+    def refitter(self, strict: bool = False, *, complete: bool = False, prefix: str = '', rename: Mapping[str, str | dict[str, Any]] | Callable[[str], str] | str | os.PathLike[str] | None = None, only: str | Iterable[str] = (), ignore: str | Iterable[str] = (), base: WeightSet | None = None) -> Refitter:
         """
         A refitter for several weights, commit by commit; its keywords are those of refit().
         """
