@@ -280,3 +280,18 @@ def test_every_call_is_of_one_version_while_refits_go_on():
     for thread in threads:
         thread.join()
     assert not mixed and min(calls) > 0 and module.version == 301
+
+
+@pytest.mark.parametrize("sources", ["keep", "file"])
+def test_refits_where_arrays_are_kept_in_memory_or_a_file(close, sources):
+    module, trained = seeded(lambda: Mlp(64, 64)), seeded(lambda: Mlp(64, 64), 1)
+    x = torch.randn(2, 64)
+    compiled = tenon.torch.compile(module, (x,), sources=sources, cache=False, tactics="first")
+    half = dict(list(trained.state_dict().items())[::2])
+    compiled.refit(half)
+    module.load_state_dict(half, strict=False)
+    assert close(compiled(x), module(x))
+    compiled.reset()
+    assert close(compiled(x), seeded(lambda: Mlp(64, 64))(x))
+    with pytest.raises(tenon.InputError, match="sources='lose'"):
+        tenon.torch.compile(module, (x,), sources="lose", cache=False)

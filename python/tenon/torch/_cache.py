@@ -167,7 +167,7 @@ def unpack(
     info = json.loads(body[8 : 8 + length])
     tensors = tensors_of(program)
     try:
-        engine = tenon.load(body[8 + length :], **{k: options[k] for k in ("device", "threads", "sets")})
+        engine = tenon.load(body[8 + length :], **{k: options[k] for k in ("device", "threads", "sets", "sources")})
         part = EnginePart(engine, 0, spec_of(signature))
         if part.weights:
             engine.refit({name: array_of(tensors[name]) for name in part.weights})

@@ -48,6 +48,7 @@ def compile(
     tactics: str = "time",
     without: str | Iterable[str] = (),
     sets: int = 2,
+    sources: str | None = None,
     progress: Any = None,
     stop: threading.Event | None = None,
     **settings: Any,
@@ -61,7 +62,8 @@ def compile(
     fewer nodes between torch's parts are torch's too; torch_executed_ops: what torch runs in any case.
     cache: modules of an architecture that was compiled are loaded and refitted; True keeps them in the
     process and in TENON_CACHE_DIR, an object with save(hash, blob) and load(hash) where it likes.
-    settings: torch_tensorrt's, which docs/torch.md lists. The others are tenon.build's.
+    settings: torch_tensorrt's, which docs/torch.md lists. The others are tenon.build's; sources: None
+    keeps the arrays of modules of 64 MiB and more in a nameless file, others in memory.
 
         compiled = tenon.torch.compile(model, (x,))"""
     if isinstance(inputs, str):
@@ -89,12 +91,18 @@ def compile(
             "tactics": tactics,
             "without": _listed(without),
             "sets": sets,
+            "sources": sources or _sources_for(program),
         },
         work={"progress": progress, "stop": stop},
         min_block_size=min_block_size,
         in_torch=tuple(torch_executed_ops),
     )
     return job.compiled(fallback, check, _cache.stores(cache))
+
+
+def _sources_for(program: ExportedProgram) -> str:
+    """A compile of much holds the module and the packed tables, and no third copy in memory."""
+    return "file" if sum(tensor.nbytes for tensor in tensors_of(program).values()) >= 64 << 20 else "keep"
 
 
 @dataclass

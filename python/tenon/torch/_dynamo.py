@@ -32,6 +32,7 @@ _OPTIONS = (
     "tactics",
     "without",
     "sets",
+    "sources",
 )
 _said_training = False
 

@@ -74,7 +74,7 @@ HONOURED = (
 #: compile()'s own names, for the nearest in a message.
 OWN = (
     "inputs", "arg_inputs", "kwarg_inputs", "dynamic_shapes", "device", "refit", "fallback", "check",
-    "cache", "min_block_size", "torch_executed_ops", "threads", "tactics", "without", "sets", "progress", "stop", "ir",
+    "cache", "min_block_size", "torch_executed_ops", "threads", "tactics", "without", "sets", "sources", "progress", "stop", "ir",
 )  # fmt: skip
 
 
