@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from tenon import RefitError
 from tenon.torch import _safetensors
 from tenon.torch._program import tensors_of
 from tenon.torch._tensors import tensor_of
+from tenon.torch._vet import DAMAGE
 
 _KNOWN = ".safetensors, .index.json, .npz, .pt, .pth, .bin, .pt2, .ep, .plan, or a folder of shards"
 
@@ -127,15 +127,17 @@ def _of_file(path: Path) -> Source:
 
 
 def _of_npz(path: Path) -> dict[str, torch.Tensor]:
+    file = path.open("rb")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with file, np.load(file, allow_pickle=False) as arrays:
             return {name: tensor_of(arrays[name]) for name in arrays.files}
-    except (ValueError, zipfile.BadZipFile, EOFError) as error:
+    except DAMAGE as error:
         raise _bad(path, "is no npz file of plain arrays") from error
 
 
 def _of_pickle(path: Path) -> dict[str, torch.Tensor]:
     """weights_only: what a pickle says to call is never called."""
+    path.open("rb").close()  # what the system refuses here is no damage, and later it is
     try:
         try:
             loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
@@ -145,7 +147,7 @@ def _of_pickle(path: Path) -> dict[str, torch.Tensor]:
         raise _bad(
             path, "holds more than tensors (code or objects), which is not loaded; save a state_dict"
         ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError) as error:
+    except DAMAGE as error:
         raise _bad(path, f"cannot be read by torch.load: {(str(error).splitlines() or [''])[0]}") from error
     if not isinstance(loaded, Mapping):
         raise _bad(path, f"holds a {type(loaded).__name__}, not a state_dict")

@@ -10,7 +10,9 @@ import io
 import json
 import pickle
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,17 +36,25 @@ _GUARD_NAMES = frozenset(("L", "max", "min", "Max", "Min", "Mod", "True", "False
 _GUARD_METHODS = frozenset(("size", "stride", "storage_offset", "numel", "dim", "shape"))
 
 
+#: What zipfile, NumPy and torch raise on bytes that are not what they should be.
+DAMAGE: tuple[type[Exception], ...] = (
+    zipfile.BadZipFile, zlib.error, struct.error, ValueError, RuntimeError, EOFError, KeyError, IndexError,
+    TypeError, AttributeError, OverflowError, MemoryError, OSError,
+)  # fmt: skip
+
+
 def vet(path: Path) -> None:
     """PlanError for an archive that reading would let run code, or that is no archive."""
+    file = path.open("rb")  # what the system refuses here is no damage, and later it is
     try:
-        with zipfile.ZipFile(path) as archive:
+        with file, zipfile.ZipFile(file) as archive:
             _vet_names(path, archive)
             for name in archive.namelist():
                 if name.endswith(".json"):
                     _vet_json(path, name, json.loads(archive.read(name)))
                 elif "/sample_inputs/" in name and archive.getinfo(name).file_size:
                     torch.load(io.BytesIO(archive.read(name)), weights_only=True)
-    except (zipfile.BadZipFile, ValueError, RuntimeError, EOFError, KeyError) as error:
+    except DAMAGE as error:
         raise PlanError(f'"{path}": is no whole torch.export archive: {_line(error)}', "plan") from error
     except pickle.UnpicklingError as error:
         raise _unsafe(path, "its examples hold code or objects") from error
