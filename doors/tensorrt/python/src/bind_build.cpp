@@ -1,0 +1,121 @@
+// Builders, configurations, profiles.
+#include "bind.h"
+
+namespace tenon::trt::python {
+namespace {
+
+using nvinfer1::IBuilder;
+using nvinfer1::IBuilderConfig;
+using nvinfer1::IOptimizationProfile;
+using nvinfer1::OptProfileSelector;
+
+constexpr std::pair<OptProfileSelector, const char*> kThree[] = {{OptProfileSelector::kMIN, "min"},
+                                                                 {OptProfileSelector::kOPT, "opt"},
+                                                                 {OptProfileSelector::kMAX, "max"}};
+
+void set_shape(IOptimizationProfile& self, const char* input, nb::handle least, nb::handle typical,
+               nb::handle greatest) {
+  const Dims all[] = {to_dims(least), to_dims(typical), to_dims(greatest)};
+  for (size_t i = 0; i < 3; ++i) {
+    if (self.setDimensions(input, kThree[i].first, all[i])) continue;
+    throw std::runtime_error(std::string("Shape provided for ") + kThree[i].second +
+                             " is inconsistent with other shapes.");
+  }
+}
+
+nb::list get_shape(const IOptimizationProfile& self, const char* input) {
+  nb::list shapes;
+  for (const auto& [select, name] : kThree) {
+    const Dims dims = self.getDimensions(input, select);
+    if (dims.nbDims < 0) return {};
+    shapes.append(from_dims(dims));
+  }
+  return shapes;
+}
+
+void bind_profile(nb::module_& module) {
+  nb::class_<IOptimizationProfile>(module, "IOptimizationProfile", nb::dynamic_attr())
+      .def("set_shape", set_shape, "input"_a, "min"_a, "opt"_a, "max"_a)
+      .def("get_shape", get_shape, "input"_a)
+      .def("__bool__", &IOptimizationProfile::isValid)
+      .def("__nonzero__", &IOptimizationProfile::isValid);
+}
+
+void bind_config(nb::module_& module) {
+  nb::class_<IBuilderConfig> config(module, "IBuilderConfig", nb::dynamic_attr());
+  config.def("set_flag", &IBuilderConfig::setFlag, "flag"_a)
+      .def("clear_flag", &IBuilderConfig::clearFlag, "flag"_a)
+      .def("get_flag", &IBuilderConfig::getFlag, "flag"_a)
+      .def_prop_rw("flags", &IBuilderConfig::getFlags, &IBuilderConfig::setFlags)
+      .def("set_memory_pool_limit", &IBuilderConfig::setMemoryPoolLimit, "pool"_a, "pool_size"_a)
+      .def("get_memory_pool_limit", &IBuilderConfig::getMemoryPoolLimit, "pool"_a)
+      .def(
+          "add_optimization_profile",
+          [](IBuilderConfig& self, const IOptimizationProfile& profile) {
+            return self.addOptimizationProfile(&profile);
+          },
+          "profile"_a)
+      .def_prop_ro("num_optimization_profiles", &IBuilderConfig::getNbOptimizationProfiles)
+      .def_prop_rw("builder_optimization_level", &IBuilderConfig::getBuilderOptimizationLevel,
+                   &IBuilderConfig::setBuilderOptimizationLevel)
+      .def("reset", &IBuilderConfig::reset);
+  managed(config);
+}
+
+void bind_builder(nb::module_& module) {
+  nb::class_<IBuilder> builder(module, "Builder", nb::dynamic_attr());
+  builder
+      .def(nb::new_([](nvinfer1::ILogger& logger) {
+             return made_or_throw(nvinfer1::createInferBuilder(logger), "Builder");
+           }),
+           "logger"_a, nb::keep_alive<0, 2>())
+      .def(
+          "create_network",
+          [](nb::object self, uint32_t flags) {
+            nb::object network = give(nb::cast<IBuilder&>(self).createNetworkV2(flags), self);
+            if (!network.is_none()) network.attr("_builder") = self;
+            return network;
+          },
+          "flags"_a = 0)
+      .def("create_builder_config",
+           [](nb::object self) {
+             return give(nb::cast<IBuilder&>(self).createBuilderConfig(), self);
+           })
+      .def("create_optimization_profile",
+           [](nb::object self) {  // the builder's own
+             nb::object profile = nb::cast(nb::cast<IBuilder&>(self).createOptimizationProfile(),
+                                           nb::rv_policy::reference);
+             if (!profile.is_none()) profile.attr("_builder") = self;
+             return profile;
+           })
+      .def(
+          "build_serialized_network",
+          [](IBuilder& self, nvinfer1::INetworkDefinition& network, IBuilderConfig& config) {
+            return give(released([&] { return self.buildSerializedNetwork(network, config); }));
+          },
+          "network"_a, "config"_a)
+      .def(
+          "build_engine_with_config",
+          [](nb::object self, nvinfer1::INetworkDefinition& network, IBuilderConfig& config) {
+            auto& builder = nb::cast<IBuilder&>(self);
+            return give(released([&] { return builder.buildEngineWithConfig(network, config); }),
+                        self);
+          },
+          "network"_a, "config"_a)
+      .def_prop_rw("max_threads", &IBuilder::getMaxThreads,
+                   [](IBuilder& self, int32_t threads) { self.setMaxThreads(threads); })
+      .def_prop_ro("logger", [](const IBuilder& self) {
+        return nb::cast(self.getLogger(), nb::rv_policy::reference);
+      });
+  managed(recorded(builder));
+}
+
+}  // namespace
+
+void bind_build(nb::module_& module) {
+  bind_profile(module);
+  bind_config(module);
+  bind_builder(module);
+}
+
+}  // namespace tenon::trt::python

@@ -1,0 +1,171 @@
+// Enumerations, under the names that Python gives them.
+#include "bind.h"
+
+namespace tenon::trt::python {
+namespace {
+
+/// Enumerators that count from 0.
+template <class E>
+nb::enum_<E> counted(nb::handle scope, const char* name,
+                     std::initializer_list<const char*> values) {
+  nb::enum_<E> bound(scope, name, nb::is_arithmetic());
+  int32_t next = 0;
+  for (const char* each : values) bound.value(each, static_cast<E>(next++));
+  bound.attr("__repr__") = nb::module_::import_("enum").attr("Enum").attr("__repr__");
+  return bound;
+}
+
+void bind_shared(nb::module_& m) {
+  counted<DataType>(m, "DataType",
+                    {"FLOAT", "HALF", "INT8", "INT32", "BOOL", "UINT8", "FP8", "BF16", "INT64",
+                     "INT4", "FP4", "E8M0"});
+  counted<nvinfer1::ErrorCode>(
+      m, "ErrorCodeTRT",
+      {"SUCCESS", "UNSPECIFIED_ERROR", "INTERNAL_ERROR", "INVALID_ARGUMENT", "INVALID_CONFIG",
+       "FAILED_ALLOCATION", "FAILED_INITIALIZATION", "FAILED_EXECUTION", "FAILED_COMPUTATION",
+       "INVALID_STATE", "UNSUPPORTED_STATE"});
+  counted<nvinfer1::APILanguage>(m, "APILanguage", {"CPP", "PYTHON"});
+  counted<nvinfer1::TensorIOMode>(m, "TensorIOMode", {"NONE", "INPUT", "OUTPUT"});
+  counted<nvinfer1::TensorLocation>(m, "TensorLocation", {"DEVICE", "HOST"});
+  counted<nvinfer1::WeightsRole>(m, "WeightsRole",
+                                 {"KERNEL", "BIAS", "SHIFT", "SCALE", "CONSTANT", "ANY"});
+  counted<nvinfer1::SerializationFlag>(
+      m, "SerializationFlag", {"EXCLUDE_WEIGHTS", "EXCLUDE_LEAN_RUNTIME", "INCLUDE_REFIT"});
+  counted<nvinfer1::ExecutionContextAllocationStrategy>(
+      m, "ExecutionContextAllocationStrategy", {"STATIC", "ON_PROFILE_CHANGE", "USER_MANAGED"});
+}
+
+void bind_builders(nb::module_& m) {
+  counted<nvinfer1::BuilderFlag>(m, "BuilderFlag",
+                                 {"FP16",
+                                  "INT8",
+                                  "DEBUG",
+                                  "GPU_FALLBACK",
+                                  "REFIT",
+                                  "DISABLE_TIMING_CACHE",
+                                  "TF32",
+                                  "SPARSE_WEIGHTS",
+                                  "SAFETY_SCOPE",
+                                  "OBEY_PRECISION_CONSTRAINTS",
+                                  "PREFER_PRECISION_CONSTRAINTS",
+                                  "DIRECT_IO",
+                                  "REJECT_EMPTY_ALGORITHMS",
+                                  "VERSION_COMPATIBLE",
+                                  "EXCLUDE_LEAN_RUNTIME",
+                                  "FP8",
+                                  "ERROR_ON_TIMING_CACHE_MISS",
+                                  "BF16",
+                                  "DISABLE_COMPILATION_CACHE",
+                                  "STRIP_PLAN",
+                                  "REFIT_IDENTICAL",
+                                  "WEIGHT_STREAMING",
+                                  "INT4",
+                                  "REFIT_INDIVIDUAL",
+                                  "STRICT_NANS",
+                                  "MONITOR_MEMORY",
+                                  "FP4",
+                                  "EDITABLE_TIMING_CACHE",
+                                  "DISTRIBUTIVE_INDEPENDENCE"});
+  counted<nvinfer1::MemoryPoolType>(m, "MemoryPoolType",
+                                    {"WORKSPACE", "DLA_MANAGED_SRAM", "DLA_LOCAL_DRAM",
+                                     "DLA_GLOBAL_DRAM", "TACTIC_DRAM", "TACTIC_SHARED_MEMORY"});
+  counted<nvinfer1::NetworkDefinitionCreationFlag>(
+      m, "NetworkDefinitionCreationFlag",
+      {"EXPLICIT_BATCH", "STRONGLY_TYPED", "PREFER_JIT_PYTHON_PLUGINS",
+       "PREFER_AOT_PYTHON_PLUGINS"});
+}
+
+void bind_layer_kinds(nb::module_& m) {
+  counted<nvinfer1::LayerType>(m, "LayerType",
+                               {"CONVOLUTION",
+                                "CAST",
+                                "ACTIVATION",
+                                "POOLING",
+                                "LRN",
+                                "SCALE",
+                                "SOFTMAX",
+                                "DECONVOLUTION",
+                                "CONCATENATION",
+                                "ELEMENTWISE",
+                                "PLUGIN",
+                                "UNARY",
+                                "PADDING",
+                                "SHUFFLE",
+                                "REDUCE",
+                                "TOPK",
+                                "GATHER",
+                                "MATRIX_MULTIPLY",
+                                "RAGGED_SOFTMAX",
+                                "CONSTANT",
+                                "IDENTITY",
+                                "PLUGIN_V2",
+                                "SLICE",
+                                "SHAPE",
+                                "PARAMETRIC_RELU",
+                                "RESIZE",
+                                "TRIP_LIMIT",
+                                "RECURRENCE",
+                                "ITERATOR",
+                                "LOOP_OUTPUT",
+                                "SELECT",
+                                "FILL",
+                                "QUANTIZE",
+                                "DEQUANTIZE",
+                                "CONDITION",
+                                "CONDITIONAL_INPUT",
+                                "CONDITIONAL_OUTPUT",
+                                "SCATTER",
+                                "EINSUM",
+                                "ASSERTION",
+                                "ONE_HOT",
+                                "NON_ZERO",
+                                "GRID_SAMPLE",
+                                "NMS",
+                                "REVERSE_SEQUENCE",
+                                "NORMALIZATION",
+                                "PLUGIN_V3",
+                                "SQUEEZE",
+                                "UNSQUEEZE",
+                                "CUMULATIVE",
+                                "DYNAMIC_QUANTIZE",
+                                "ATTENTION_INPUT",
+                                "ATTENTION_OUTPUT",
+                                "ROTARY_EMBEDDING",
+                                "KV_CACHE_UPDATE",
+                                "MOE",
+                                "DIST_COLLECTIVE"});
+}
+
+void bind_operations(nb::module_& m) {
+  counted<nvinfer1::ActivationType>(
+      m, "ActivationType",
+      {"RELU", "SIGMOID", "TANH", "LEAKY_RELU", "ELU", "SELU", "SOFTSIGN", "SOFTPLUS", "CLIP",
+       "HARD_SIGMOID", "SCALED_TANH", "THRESHOLDED_RELU", "GELU_ERF", "GELU_TANH"});
+  counted<nvinfer1::PaddingMode>(
+      m, "PaddingMode", {"EXPLICIT_ROUND_DOWN", "EXPLICIT_ROUND_UP", "SAME_UPPER", "SAME_LOWER"});
+  counted<nvinfer1::PoolingType>(m, "PoolingType", {"MAX", "AVERAGE", "MAX_AVERAGE_BLEND"});
+  counted<nvinfer1::ScaleMode>(m, "ScaleMode", {"UNIFORM", "CHANNEL", "ELEMENTWISE"});
+  counted<nvinfer1::ElementWiseOperation>(
+      m, "ElementWiseOperation",
+      {"SUM", "PROD", "MAX", "MIN", "SUB", "DIV", "POW", "FLOOR_DIV", "AND", "OR", "XOR", "EQUAL",
+       "GREATER", "LESS"});
+  counted<nvinfer1::UnaryOperation>(
+      m, "UnaryOperation",
+      {"EXP",   "LOG",  "SQRT", "RECIP", "ABS",   "NEG",   "SIN",   "COS",   "TAN",
+       "SINH",  "COSH", "ASIN", "ACOS",  "ATAN",  "ASINH", "ACOSH", "ATANH", "CEIL",
+       "FLOOR", "ERF",  "NOT",  "SIGN",  "ROUND", "ISINF", "ISNAN"});
+  counted<nvinfer1::ReduceOperation>(m, "ReduceOperation",
+                                     {"SUM", "PROD", "MAX", "MIN", "AVG", "NONE"});
+  counted<nvinfer1::MatrixOperation>(m, "MatrixOperation", {"NONE", "TRANSPOSE", "VECTOR"});
+}
+
+}  // namespace
+
+void bind_enums(nb::module_& module) {
+  bind_shared(module);
+  bind_builders(module);
+  bind_layer_kinds(module);
+  bind_operations(module);
+}
+
+}  // namespace tenon::trt::python

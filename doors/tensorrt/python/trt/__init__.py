@@ -1,0 +1,42 @@
+"""TensorRT's Python interface over Tenon; `python -m tenon.trt script.py` runs a script on it."""
+
+from __future__ import annotations
+
+import tenon as _tenon
+
+from tenon import _trt
+from tenon._trt import *  # noqa: F403
+
+from ._dims import Dims, Dims2, Dims3, Dims4, DimsHW, Permutation
+from ._types import (
+    bfloat16,
+    bool,  # noqa: A004
+    e8m0,
+    float16,
+    float32,
+    fp4,
+    fp8,
+    int4,
+    int8,
+    int32,
+    int64,
+    nptype,
+    uint8,
+    volume,
+)
+
+__version__ = ".".join(map(str, _trt.version_numbers))
+tenon_version = _tenon.__version__
+
+for _level in ILogger.Severity:  # noqa: F405
+    setattr(Logger, _level.name, _level)  # noqa: F405
+del _level
+Logger.Severity = ILogger.Severity  # noqa: F405
+
+
+def init_libnvinfer_plugins(logger: object, namespace: str) -> object:
+    """There are no plugins to register."""
+    return True
+
+
+__all__ = [name for name in dir() if not name.startswith("_")] + ["__version__"]
