@@ -19,6 +19,7 @@ RIGHT = {
     "tools/command.h": "",
     "tools/main.cpp": '#include "tenon/engine.h"\n#include "command.h"\n#include <fmt/core.h>\n',
     "doors/other/include/Other.h": "",
+    "doors/other/python/src/bind.cpp": '#include "Other.h"\n',
     "doors/other/src/other.cpp": '#include "Other.h"\n#include "tenon/engine.h"\n',
 }
 

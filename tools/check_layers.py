@@ -68,7 +68,8 @@ def refuse_public(quoted: bool, path: str) -> str | None:
 
 def refuse_outside(file: Path, path: str) -> str | None:
     """Why a program of a user (tools/, examples/, doors/) may not include "<path>"."""
-    own = (file.parent, file.parent.parent / "include")  # a door's headers lie beside its src/
+    # A door's headers lie beside its src/ and its python/.
+    own = (file.parent, *(above / "include" for above in file.parents[1:3]))
     if path.startswith("tenon/") or any((folder / path).exists() for folder in own):
         return None
     return "tools, examples and doors include only include/tenon and files of their own"

@@ -48,8 +48,20 @@ void bind_tensor(nb::module_& module) {
       .def_prop_ro("is_network_output", &ITensor::isNetworkOutput);
 }
 
+// Old scripts cast a layer by its __class__; a wrong cast would call another class's methods.
+int set_attribute(PyObject* self, PyObject* name, PyObject* value) {
+  const bool cast = PyUnicode_CompareWithASCIIString(name, "__class__") == 0;
+  if (!cast) return PyObject_GenericSetAttr(self, name, value);
+  if (value == reinterpret_cast<PyObject*>(Py_TYPE(self))) return 0;
+  PyErr_SetString(PyExc_TypeError, "a layer's class is what get_layer gives; it cannot be changed");
+  return -1;
+}
+
+PyType_Slot layer_slots[] = {{Py_tp_setattro, reinterpret_cast<void*>(set_attribute)},
+                             {0, nullptr}};
+
 void bind_layer(nb::module_& module) {
-  nb::class_<ILayer>(module, "ILayer", nb::dynamic_attr())
+  nb::class_<ILayer>(module, "ILayer", nb::dynamic_attr(), nb::type_slots(layer_slots))
       .def_prop_rw("name", &ILayer::getName,
                    [](ILayer& self, const char* name) { self.setName(name); })
       .def_prop_rw("metadata", &ILayer::getMetadata,
