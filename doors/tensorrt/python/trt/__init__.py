@@ -8,6 +8,7 @@ from tenon import _trt
 from tenon._trt import *  # noqa: F403
 
 from ._dims import Dims, Dims2, Dims3, Dims4, DimsHW, Permutation
+from ._runner import install
 from ._types import (
     bfloat16,
     bool,  # noqa: A004
@@ -37,6 +38,24 @@ Logger.Severity = ILogger.Severity  # noqa: F405
 def init_libnvinfer_plugins(logger: object, namespace: str) -> object:
     """There are no plugins to register."""
     return True
+
+
+_NOT_LEAN = {
+    "Builder", "IBuilderConfig", "NetworkDefinitionCreationFlag", "INetworkDefinition", "ITensor",
+    "LayerType", "ActivationType", "PoolingType", "PaddingMode", "ScaleMode",
+    "ElementWiseOperation", "UnaryOperation", "ReduceOperation", "MatrixOperation",
+    "init_libnvinfer_plugins", "install",
+}  # fmt: skip
+
+
+def lean_names() -> list[str]:
+    """What tensorrt_lean and tensorrt_dispatch have: nothing that builds."""
+
+    def builds(name: str) -> object:
+        found = globals()[name]
+        return name in _NOT_LEAN or (isinstance(found, type) and issubclass(found, ILayer))  # noqa: F405
+
+    return [name for name in __all__ if not builds(name) and name != "lean_names"]
 
 
 __all__ = [name for name in dir() if not name.startswith("_")] + ["__version__"]

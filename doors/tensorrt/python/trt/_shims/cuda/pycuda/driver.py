@@ -1,0 +1,3 @@
+"""pycuda.driver on the host."""
+
+from tenon.trt._cuda.pycuda import *  # noqa: F403
