@@ -278,7 +278,9 @@ def test_a_trace_shows_build_run_and_refit(tmp_path):
     for first, second in zip(whole, whole[1:]):
         assert first["ts"] + first["dur"] <= second["ts"] + 1
     steps = [span for span in spans if rows[span["tid"]].startswith("queue ")]
-    assert len(steps) == 3 * len(answer("inspect", LENET, "--layers", "--device", DEVICE)["layers"])
+    names = [step["name"] for step in sorted(steps, key=lambda step: step["ts"])]
+    third = len(names) // 3  # each run takes the same; another build may choose other kernels, and so other steps
+    assert third >= 5 and names == names[:third] * 3
     assert {"conv", "matmul"} <= {step["args"]["op"] for step in steps}
     for step in steps:  # within its run, but for the rounding of a clock
         assert any(run["ts"] - 1 <= step["ts"] and step["ts"] + step["dur"] <= run["ts"] + run["dur"] + 1 for run in whole if run["name"] == "run")
