@@ -2,10 +2,9 @@
 #include "tenon/onnx.h"
 
 #include "api/network_impl.h"
-#include "onnx/onnx.h"
+#include "api/onnx_read.h"
 
 namespace tenon {
-namespace {
 
 onnx::ReadOptions to_read(const OnnxOptions& options) {
   onnx::ReadOptions result;
@@ -21,8 +20,6 @@ Network network_of(onnx::Draft draft) {
   impl->draft = std::move(draft);
   return Network(std::move(impl));
 }
-
-}  // namespace
 
 Network load_onnx(const std::filesystem::path& path, const OnnxOptions& options) {
   return network_of(onnx::read(path, to_read(options)));
