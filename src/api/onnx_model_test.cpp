@@ -48,8 +48,10 @@ TEST(open_onnx, given_weights_take_the_place_of_the_files) {
   OnnxOptions options;
   options.weights->emplace("fc2.bias", TensorView(mine, {10}));
   const OnnxModel model = open_onnx(mnist / "lenet.onnx", options);
-  for (const OnnxTensor& each : model.graph().initializers)
-    if (each.name == "fc2.bias") EXPECT_EQ(each.read().as<float>()[9], 3.f);
+  for (const OnnxTensor& each : model.graph().initializers) {
+    if (each.name != "fc2.bias") continue;
+    EXPECT_EQ(each.read().as<float>()[9], 3.f);
+  }
 }
 
 TEST(open_onnx, all_that_is_lacking_is_a_list) {
