@@ -1,4 +1,5 @@
-// Canonical polynomials over symbols and over floor_div, mod, min and max of such polynomials.
+// Canonical polynomials over symbols and over floor_div, mod, min, max and broadcast of such
+// polynomials.
 #include "ir/dim.h"
 
 #include <algorithm>
@@ -12,8 +13,8 @@ namespace {
 
 __extension__ using Wide = __int128;
 
-enum class Kind : uint8_t { symbol, floor_div, mod, min, max };
-constexpr std::string_view kind_names[] = {"symbol", "floor_div", "mod", "min", "max"};
+enum class Kind : uint8_t { symbol, floor_div, mod, min, max, broadcast };
+constexpr std::string_view kind_names[] = {"symbol", "floor_div", "mod", "min", "max", "broadcast"};
 
 // Limits that keep runaway algebra and hostile text bounded; parse() reads whatever lies within
 // them.
@@ -284,8 +285,14 @@ Interval extremum_range(Kind kind, const Interval& a, const Interval& b) {
                            : Interval{either(a.low, b.low), both(a.high, b.high)};
 }
 
+// One of the two.
+Interval broadcast_range(const Interval& a, const Interval& b) {
+  return {extremum_range(Kind::min, a, b).low, extremum_range(Kind::max, a, b).high};
+}
+
 Interval function_range(Kind kind, const Interval& a, const Interval& b) {
   switch (kind) {
+    case Kind::broadcast: return broadcast_range(a, b);
     case Kind::floor_div: return floor_div_range(a, b);
     case Kind::mod: return mod_range(a, b);
     default: return extremum_range(kind, a, b);
@@ -461,7 +468,7 @@ bool below(const Dim& a, const Dim& b) {
   return low && *low >= 0 && gap && *gap < 0;
 }
 
-// ---- min and max ----
+// ---- min, max and broadcast ----
 
 void gather(Kind kind, const Dim& dim, std::vector<Dim>& out) {
   const Atom* atom = single_atom(dim);
@@ -478,10 +485,12 @@ bool below_by_bounds(const Dim& a, const Dim& b) {
 
 // True when `a` makes `b` superfluous.
 bool dominates(Kind kind, const Dim& a, const Dim& b) {
+  if (kind == Kind::broadcast) return a == b;
   return kind == Kind::max ? at_most(b, a) : at_most(a, b);
 }
 
-Dim extremum(Kind kind, const Dim& a, const Dim& b) {
+// Of min, max and broadcast: whatever the order, and each operand once.
+Dim merged(Kind kind, const Dim& a, const Dim& b) {
   std::vector<Dim> operands, kept;
   gather(kind, a, operands);
   gather(kind, b, kept);  // canonical, so none of these makes another superfluous
@@ -504,6 +513,7 @@ Dim apply(Kind kind, const Dim& a, const Dim& b) {
     case Kind::floor_div: return floor_div(a, b);
     case Kind::mod: return mod(a, b);
     case Kind::min: return min(a, b);
+    case Kind::broadcast: return broadcast(a, b);
     default: return max(a, b);
   }
 }
@@ -524,6 +534,7 @@ int64_t symbol_value(const std::string& name, const std::map<std::string, int64_
 Wide function_value(const Atom& atom, int64_t a, int64_t b) {
   if (atom.kind == Kind::min) return std::min(a, b);
   if (atom.kind == Kind::max) return std::max(a, b);
+  if (atom.kind == Kind::broadcast) return a == 1 ? b : a;
   if (b == 0) base::fail(ErrorCode::invalid_input, "dim {} divides by zero", atom.text);
   const Wide quotient = floor_quotient(a, b);
   return atom.kind == Kind::floor_div ? quotient : a - quotient * b;
@@ -724,16 +735,25 @@ Dim mod(const Dim& a, const Dim& b) {
 bool at_most(const Dim& a, const Dim& b) {
   if (below_by_bounds(a, b)) return true;
   const Atom* x = single_atom(a);
-  if (x && x->kind == Kind::max) return below_by_bounds(x->a, b) && below_by_bounds(x->b, b);
+  if (x && (x->kind == Kind::max || x->kind == Kind::broadcast))
+    return below_by_bounds(x->a, b) && below_by_bounds(x->b, b);
   if (x && x->kind == Kind::min) return below_by_bounds(x->a, b) || below_by_bounds(x->b, b);
   const Atom* y = single_atom(b);
-  if (y && y->kind == Kind::min) return below_by_bounds(a, y->a) && below_by_bounds(a, y->b);
+  if (y && (y->kind == Kind::min || y->kind == Kind::broadcast))
+    return below_by_bounds(a, y->a) && below_by_bounds(a, y->b);
   if (y && y->kind == Kind::max) return below_by_bounds(a, y->a) || below_by_bounds(a, y->b);
   return false;
 }
 
-Dim min(const Dim& a, const Dim& b) { return extremum(Kind::min, a, b); }
-Dim max(const Dim& a, const Dim& b) { return extremum(Kind::max, a, b); }
+Dim min(const Dim& a, const Dim& b) { return merged(Kind::min, a, b); }
+Dim max(const Dim& a, const Dim& b) { return merged(Kind::max, a, b); }
+
+Dim broadcast(const Dim& a, const Dim& b) {
+  if (a == Dim(1)) return b;
+  if (b == Dim(1) || a.is_constant()) return a;
+  if (b.is_constant()) return b;
+  return merged(Kind::broadcast, a, b);
+}
 
 std::string text(const Dims& dims) {
   std::string out = "[";

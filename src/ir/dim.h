@@ -14,8 +14,8 @@
 namespace tenon::ir {
 
 /// An integer expression over symbols, which range over 0..2^31-1. Always canonical (a polynomial
-/// over symbols and over floor_div / mod / min / max of canonical expressions), so equal texts are
-/// equal values. Immutable; cheap to copy.
+/// over symbols and over floor_div / mod / min / max / broadcast of canonical expressions), so
+/// equal texts are equal values. Immutable; cheap to copy.
 class Dim {
  public:
   Dim(int64_t value = 0) : constant_(value) {}  // NOLINT: a number is a dim
@@ -75,6 +75,9 @@ Dim mod(const Dim& a, const Dim& b);
 bool at_most(const Dim& a, const Dim& b);
 Dim min(const Dim& a, const Dim& b);
 Dim max(const Dim& a, const Dim& b);
+/// Of extents that are equal or of which one is 1: the other; a constant that is not 1 is the
+/// result in any case. So 0 beside 1 is 0, where the greater would be 1.
+Dim broadcast(const Dim& a, const Dim& b);
 
 using Dims = std::vector<Dim>;
 

@@ -106,6 +106,7 @@ class Parser {
     if (word == "mod") return mod(a, b);
     if (word == "min") return min(a, b);
     if (word == "max") return max(a, b);
+    if (word == "broadcast") return broadcast(a, b);
     at_ = start;
     fail("unknown function");
   }

@@ -60,6 +60,9 @@ TEST(Dim, equal_expressions_have_one_text) {
       {"max(min(m, n), n)", "n"},
       {"min(-9223372036854775807, 9223372036854775807)", "-9223372036854775807"},
       {"max(3, 5)", "5"},
+      {"broadcast(n, 1)", "n"},
+      {"broadcast(3, n)", "3"},
+      {"broadcast(m, broadcast(n, m))", "broadcast(m, n)"},
   };
   for (const auto& [left, right] : pairs) {
     EXPECT_EQ(parse(left).text(), parse(right).text()) << left;

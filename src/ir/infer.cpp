@@ -58,16 +58,9 @@ Dim Infer::broadcast(const Dim& a, const Dim& b) {
   }
   constraints_.push_back(
       {Constraint::Kind::broadcast, a, b, fmt::format("{}: extents that broadcast", where_)});
-  if (a.is_constant()) return a;
-  if (b.is_constant()) return b;
-  // Equal or one of them 1: the greater, but for 0 beside 1, which is refused.
-  const Dim greater = max(a, b);
-  const Dim bounded = greater * min(min(a, b), 1);
-  if (!(bounded == greater)) {
-    constraints_.push_back({Constraint::Kind::equal, greater, bounded,
-                            fmt::format("{}: an empty operand beside one of extent 1", where_)});
-  }
-  return greater;
+  // Where neither can be 0 it is the greater, of which more can be told.
+  if (at_most(1, a) && at_most(1, b) && !a.is_constant() && !b.is_constant()) return max(a, b);
+  return ir::broadcast(a, b);
 }
 
 Dims Infer::broadcast(const Dims& a, const Dims& b) {
