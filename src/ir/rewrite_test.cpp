@@ -137,16 +137,16 @@ TEST(rewrite, gives_every_used_output_a_value) {
   EXPECT_THROW(rewritten(std::string(two_outputs) + "y = %1)", one), BuildError);
 }
 
-constexpr std::string_view needs_three_channels =
-    "graph (x: f32[n, c, 8, 8]) {\n"
-    "  %1 = batch_norm(%x, \"s\": f32[3], \"s\", \"s\", \"s\") : f32[n, c, 8, 8]\n"
+constexpr std::string_view needs_equal_channels =
+    "graph (x: f32[n, c, 8, 8], s: f32[d]) {\n"
+    "  %1 = batch_norm(%x, %s, %s, %s, %s) : f32[n, c, 8, 8]\n"
     "} -> (y = %1)\n";
 
 // batch_norm(x) becomes x.
 std::optional<ValueId> drop_norm(GraphBuilder&, const Node& node) { return node.inputs[0]; }
 
 TEST(rewrite, keeps_the_constraints_of_nodes_that_go) {
-  const Graph before = parse(needs_three_channels);
+  const Graph before = parse(needs_equal_channels);
   const Graph after = rewrite(before, drop_norm);
   EXPECT_TRUE(before.requirements().empty());
   EXPECT_EQ(after.constraints(), before.constraints());
@@ -156,9 +156,9 @@ TEST(rewrite, keeps_the_constraints_of_nodes_that_go) {
 }
 
 TEST(rewrite, drops_constraints_that_known_extents_prove) {
-  const Graph after = rewrite(parse(needs_three_channels), drop_norm);
-  EXPECT_TRUE(substitute(after, {{"c", Dim(3)}}).constraints().empty());
-  EXPECT_THROW(substitute(after, {{"c", Dim(4)}}), Error);
+  const Graph after = rewrite(parse(needs_equal_channels), drop_norm);
+  EXPECT_TRUE(substitute(after, {{"c", Dim(3)}, {"d", Dim(3)}}).constraints().empty());
+  EXPECT_THROW(substitute(after, {{"c", Dim(4)}, {"d", Dim(3)}}), Error);
 }
 
 TEST(rewrite, keeps_the_models_names_of_values) {
