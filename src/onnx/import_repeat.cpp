@@ -42,6 +42,26 @@ ir::ValueId scalar(NodeContext& node, size_t i) {
   return node.rank(i) == 0 ? node.input(i) : node.reshape(node.input(i), {});
 }
 
+// max(ceil((limit - start) / delta), 0) of integers, without overflow on the way: quotients and
+// remainders of both ends, from the lower to the upper. What 64 bits do not hold is 2^52, and
+// refused as an extent.
+ir::ValueId integer_count(NodeContext& node, ir::ValueId start, ir::ValueId limit,
+                          ir::ValueId delta) {
+  const ir::ValueId low = node.pointwise("where(less(c, 0), b, a)", {start, limit, delta});
+  const ir::ValueId high = node.pointwise("where(less(c, 0), a, b)", {start, limit, delta});
+  const ir::ValueId step = node.pointwise("abs(a)", {delta});
+  const auto rest = [&](ir::ValueId end) { return node.pointwise("fmod(a, b)", {end, step}); };
+  const ir::ValueId low_rest = rest(low), high_rest = rest(high);
+  const ir::ValueId steps = node.pointwise("sub(div(b, c), div(a, c))", {low, high, step});
+  const ir::ValueId more = node.pointwise(
+      "t0 = sub(c, c); where(logical_and(less(a, 0), less(add(a, c), b)), add(t0, 2), "
+      "where(less(a, b), add(t0, 1), "
+      "where(logical_and(less(b, 0), less_equal(add(b, c), a)), sub(t0, 1), t0)))",
+      {low_rest, high_rest, step});
+  return node.pointwise("where(less(a, b), where(less(c, 0), 4503599627370496, add(c, d)), 0)",
+                        {low, high, steps, more});
+}
+
 // max(ceil((limit - start) / delta), 0)
 ir::ValueId range_count(NodeContext& node, ir::ValueId start, ir::ValueId limit,
                         ir::ValueId delta) {
@@ -52,9 +72,11 @@ ir::ValueId range_count(NodeContext& node, ir::ValueId start, ir::ValueId limit,
     return node.cast(steps, DType::i64);
   }
   for (ir::ValueId* each : {&start, &limit, &delta}) *each = node.cast(*each, DType::i64);
-  return node.pointwise(
+  const ir::ValueId count = node.pointwise(
       "div(add(max(where(less(c, 0), sub(a, b), sub(b, a)), 0), sub(abs(c), 1)), abs(c))",
       {start, limit, delta});
+  // Of extents it is an extent.
+  return node.builder().value(count).value.known ? count : integer_count(node, start, limit, delta);
 }
 
 bool is_zero(const ir::Value& value) {
