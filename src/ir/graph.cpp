@@ -286,6 +286,19 @@ std::vector<const Value*> GraphBuilder::operands(const Op& op, std::span<const V
   return values;
 }
 
+namespace {
+
+// 0 without bodies.
+int depth_of(const Graph& graph) {
+  int depth = 0;
+  for (const Node& node : graph.nodes()) {
+    for (const Body& body : node.op.bodies()) depth = std::max(depth, 1 + depth_of(*body));
+  }
+  return depth;
+}
+
+}  // namespace
+
 std::vector<ValueId> GraphBuilder::add_node(Op op, std::vector<ValueId> inputs, int outputs,
                                             std::string name, std::span<const Layout> layouts) {
   const std::string where = this->where(op, inputs, name);
@@ -293,7 +306,11 @@ std::vector<ValueId> GraphBuilder::add_node(Op op, std::vector<ValueId> inputs, 
     fail_build(
         fmt::format("{}: has {} outputs, gives 1 to {}", where, outputs, op.info().max_outputs));
   }
-  for (const Body& body : op.bodies()) reserve(*body);
+  for (const Body& body : op.bodies()) {
+    if (depth_of(*body) + 1 > deepest_body)
+      fail_build(fmt::format("{}: bodies nested deeper than {}", where, deepest_body));
+    reserve(*body);
+  }
   Infer infer(where, operands(op, inputs, where), outputs);
   std::vector<Value> values = op.infer(infer);
   if (values.size() != static_cast<size_t>(outputs)) {

@@ -102,6 +102,8 @@ std::vector<std::string> symbols_of(const Graph& graph, const Node& node);
 std::vector<std::string> bound_symbols(const Graph& graph);
 /// Leaves and slots of a graph and its bodies, each name once, in order of first use.
 std::vector<const GraphValue*> all_leaves(const Graph& graph);
+/// How deep bodies may lie in one another.
+inline constexpr int deepest_body = 32;
 /// How many nodes there are, bodies included. In preorder each stands before those of its bodies.
 size_t count_nodes(const Graph& graph);
 

@@ -15,7 +15,6 @@ namespace tenon::ir {
 namespace {
 
 constexpr size_t most_characters = size_t{16} << 20;
-constexpr int deepest = 16;       // bodies in bodies
 constexpr size_t most_dims = 32;  // a tensor's axes; more would let a short text make long types
 
 // Runs a parser of a part of the text, and gives its errors the place in the whole.
@@ -217,7 +216,8 @@ class Parser {
   }
 
   Graph body() {
-    if (depth_ == deepest) cursor_.fail(fmt::format("bodies nested deeper than {}", deepest));
+    if (depth_ == deepest_body)
+      cursor_.fail(fmt::format("bodies nested deeper than {}", deepest_body));
     return Parser(cursor_, builder_.body(), depth_ + 1).run();
   }
 

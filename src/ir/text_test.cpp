@@ -245,10 +245,10 @@ TEST(text, a_leaf_of_a_body_is_that_of_the_graph_around_it) {
 
 TEST(text, bodies_are_nested_to_a_depth_only) {
   std::string open, close;
-  for (int i = 0; i < 20; ++i) {
+  for (int i = 0; i < 40; ++i) {
     open += "graph (c: bool[]) { %1 = if(%c, %c) {then_body = ";
   }
-  EXPECT_NE(error_of(open).find("bodies nested deeper than 16"), std::string::npos)
+  EXPECT_NE(error_of(open).find("bodies nested deeper than 32"), std::string::npos)
       << error_of(open);
 }
 
