@@ -70,9 +70,8 @@ struct TensorView {
         shape(std::move(shape)),
         strides(std::move(strides)),
         device(std::move(device)) {}
-  /// A dense view of f32 values; their count must equal the shape's (checked where it is used).
-  TensorView(std::span<const float> values, Shape shape)
-      : data(values.data()), dtype(DType::f32), shape(std::move(shape)) {}
+  /// A dense view of f32 values. Throws InputError unless the shape has as many elements.
+  TENON_API TensorView(std::span<const float> values, Shape shape);
 
   size_t bytes() const { return byte_count(dtype, element_count(shape)); }
   bool on_host() const noexcept { return device == host_device; }

@@ -77,12 +77,23 @@ onnx::Model Network::Impl::finish() const {
 void Network::Impl::take_borrowed(const Attribute& attribute) {
   const auto* body = std::get_if<std::shared_ptr<const Network>>(&attribute.value);
   if (!body) return;
+  if (!*body) base::fail(ErrorCode::build, "network: an attribute's body is null; give a network");
   const std::vector<Borrowed>& more = (*body)->impl()->borrowed;
   borrowed.insert(borrowed.end(), more.begin(), more.end());
 }
 
+bool Network::Impl::is_taken(const std::string& name) const {
+  if (draft.leaves.rows().contains(name)) return true;
+  for (size_t id = 0; id < draft.builder.mark().values; ++id) {
+    const ir::GraphValue& value = draft.builder.value(static_cast<ir::ValueId>(id));
+    if (value.origin == ir::Origin::input && value.name == name) return true;
+  }
+  return false;
+}
+
 ir::ValueId Network::Impl::id_of(Value value, const std::string& what) const {
-  if (value.network == serial) return value.id;
+  const bool known = value.id >= 0 && ir::index(value.id) < draft.builder.mark().values;
+  if (value.network == serial && known) return value.id;
   base::fail(ErrorCode::build, "{} is {}", what,
              value.network ? "a value of another network; make it in this one" : "no value");
 }
@@ -96,6 +107,10 @@ Network::Network() : impl_(std::make_shared<Impl>()) {}
 
 Network::Value Network::input(const std::string& name, DType dtype,
                               const std::vector<Extent>& shape) {
+  const std::string what = fmt::format("network: input {}", base::quoted(name));
+  if (name.empty()) base::fail(ErrorCode::build, "{}: give it a name", what);
+  if (impl_->is_taken(name))
+    base::fail(ErrorCode::build, "{}: another input or a weight has this name", what);
   return impl_->made(impl_->draft.builder.input(name, {dtype, dims_of(shape)}));
 }
 
@@ -163,7 +178,12 @@ Network::Value Network::reshape(Value x, const std::vector<int64_t>& shape) {
 
 void Network::output(const std::string& name, Value value) {
   const std::string what = fmt::format("network: output {}", base::quoted(name));
-  impl_->draft.builder.output(name, impl_->id_of(value, what));
+  const ir::ValueId id = impl_->id_of(value, what);
+  if (name.empty()) base::fail(ErrorCode::build, "{}: give it a name", what);
+  const auto& outputs = impl_->draft.builder.outputs();
+  if (std::ranges::find(outputs, name, &ir::Output::name) != outputs.end())
+    base::fail(ErrorCode::build, "{}: another output has this name", what);
+  impl_->draft.builder.output(name, id);
 }
 
 ValueInfo Network::info(Value value) const {

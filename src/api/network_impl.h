@@ -26,6 +26,8 @@ struct Network::Impl {
   Value add(ir::Leaf leaf, const std::optional<weights::TensorSource>& source) {
     return made(draft.leaves.add(draft.builder, std::move(leaf), source));
   }
+  /// Whether an input or a leaf has the name.
+  bool is_taken(const std::string& name) const;
   /// Throws BuildError, naming `what`, for a value that is not this network's.
   ir::ValueId id_of(Value value, const std::string& what) const;
   /// The network as it stands; throws BuildError when it has no output. Reads what is borrowed.

@@ -32,6 +32,13 @@ Tensor full(const Shape& shape, float value) {
 }
 
 // Every output is a closed formula of the constants: sums over windows of equal elements.
+TEST(TensorViews, of_floats_have_as_many_as_their_shape) {
+  const std::vector<float> values(8);
+  EXPECT_EQ(TensorView(values, {2, 4}).bytes(), 32u);
+  EXPECT_THROW(TensorView(values, {200, 4}), InputError);
+  EXPECT_THROW(TensorView(values, {2, 3}), InputError);
+}
+
 TEST(Network, computes_what_it_says) {
   Network network;
   const auto x = network.input("x", DType::f32, {"n", 2, 6, 6});

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <limits>
 #include <new>
+#include <utility>
 
 #include "base/error.h"
 
@@ -27,6 +28,14 @@ std::string to_string(std::span<const int64_t> shape) {
     text += std::to_string(shape[i]);
   }
   return text + "]";
+}
+
+TensorView::TensorView(std::span<const float> values, Shape of)
+    : data(values.data()), dtype(DType::f32), shape(std::move(of)) {
+  const int64_t count = element_count(shape);
+  if (std::cmp_equal(count, values.size())) return;
+  base::fail(ErrorCode::invalid_input, "a view of {} values cannot have a shape of {}",
+             values.size(), count);
 }
 
 int64_t element_count(std::span<const int64_t> shape) {
