@@ -71,6 +71,20 @@ std::string describe(const ir::Graph& graph, ir::ValueId id, const Bindings& bin
   return fmt::format("{} of {} {}", type, what_is(value.origin), base::quoted(value.name));
 }
 
+namespace {
+
+void require_rank(const ir::Graph& graph, const ir::Node& node, ir::ValueId id) {
+  if (graph.type(id).dims) return;
+  const std::string& name = graph.value(id).name;
+  base::fail(
+      ErrorCode::build,
+      "{}: the rank of {} is told by a run only, and kernels are chosen by rank; give it one "
+      "rank whatever the run",
+      describe(node), name.empty() ? "an operand" : base::quoted(name));
+}
+
+}  // namespace
+
 kernel::Call call_at(const ir::Graph& graph, const ir::Node& node, const Bindings& bindings,
                      const kernel::Target& target) {
   kernel::Call call{op_at(node.op, bindings), {}, {}, "", &target, {}};
@@ -78,6 +92,7 @@ kernel::Call call_at(const ir::Graph& graph, const ir::Node& node, const Binding
     if (id == ir::absent) {
       call.inputs.push_back({.present = false});
     } else {
+      require_rank(graph, node, id);
       const bool weight = graph.value(id).origin == ir::Origin::slot;
       call.inputs.push_back(operand_at(graph.type(id), bindings, weight));
     }

@@ -68,10 +68,17 @@ class MainBuilder {
       add(node, question, question.candidates[static_cast<size_t>(shared_.assignment[i])],
           shared_.on_host[i]);
     } else if (renames(node.op)) {
-      publish(node, {}, {builder_.add_alias(node, in_layout(node.inputs[0], {}))});
+      publish(node, {}, {builder_.add_alias(named(node), in_layout(node.inputs[0], {}))});
     } else {
       add_executors(node);
     }
+  }
+
+  /// By the name that a data error tells: the output's, where the node has none.
+  ir::Node named(const ir::Node& node) const {
+    ir::Node own = node;
+    if (own.name.empty()) own.name = main_.value(node.outputs[0]).name;
+    return own;
   }
 
   void add(const ir::Node& node, const Question& question, const Candidate& candidate,
@@ -81,7 +88,7 @@ class MainBuilder {
     std::vector<ir::ValueId> inputs;
     for (size_t i = 0; i < node.inputs.size(); ++i) inputs.push_back(operand(node, i, form));
     publish(node, form.outputs,
-            builder_.add(node, std::move(inputs), candidate, form.outputs, on_host));
+            builder_.add(named(node), std::move(inputs), candidate, form.outputs, on_host));
   }
 
   /// A step of the executor: plain operands, and its bodies lowered.
@@ -94,7 +101,7 @@ class MainBuilder {
     for (const ir::Body& body : node.op.bodies()) {
       bodies.push_back(std::make_shared<const Executable>(MainBuilder(*body, shared_).run()));
     }
-    publish(node, {}, builder_.add_executors(node, std::move(inputs), std::move(bodies)));
+    publish(node, {}, builder_.add_executors(named(node), std::move(inputs), std::move(bodies)));
   }
 
   Executable finish() {
