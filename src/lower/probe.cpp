@@ -15,6 +15,7 @@ namespace {
 using Ranges = std::map<std::string, plan::SymbolRange>;
 
 constexpr int64_t kGreatestAsked = 4096;
+constexpr int64_t kUntold = 128;  // plan::default_ranges()
 
 Ranges complete_ranges(const ir::Graph& graph, const Ranges& given) {
   const Ranges defaults = plan::default_ranges(graph);
@@ -114,7 +115,30 @@ class Solver {
         if (settled_.contains(symbol) == settled && move(tie, symbol)) return true;
       }
     }
+    return move_two(tie);
+  }
+
+  // Two at once, as the places of a plane that a product is to have: equal ones first.
+  bool move_two(const Tie& tie) {
+    std::vector<std::string> open;
+    for (const std::string& symbol : tie.symbols)
+      if (!settled_.contains(symbol)) open.push_back(symbol);
+    if (open.size() < 2) return false;
+    const int64_t before[] = {point_.at(open[0]), point_.at(open[1])};
+    for (int64_t both = 1; both <= kFarthest; ++both)
+      if (fit(tie, open[0], both, open[1], both)) return true;
+    for (int64_t one = 1; one <= kFarthestPair; ++one)
+      for (int64_t other = 1; other <= kFarthestPair; ++other)
+        if (fit(tie, open[0], one, open[1], other)) return true;
+    point_[open[0]] = before[0];
+    point_[open[1]] = before[1];
     return false;
+  }
+
+  bool fit(const Tie& tie, const std::string& a, int64_t value_a, const std::string& b,
+           int64_t value_b) {
+    point_[b] = value_b;
+    return fits(tie, a, value_a) && fits(tie, b, value_b);
   }
 
   // Where a division rounds, the nearest multiple is sought.
@@ -158,7 +182,7 @@ class Solver {
            });
   }
 
-  static constexpr int64_t kFarthest = 1024;
+  static constexpr int64_t kFarthest = 1024, kFarthestPair = 192;
   const Ranges& ranges_;
   Bindings point_;
   std::vector<Tie> ties_;
@@ -174,6 +198,36 @@ Bindings bind(const Ranges& ranges, F&& pick) {
   return bindings;
 }
 
+/// Whether every tensor of a graph has at most so many elements at these extents.
+bool is_small(const ir::Graph& graph, const Bindings& bindings, double most) {
+  return std::ranges::all_of(graph.values(), [&](const ir::GraphValue& value) {
+    double count = 1;
+    try {
+      for (const ir::Dim& dim : value.value.type.dims.value_or(ir::Dims()))
+        count *= static_cast<double>(extent_at(dim, bindings));
+    } catch (const Error&) {  // there are no such extents
+      return true;
+    }
+    return count <= most;
+  });
+}
+
+/// What nobody told is typically 128, or less where so many axes have it that a tensor would take
+/// seconds to fill.
+template <class Offer>
+void offer_typical(const ir::Graph& main, const Ranges& ranges, const Offer& offer) {
+  constexpr double kMost = 1 << 24;
+  const plan::SymbolRange untold{.typical = kUntold};
+  for (int64_t most = kUntold; most >= 4; most /= 2) {
+    const auto pick = [&](const plan::SymbolRange& range) {
+      const bool told = range.least != untold.least || range.typical != untold.typical;
+      return told ? range.typical : std::min(range.typical, most);
+    };
+    if (most > 4 && !is_small(main, bind(ranges, pick), kMost)) continue;
+    return offer(pick);
+  }
+}
+
 }  // namespace
 
 Probes probe_points(const ir::Graph& main, const Ranges& given) {
@@ -187,7 +241,7 @@ Probes probe_points(const ir::Graph& main, const Ranges& given) {
         std::find(probes.points.begin(), probes.points.end(), point) != probes.points.end();
     if (!seen && misfit(main, point).empty()) probes.points.push_back(point);
   };
-  offer([](const plan::SymbolRange& range) { return range.typical; });
+  offer_typical(main, ranges, offer);
   // Symbols that a constraint ties together (n = m) may not fit at their own typical values.
   for (const int64_t uniform : {1, 128, 224, 32, 512, 1024}) {
     if (!probes.points.empty()) break;
