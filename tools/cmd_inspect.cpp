@@ -91,20 +91,27 @@ void add_weights(Answer& answer, const Engine& engine) {
   answer.text += table(rows);
 }
 
-void add_layers(Answer& answer, const Engine& engine) {
-  Json layers = Json::array();
-  std::vector<std::vector<std::string>> rows;
-  for (const LayerInfo& layer : engine.layers()) {
-    layers.push_back({{"op", layer.op},
-                      {"name", layer.name},
-                      {"kernel", layer.kernel},
-                      {"tactic", layer.tactic},
-                      {"device", layer.device},
-                      {"output", layer.output}});
-    rows.push_back({layer.op, layer.name, layer.output,
+// Steps of bodies stand indented behind theirs.
+Json add_layers(const std::vector<LayerInfo>& layers, const std::string& indent,
+                std::vector<std::vector<std::string>>& rows) {
+  Json list = Json::array();
+  for (const LayerInfo& layer : layers) {
+    rows.push_back({indent + layer.op, layer.name, layer.output,
                     layer.tactic.empty() ? layer.kernel : layer.kernel + "/" + layer.tactic});
+    list.push_back({{"op", layer.op},
+                    {"name", layer.name},
+                    {"kernel", layer.kernel},
+                    {"tactic", layer.tactic},
+                    {"device", layer.device},
+                    {"output", layer.output}});
+    if (!layer.body.empty()) list.back()["body"] = add_layers(layer.body, indent + "  ", rows);
   }
-  answer.json["layers"] = std::move(layers);
+  return list;
+}
+
+void add_layers(Answer& answer, const Engine& engine) {
+  std::vector<std::vector<std::string>> rows;
+  answer.json["layers"] = add_layers(engine.layers(), "", rows);
   answer.text += table(rows);
   add_views(engine, answer.json, answer.text);
 }

@@ -7,6 +7,7 @@
 #include "ir/ops.h"
 #include "lower/call.h"
 #include "runtime/runner.h"
+#include "runtime/timed_backend.h"
 
 namespace tenon::runtime {
 using ir::index;
@@ -30,9 +31,18 @@ void Runner::run_executors_step(Frame& frame, const lower::Step& step, RunOutput
   if (step.on_host) return run_on_host(frame, step, outputs != nullptr);
   const ir::Node& node = frame.executable.node_of(step);
   if (node.as<ir::Bind>()) return bind_elements(node, frame);
-  if (node.as<ir::If>()) return run_if(frame, step, outputs);
-  if (node.as<ir::Loop>()) return run_loop(frame, step, outputs);
+  if (!step.bodies.empty()) return run_bodies(frame, step, outputs);
   run_sequence(frame, node, outputs);
+}
+
+void Runner::run_bodies(Frame& frame, const lower::Step& step, RunOutputs* outputs) {
+  const bool timed = timed_ && outputs;
+  const double start = timed ? timed_->time(*queue_) : 0;
+  if (frame.executable.node_of(step).as<ir::If>())
+    run_if(frame, step, outputs);
+  else
+    run_loop(frame, step, outputs);
+  if (timed) timed_->add(timed_->time(*queue_) - start);
 }
 
 void Runner::bind_elements(const ir::Node& node, Frame& frame) {

@@ -158,7 +158,8 @@ TEST_P(HostSteps, conditions_and_trip_counts_are_the_hosts) {
              %1 = pointwise(%h) {add(a, 1)}
            } -> (go = %go, h = %1), carried = 1, changing = [""], symbols = [""]}
          } -> (y = %3))");
-  EXPECT_EQ(devices_of(engine), (std::vector<std::string>{"pointwise cpu", "pointwise cpu"}));
+  EXPECT_EQ(devices_of(engine),
+            (std::vector<std::string>{"pointwise cpu", "pointwise cpu", "loop cpu"}));
   Context context(engine);
   const Tensor x = full({2}, 0);
   Tensor m(DType::i64, {}), k(DType::i64, {});

@@ -1,6 +1,9 @@
 // Engine::layers(): the steps of the lowered network with their kernels.
 #include "tenon/layers.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "ir/ops.h"
 #include "runtime/engine_impl.h"
 
@@ -23,20 +26,25 @@ LayerInfo layer_of(const ir::Graph& graph, const ir::Node& node) {
   return layer;
 }
 
+std::vector<LayerInfo> layers_of(const lower::Executable& executable, std::string_view memory) {
+  std::vector<LayerInfo> layers;
+  for (const lower::Step& step : executable.steps) {
+    if (!step.kernel && step.bodies.empty()) continue;
+    LayerInfo& layer = layers.emplace_back(layer_of(executable.graph, executable.node_of(step)));
+    layer.tactic = step.tactic;
+    layer.device = step.on_host || !step.kernel ? host_device : memory;
+    if (step.kernel) layer.kernel = step.kernel->name;
+    for (const auto& body : step.bodies) {
+      std::ranges::move(layers_of(*body, memory), std::back_inserter(layer.body));
+    }
+  }
+  return layers;
+}
+
 }  // namespace
 
 std::vector<LayerInfo> Engine::layers() const {
-  const lower::Executable& main = impl_->lowered.main;
-  std::vector<LayerInfo> layers;
-  for (const lower::Step& step : main.steps) {
-    if (!step.kernel) continue;
-    LayerInfo& layer = layers.emplace_back(
-        layer_of(main.graph, main.graph.nodes()[static_cast<size_t>(step.node)]));
-    layer.kernel = step.kernel->name;
-    layer.tactic = step.tactic;
-    layer.device = step.on_host ? host_device : impl_->backend->memory();
-  }
-  return layers;
+  return layers_of(impl_->lowered.main, impl_->backend->memory());
 }
 
 std::vector<LayerInfo> Engine::views() const {

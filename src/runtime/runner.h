@@ -168,6 +168,7 @@ class Runner {
   const HostStep& host_step(Frame& frame, const lower::Step& step);
 
   // control.cpp: nodes with bodies.
+  void run_bodies(Frame& frame, const lower::Step& step, RunOutputs* outputs);
   void run_if(Frame& frame, const lower::Step& step, RunOutputs* outputs);
   void run_loop(Frame& frame, const lower::Step& step, RunOutputs* outputs);
   std::vector<RunValue> run_body(const lower::Executable& body, std::span<const RunValue> inputs,
