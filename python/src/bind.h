@@ -20,9 +20,10 @@ namespace nb = nanobind;
 /// takes a copy of the handles first.
 class PyEngine {
  public:
-  std::string file;   // the name of the model or plan that it came from, or ""
-  nb::object thread;  // an executor of one thread, for submit()
-  int process = 0;    // where that thread is
+  std::string file;       // the name of the model or plan that it came from, or ""
+  nb::object thread;      // an executor of one thread, for submit()
+  int process = 0;        // where that thread is
+  bool in_place = false;  // memory="in_place": a refit lets nothing run
 
   explicit PyEngine(Engine made, std::string file = {})
       : file(std::move(file)),

@@ -24,28 +24,34 @@ nb::object outputs_of(const Outputs& made) {
   return result;
 }
 
+/// One run, which Ctrl-C and `stop` end.
+template <class F>
+auto perform_run(nb::handle stop, F&& run) {
+  if (!stop.is_none()) {
+    return Work(nb::none(), stop).perform([&](const std::stop_token& token, const Progress&) {
+      return run(token);
+    });
+  }
+  return interruptible([&](Interruptible& scope) { return run(scope.token()); });
+}
+
 nb::object run(PyEngine& self, nb::handle inputs, nb::handle out, const WeightSet* weights,
-               bool device_outputs) {
+               bool device_outputs, nb::handle stop) {
   if (weights != nullptr && weights->version() == 0)
     throw InputError("weights: the set is of an engine that was not ready; take `current` again");
   const std::shared_ptr<ContextPool> contexts = self.contexts();
   const ArrayMap given = to_arrays(inputs, "input");
   const WeightSet set = weights ? *weights : WeightSet();
   if (out.is_none()) {
-    Outputs made;
-    {
-      const nb::gil_scoped_release release;
-      made =
-          contexts->run(given.views, RunOptions{.weights = set, .device_outputs = device_outputs});
-    }
-    return outputs_of(made);
+    return outputs_of(perform_run(stop, [&](const std::stop_token& token) {
+      return contexts->run(
+          given.views, RunOptions{.weights = set, .stop = token, .device_outputs = device_outputs});
+    }));
   }
   const ArrayMap targets = to_writable_arrays(out, "out");
-  uint64_t version = 0;
-  {
-    const nb::gil_scoped_release release;
-    version = contexts->run(given.views, targets.views, {.weights = set});
-  }
+  const uint64_t version = perform_run(stop, [&](const std::stop_token& token) {
+    return contexts->run(given.views, targets.views, {.weights = set, .stop = token});
+  });
   nb::object result = nb::module_::import_("tenon._outputs").attr("Outputs")();
   result.attr("update")(out);
   result.attr("version") = version;
@@ -54,13 +60,25 @@ nb::object run(PyEngine& self, nb::handle inputs, nb::handle out, const WeightSe
 
 // Python's executor does the rest: order, waiting, the end of the interpreter.
 nb::object submit(nb::handle self, nb::handle inputs, nb::handle out, nb::handle weights,
-                  bool device_outputs) {
+                  bool device_outputs, nb::handle stop) {
   auto& engine = nb::cast<PyEngine&>(self);
+  if (engine.in_place && Work::is_telling()) {
+    throw InputError(
+        "submit was called from a progress callback, and an engine with memory=\"in_place\" runs "
+        "nothing while it is refitted; call it when the refit has ended");
+  }
   if (!engine.thread.is_valid() || engine.process != getpid()) {
     engine.process = getpid();
     engine.thread = nb::module_::import_("concurrent.futures").attr("ThreadPoolExecutor")(1);
   }
-  return engine.thread.attr("submit")(self.attr("run"), inputs, out, weights, device_outputs);
+  try {
+    return engine.thread.attr("submit")(self.attr("run"), inputs, out, weights, device_outputs,
+                                        stop);
+  } catch (nb::python_error& error) {  // another thread has closed it
+    if (!error.matches(PyExc_RuntimeError)) throw;
+    static_cast<void>(engine.contexts());  // says so
+    throw;
+  }
 }
 
 nb::object call(PyEngine& self, const nb::args& positional, const nb::kwargs& named) {
@@ -76,7 +94,7 @@ nb::object call(PyEngine& self, const nb::args& positional, const nb::kwargs& na
       throw InputError("input \"" + nb::cast<std::string>(name) + "\" is given twice");
     given[name] = array;
   }
-  const nb::object made = run(self, given, nb::none(), nullptr, false);
+  const nb::object made = run(self, given, nb::none(), nullptr, false, nb::none());
   const std::vector<Port> outputs = self.engine().outputs();
   if (outputs.size() == 1) return made[outputs[0].name.c_str()];
   nb::list results;
@@ -117,12 +135,26 @@ nb::bytes plan_of(const PyEngine& self, bool strip, bool identical, nb::handle p
   return nb::bytes(reinterpret_cast<const char*>(plan.data()), plan.size());
 }
 
+// A file without a buffer may take a part of what it is given, or nothing.
+void write_all(nb::handle file, const nb::bytes& plan) {
+  const nb::object whole = nb::module_::import_("builtins").attr("memoryview")(plan);
+  for (size_t done = 0; done < plan.size();) {
+    const nb::object rest = whole[nb::slice(nb::int_(done), nb::none(), nb::none())];
+    const nb::object taken = file.attr("write")(rest);
+    size_t count = 0;
+    if (!nb::try_cast(taken, count) || count == 0 || count > plan.size() - done) {
+      throw Error(ErrorCode::io, "the file took " + std::to_string(done) + " of " +
+                                     std::to_string(plan.size()) +
+                                     " bytes of the plan; give one that takes all, or a path");
+    }
+    done += count;
+  }
+}
+
 void save(const PyEngine& self, nb::handle path, bool strip, bool identical, nb::handle progress,
           nb::handle stop) {
-  if (nb::hasattr(path, "write")) {
-    path.attr("write")(plan_of(self, strip, identical, progress, stop));
-    return;
-  }
+  if (nb::hasattr(path, "write"))
+    return write_all(path, plan_of(self, strip, identical, progress, stop));
   const std::string target = to_path(path);
   const Engine engine = self.engine();
   Work(progress, stop).perform([&](const std::stop_token& token, const Progress& told) {
@@ -133,7 +165,11 @@ void save(const PyEngine& self, nb::handle path, bool strip, bool identical, nb:
 
 // Waits for what was submitted; what still holds a weight, a set or a refitter holds the memory.
 void close(PyEngine& self) {
-  if (self.thread.is_valid() && self.process == getpid()) self.thread.attr("shutdown")();
+  try {
+    if (self.thread.is_valid() && self.process == getpid()) self.thread.attr("shutdown")();
+  } catch (nb::python_error& error) {  // its own thread, in a callback of a future, joins nobody
+    if (!error.matches(PyExc_RuntimeError)) throw;
+  }
   self.thread.reset();
   self.close();
 }
@@ -202,20 +238,25 @@ void bind_runs(nb::class_<PyEngine>& engine) {
            "returns an array, or a tuple of them.")
       .def("run", run, nb::arg("inputs"), nb::arg("out") = nb::none(),
            nb::arg("weights") = nb::none(), nb::arg("device_outputs") = false,
+           nb::arg("stop") = nb::none(),
            nb::sig("def run(self, inputs: collections.abc.Mapping[str, typing.Any], out: "
                    "collections.abc.Mapping[str, typing.Any] | None = None, weights: WeightSet | "
-                   "None = None, device_outputs: bool = False) -> tenon._outputs.Outputs"),
+                   "None = None, device_outputs: bool = False, stop: threading.Event | None = "
+                   "None) -> tenon._outputs.Outputs"),
            "Runs on a mapping of arrays; returns a dict of outputs with an attribute `version`. "
            "With `out`, a mapping "
            "of writable arrays, only those are written and returned. With `weights`, runs with "
            "that set. Arrays may lie on the engine's device; with `device_outputs`, fresh outputs "
-           "do, as Tensor.")
+           "do, as Tensor. Ctrl-C ends it, and `stop` once it is set: between steps and turns of a "
+           "loop, with an Error whose code is \"cancelled\".")
       .def("submit", submit, nb::arg("inputs"), nb::arg("out") = nb::none(),
            nb::arg("weights") = nb::none(), nb::arg("device_outputs") = false,
-           nb::sig("def submit(self, inputs: collections.abc.Mapping[str, typing.Any], out: "
-                   "collections.abc.Mapping[str, typing.Any] | None = None, weights: WeightSet | "
-                   "None = None, device_outputs: bool = False) -> "
-                   "concurrent.futures.Future[tenon._outputs.Outputs]"),
+           nb::arg("stop") = nb::none(),
+           nb::sig(
+               "def submit(self, inputs: collections.abc.Mapping[str, typing.Any], out: "
+               "collections.abc.Mapping[str, typing.Any] | None = None, weights: WeightSet | "
+               "None = None, device_outputs: bool = False, stop: threading.Event | None = None) -> "
+               "concurrent.futures.Future[tenon._outputs.Outputs]"),
            "As run(), on a thread of the engine, in the order of the calls: returns a future "
            "(`asyncio.wrap_future` takes it) of the outputs or the error. The arrays stay "
            "untouched until it is done.");

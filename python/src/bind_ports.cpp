@@ -1,4 +1,7 @@
 // tenon.Port and tenon.Layer.
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
 #include "arrays.h"
 #include "bind.h"
 
@@ -25,6 +28,8 @@ void bind_layer(nb::module_& module) {
       .def_ro("tactic", &LayerInfo::tactic)
       .def_ro("device", &LayerInfo::device, "Where it runs; cpu is the host, also beside a device.")
       .def_ro("output", &LayerInfo::output, "Type of the first output.")
+      .def_ro("body", &LayerInfo::body,
+              "Of an If or a Loop, which have no kernel: the steps of its branches, or of a turn.")
       .def("__repr__", [](const LayerInfo& layer) {
         return nb::str("Layer({}, {!r}, {}, {})")
             .format(layer.op, layer.name, layer.kernel, layer.output);

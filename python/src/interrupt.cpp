@@ -39,18 +39,20 @@ void watch() {
   }
 }
 
+// As Python names it: set when the module is loaded, and in a child, where it is the forking one.
+std::atomic<unsigned long> main_thread = 0;
+
 // A child has no watcher, and no thread but that which forked: work of another is not its own.
 void begin_in_child() {
   new (&active_mutex) std::mutex;
   watched = false;
+  main_thread = PyThread_get_thread_ident();
   if (active == nullptr || active_thread == std::this_thread::get_id()) return;
   sigaction(SIGINT, &pythons, nullptr);
   active = nullptr;
 }
 
 void start_watching() {
-  static const bool prepared = pthread_atfork(nullptr, nullptr, begin_in_child) == 0;
-  static_cast<void>(prepared);
   if (std::exchange(watched, true)) return;
   sem_init(&posted, 0, 0);
   std::thread(watch).detach();
@@ -58,12 +60,15 @@ void start_watching() {
 
 }  // namespace
 
+void remember_main_thread() {
+  const nb::object threading = nb::module_::import_("threading");
+  main_thread = nb::cast<unsigned long>(threading.attr("main_thread")().attr("ident"));
+  pthread_atfork(nullptr, nullptr, begin_in_child);
+}
+
+// Every run makes one: no look at Python's objects.
 Interruptible::Interruptible() {
-  {
-    const nb::gil_scoped_acquire acquire;
-    const nb::object threading = nb::module_::import_("threading");
-    active_ = threading.attr("current_thread")().is(threading.attr("main_thread")());
-  }
+  active_ = PyThread_get_thread_ident() == main_thread;
   if (!active_) return;
   const std::lock_guard lock(active_mutex);
   start_watching();

@@ -11,6 +11,9 @@ namespace tenon::python {
 
 namespace nb = nanobind;
 
+/// Once, when the module is loaded.
+void remember_main_thread();
+
 /// While it lives on the main thread, SIGINT asks `token()` to stop; Python's own handler is called
 /// too. On other threads it does nothing, as signals do in Python, nor where SIGINT is ignored or
 /// left to the system.

@@ -3,10 +3,12 @@
 #include <nanobind/stl/string.h>
 
 #include "bind.h"
+#include "interrupt.h"
 
 NB_MODULE(_tenon, module) {
   module.doc() = "Tenon's engine, as the package tenon shows it.";
   module.attr("version") = TENON_VERSION;
+  tenon::python::remember_main_thread();
   tenon::python::bind_errors(module);
   tenon::python::bind_network(module);
   tenon::python::bind_ports(module);

@@ -10,6 +10,15 @@ namespace {
 
 constexpr std::chrono::milliseconds look_every(10);
 
+thread_local int told = 0;
+
+struct Telling {
+  Telling() { ++told; }
+  ~Telling() { --told; }
+  Telling(const Telling&) = delete;
+  Telling& operator=(const Telling&) = delete;
+};
+
 bool is_set(const nb::object& event) { return nb::cast<bool>(event.attr("is_set")()); }
 
 }  // namespace
@@ -30,6 +39,8 @@ Work::Work(nb::handle progress, nb::handle stop) {
   }
 }
 
+bool Work::is_telling() { return told > 0; }
+
 Work::~Work() {
   if (!bar_) return;
   nb::error_scope raised;  // an error may be on its way
@@ -48,6 +59,7 @@ Progress Work::progress() const {
   if (!progress_.is_valid()) return {};
   return [this](std::string_view stage, double fraction) {
     const nb::gil_scoped_acquire gil;
+    const Telling telling;
     progress_(nb::str(stage.data(), stage.size()), fraction);
   };
 }

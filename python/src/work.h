@@ -19,6 +19,9 @@ class Work {
   Work(const Work&) = delete;
   Work& operator=(const Work&) = delete;
 
+  /// Whether the calling thread is in a callable that it was given as `progress=`.
+  static bool is_telling();
+
   /// work(stop_token, Progress) without the GIL. Throws Error(cancelled) once the event is set, and
   /// what the callable raises.
   template <class F>
