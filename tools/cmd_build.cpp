@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <map>
 
 #include "print.h"
 #include "tenon/onnx.h"
@@ -11,17 +12,23 @@ namespace {
 
 struct Options {
   Path model, plan;
-  std::string device = "cpu", tactics = "time";
+  std::string device = "cpu", tactics = "time", precision = "model";
   std::vector<std::string> refit = {"all"}, shapes, without;
   int threads = 0;
   bool strip = false, identical = false;
 };
+
+const std::map<std::string, Precision> kPrecisions = {{"model", Precision::model},
+                                                      {"tf32", Precision::tf32},
+                                                      {"fp16", Precision::fp16},
+                                                      {"bf16", Precision::bf16}};
 
 BuildOptions to_build_options(const Options& options, const Session& session) {
   BuildOptions build{.device = options.device, .refit = options.refit};
   build.shapes = parse_shapes(options.shapes);
   build.threads = options.threads;
   build.tactics = options.tactics == "first" ? Tactics::first : Tactics::time;
+  build.precision = kPrecisions.at(options.precision);
   build.without = {options.without.begin(), options.without.end()};
   build.stop = session.stop;
   build.progress = session.progress;
@@ -77,6 +84,11 @@ Action add_build(CLI::App& command) {
   command
       .add_option("--tactics", options->tactics, "time kernels here, or take the first that fits")
       ->check(CLI::IsMember({"time", "first"}))
+      ->capture_default_str();
+  command
+      .add_option("--precision", options->precision,
+                  "On a GPU: compute in less than the model's f32")
+      ->check(CLI::IsMember({"model", "tf32", "fp16", "bf16"}))
       ->capture_default_str();
   command.add_option("--without", options->without, "Optimisation passes to leave out")
       ->delimiter(',')

@@ -36,7 +36,8 @@ struct BuildOptions {
   std::map<std::string, std::string> aliases;
   int threads = 0;  ///< 0: all physical cores
   Tactics tactics = Tactics::time;
-  std::set<std::string> without;  ///< names of passes to leave out
+  Precision precision = Precision::model;  ///< others are for GPUs
+  std::set<std::string> without;           ///< names of passes to leave out
   Memory memory = Memory::double_;
   int sets = 2;
   Sources sources = Sources::keep;

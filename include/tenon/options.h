@@ -28,6 +28,12 @@ enum class Sources { keep, drop, file };
 /// (reproducible plans).
 enum class Tactics { time, first };
 
+/// In what a device computes where the model says f32: as the model says; with the factors of
+/// products rounded to tf32; with tensors of 16 bits between nodes and sums in f32. Inputs, outputs
+/// and weights keep their types: the plan is the same, and runs as the model says where another
+/// device loads it.
+enum class Precision { model, tf32, fp16, bf16 };
+
 struct LoadOptions {
   std::string device;              ///< "": the device that the plan was built for
   int threads = 0;                 ///< 0: all physical cores

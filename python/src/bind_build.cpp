@@ -65,6 +65,14 @@ Tactics to_tactics(const std::string& name) {
   refuse("tactics", nb::str(name.c_str()), "give \"time\" or \"first\"");
 }
 
+Precision to_precision(const std::string& name) {
+  if (name == "model") return Precision::model;
+  if (name == "tf32") return Precision::tf32;
+  if (name == "fp16") return Precision::fp16;
+  if (name == "bf16") return Precision::bf16;
+  refuse("precision", nb::str(name.c_str()), "give \"model\", \"tf32\", \"fp16\" or \"bf16\"");
+}
+
 // A file name, the bytes of a model, or a network (a copy: another thread may go on adding to it);
 // with the GIL.
 struct Model {
@@ -130,9 +138,9 @@ std::string file_name(const std::string& path) {
 
 PyEngine build_engine(nb::handle model, const std::string& device, nb::handle refit,
                       nb::handle shapes, nb::handle folder, nb::handle weights, nb::handle aliases,
-                      nb::handle threads, const std::string& tactics, nb::handle without,
-                      const std::string& memory, int sets, const std::string& sources,
-                      nb::handle progress, nb::handle stop) {
+                      nb::handle threads, const std::string& tactics, const std::string& precision,
+                      nb::handle without, const std::string& memory, int sets,
+                      const std::string& sources, nb::handle progress, nb::handle stop) {
   const Model source(model, folder, weights);
   BuildOptions options;
   options.device = device;
@@ -141,6 +149,7 @@ PyEngine build_engine(nb::handle model, const std::string& device, nb::handle re
   options.aliases = to_aliases(aliases);
   options.threads = to_threads(threads);
   options.tactics = to_tactics(tactics);
+  options.precision = to_precision(precision);
   for (std::string& name : to_names(without, "without")) options.without.insert(std::move(name));
   options.memory = to_memory(memory);
   options.sets = sets;
@@ -148,7 +157,9 @@ PyEngine build_engine(nb::handle model, const std::string& device, nb::handle re
   return Work(progress, stop).perform([&](const std::stop_token& token, const Progress& told) {
     options.stop = token;
     options.progress = told;
-    return PyEngine(build(source.load(), options), file_name(source.path));
+    PyEngine engine(build(source.load(), options), file_name(source.path));
+    engine.in_place = options.memory == Memory::in_place;
+    return engine;
   });
 }
 
@@ -176,8 +187,10 @@ PyEngine load_engine(nb::handle path, const std::optional<std::string>& device, 
   return Work(progress, stop).perform([&](const std::stop_token& token, const Progress& told) {
     options.stop = token;
     options.progress = told;
-    if (plan.empty()) return PyEngine(Engine::load(file, options), file_name(file));
-    return PyEngine(Engine::load(std::move(plan), options));
+    PyEngine engine = plan.empty() ? PyEngine(Engine::load(file, options), file_name(file))
+                                   : PyEngine(Engine::load(std::move(plan), options));
+    engine.in_place = options.memory == Memory::in_place;
+    return engine;
   });
 }
 
@@ -229,7 +242,7 @@ void bind_build(nb::module_& module) {
       "build", build_engine, nb::arg("model"), nb::kw_only(), nb::arg("device") = "cpu",
       nb::arg("refit") = "all", nb::arg("shapes") = nb::none(), nb::arg("folder") = nb::none(),
       nb::arg("weights").none() = nb::dict(), nb::arg("aliases") = nb::none(),
-      nb::arg("threads") = nb::none(), nb::arg("tactics") = "time",
+      nb::arg("threads") = nb::none(), nb::arg("tactics") = "time", nb::arg("precision") = "model",
       nb::arg("without") = nb::tuple(), nb::arg("memory") = "double", nb::arg("sets") = 2,
       nb::arg("sources") = "keep", nb::arg("progress") = nb::none(), nb::arg("stop") = nb::none(),
       nb::sig(
@@ -240,7 +253,7 @@ void bind_build(nb::module_& module) {
           "None, folder: str | os.PathLike[str] | None = None, weights: "
           "collections.abc.Mapping[str, typing.Any] | None = {}, aliases: "
           "collections.abc.Mapping[str, str] | None = None, threads: int | None = None, tactics: "
-          "str = 'time', "
+          "str = 'time', precision: str = 'model', "
           "without: str | collections.abc.Iterable[str] = (), "
           "memory: str = 'double', sets: int = 2, sources: str = 'keep', progress: bool | "
           "collections.abc.Callable[[str, float], object] | None = None, stop: threading.Event | "
@@ -256,7 +269,10 @@ void bind_build(nb::module_& module) {
       "further names of weights, each to the weight's own. tactics: \"time\" kernels here, or take "
       "the \"first\" that "
       "accepts "
-      "(reproducible plans). without: names of passes to leave out. memory: \"double\" refits "
+      "(reproducible plans). precision: on a GPU \"tf32\", \"fp16\" or \"bf16\" compute in less "
+      "than "
+      "f32; inputs, outputs and weights keep their types. without: names of passes to leave out. "
+      "memory: \"double\" refits "
       "beside runs, "
       "\"in_place\" over the weights. sources: \"keep\" remembers where weights' bytes are, "
       "\"file\" moves those of arrays to a nameless file in the cache's folder, \"drop\" forgets. "

@@ -19,6 +19,16 @@ passes::RefitPolicy policy_of(const std::vector<std::string>& refit) {
   return {.kind = passes::RefitPolicy::Kind::names, .names = {refit.begin(), refit.end()}};
 }
 
+kernel::Precision precision_of(Precision precision) {
+  switch (precision) {
+    case Precision::tf32: return kernel::Precision::tf32;
+    case Precision::fp16: return kernel::Precision::f16;
+    case Precision::bf16: return kernel::Precision::bf16;
+    case Precision::model: break;
+  }
+  return kernel::Precision::model;
+}
+
 void add_aliases(std::vector<ir::Leaf>& leaves, const std::map<std::string, std::string>& aliases) {
   std::vector<std::string> names;
   for (const ir::Leaf& leaf : leaves) names.push_back(leaf.name);
@@ -77,6 +87,7 @@ std::shared_ptr<Engine::Impl> compile(ir::Network network,
   lowering.tactics =
       options.tactics == Tactics::first ? lower::Tactics::first : lower::Tactics::time;
   lowering.ranges = file.plan.ranges;
+  lowering.precision = precision_of(options.precision);
   lowering.stop = options.stop;
   lowering.progress = options.progress;
   const runtime::EngineOptions engine_options{.device = options.device,

@@ -169,6 +169,7 @@ class FarBackend final : public kernel::Backend {
   }
 
   bool captures() const override { return captures_; }
+  bool computes_in(kernel::Precision) const override { return true; }
   void begin_capture(kernel::Queue& queue) override {
     static_cast<FarQueue&>(queue).listed = std::make_shared<FarList>();
   }

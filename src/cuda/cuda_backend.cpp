@@ -93,6 +93,7 @@ class CudaBackend final : public kernel::Backend {
   }
 
   bool captures() const override { return true; }
+  bool computes_in(kernel::Precision) const override { return true; }
   void begin_capture(kernel::Queue& queue) override {
     const Current current(*device_);
     own(queue).begin_capture();

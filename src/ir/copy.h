@@ -23,7 +23,7 @@ class GraphCopier {
   void copy_inputs();  ///< those that nothing uses, too
   void copy_nodes();
   virtual void copy(const Node& node);
-  void copy_outputs();
+  virtual void copy_outputs();
   virtual void copy_requirements();
 
   /// The copy of a value; that of an input or leaf is made when it is first asked for. Of `absent`,

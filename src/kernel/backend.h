@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "kernel/kernel.h"
+#include "kernel/precision.h"
 
 namespace tenon::kernel {
 
@@ -90,6 +91,8 @@ class Backend {
   /// Puts memory out of the caches, as far as the backend can: what a large network's weights are
   /// when their turn comes. Timing uses it.
   virtual void cool(const void* /*memory*/, size_t /*bytes*/) {}
+  /// Whether programs may be lowered to a precision other than the model's.
+  virtual bool computes_in(Precision precision) const { return precision == Precision::model; }
   /// The kernels for an op, best first.
   virtual Kernels kernels(const ir::Op& op) const = 0;
 };

@@ -39,6 +39,7 @@ class PoisonBackend final : public Backend {
     inner_->keep(queue, std::move(owner));
   }
   bool captures() const override { return inner_->captures(); }
+  bool computes_in(Precision p) const override { return inner_->computes_in(p); }
   void begin_capture(Queue& queue) override { inner_->begin_capture(queue); }
   StepListPtr end_capture(Queue& queue) override { return inner_->end_capture(queue); }
   void replay(Queue& queue, const StepListPtr& list, RunState& state) override {

@@ -12,6 +12,7 @@
 #include "lower/call.h"
 #include "lower/host_nodes.h"
 #include "lower/main_builder.h"
+#include "lower/precision.h"
 #include "lower/timing.h"
 
 namespace tenon::lower {
@@ -106,7 +107,9 @@ class Lowering {
   }
 
   std::optional<Assignment> from_record() const {
-    if (!options_.record || options_.record->choices.size() != questions_.size()) return {};
+    if (!options_.record || options_.record->precision != options_.precision ||
+        options_.record->choices.size() != questions_.size())
+      return {};
     Assignment assignment;
     for (size_t i = 0; i < questions_.size(); ++i) {
       const plan::Choice& choice = options_.record->choices[i];
@@ -206,7 +209,7 @@ class Lowering {
   }
 
   plan::Record record() const {
-    plan::Record record{backend_.target().key(), backend_.target().threads, {}};
+    plan::Record record{backend_.target().key(), backend_.target().threads, options_.precision, {}};
     for (size_t i = 0; i < questions_.size(); ++i) {
       if (assignment_[i] < 0) {
         record.choices.push_back(kAlias);
@@ -274,7 +277,15 @@ std::vector<std::vector<std::string>> Lowered::kernels_of_slots() const {
 }
 
 Lowered lower(const ir::Program& program, kernel::Backend& backend, const Options& options) {
-  return Lowering(program, backend, options).run();
+  if (options.precision == kernel::Precision::model)
+    return Lowering(program, backend, options).run();
+  if (!backend.computes_in(options.precision)) {
+    base::fail(ErrorCode::unsupported,
+               "precision \"{}\" is not for {}, which computes in the model's types; leave it out",
+               kernel::to_string(options.precision), backend.target().key());
+  }
+  const ir::Program narrowed = at_precision(program, options.precision);
+  return Lowering(narrowed, backend, options).run();
 }
 
 }  // namespace tenon::lower

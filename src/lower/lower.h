@@ -44,6 +44,7 @@ struct Options {
   /// of `first` (and a line is logged).
   const plan::Record* record = nullptr;
   std::map<std::string, plan::SymbolRange> ranges;
+  kernel::Precision precision = kernel::Precision::model;
   /// Beside a device: its kernels run what only operands in host memory are made of.
   kernel::Backend* host = nullptr;
   std::vector<Explanation>* explain = nullptr;  ///< where given, kernels are timed in any case

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ir/program.h"
+#include "kernel/precision.h"
 
 namespace tenon::plan {
 
@@ -19,10 +20,11 @@ struct Choice {
   bool operator==(const Choice&) const = default;
 };
 
-/// All choices for one target: one for each node of Program::main, in order.
+/// All choices for one target: one for each node of Program::main at its precision, in order.
 struct Record {
   std::string target;  ///< kernel::Target::key()
   int threads = 1;     ///< a note: what the timings were made with
+  kernel::Precision precision = kernel::Precision::model;
   std::vector<Choice> choices;
   bool operator==(const Record&) const = default;
 };

@@ -12,7 +12,7 @@
 
 namespace tenon::plan {
 
-inline constexpr int plan_format = 4;
+inline constexpr int plan_format = 5;
 
 /// A plan with its weights: what save takes and load gives.
 struct PlanFile {

@@ -219,8 +219,10 @@ Json records_json(const std::vector<Record>& records) {
       choices.push_back(
           {{"kernel", choice.kernel}, {"version", choice.version}, {"tactic", choice.tactic}});
     }
-    json.push_back(
-        {{"target", record.target}, {"threads", record.threads}, {"choices", std::move(choices)}});
+    json.push_back({{"target", record.target},
+                    {"threads", record.threads},
+                    {"precision", kernel::to_string(record.precision)},
+                    {"choices", std::move(choices)}});
   }
   return json;
 }
@@ -233,18 +235,28 @@ Choice read_choice(const Json& json) {
   return choice;
 }
 
+kernel::Precision read_precision(Members& members) {
+  const std::string name = members.text("precision");
+  if (const auto precision = kernel::precision_named(name)) return *precision;
+  fail_member(name, "is no precision; one is model, tf32, fp16 or bf16");
+}
+
 std::vector<Record> read_records(const Json& json, size_t nodes) {
   std::vector<Record> records;
   std::set<std::string> targets;
   for (const Json& entry : json) {
     Members members(entry, "records");
-    Record record = {members.text("target"), static_cast<int>(members.integer("threads")), {}};
+    Record record = {members.text("target"),
+                     static_cast<int>(members.integer("threads")),
+                     read_precision(members),
+                     {}};
     for (const Json& choice : members.list("choices"))
       record.choices.push_back(read_choice(choice));
     members.done();
     if (!kernel::Target::is_key(record.target))
       fail_member(record.target, "is no target; one is as \"cpu/x86_64/avx2\"");
-    if (record.choices.size() != nodes) {
+    // At another precision there are casts among the nodes; lowering counts them.
+    if (record.precision == kernel::Precision::model && record.choices.size() != nodes) {
       fail_member(record.target,
                   fmt::format("has {} choices for {} nodes", record.choices.size(), nodes));
     }

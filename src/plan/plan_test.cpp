@@ -80,8 +80,10 @@ PlanFile small_plan() {
   const auto bytes = std::as_bytes(std::span(bias));
   program.guards = {{"bias", "fuse_gelu", {bytes.begin(), bytes.end()}}};
   file.plan.ranges = {{"n", {1, 8, 32}}};
-  file.plan.records = {
-      {"cpu/x86_64/avx2", 4, {{"cpu.matmul", 2, "rows"}, {"cpu.pointwise", 1, ""}}}};
+  file.plan.records = {{"cpu/x86_64/avx2",
+                        4,
+                        kernel::Precision::model,
+                        {{"cpu.matmul", 2, "rows"}, {"cpu.pointwise", 1, ""}}}};
   file.sources = {{"bias", tensor(DType::f32, {3}, bias)},
                   {"big", tensor(DType::f32, {3}, std::vector<float>{7, 8, 9})},
                   {"fc.weight", tensor(DType::f32, {2, 3}, std::vector<float>{1, 2, 3, 4, 5, 6})}};

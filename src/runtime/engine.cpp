@@ -292,6 +292,7 @@ std::string Engine::explain() const {
   lower::Options lowering;
   lowering.tactics = lower::Tactics::recorded;
   lowering.record = &impl_->lowered.record;
+  lowering.precision = impl_->lowered.record.precision;
   lowering.ranges = impl_->file.plan.ranges;
   lowering.host = impl_->host.get();
   lowering.explain = &nodes;

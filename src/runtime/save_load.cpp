@@ -135,6 +135,7 @@ std::shared_ptr<Engine::Impl> runtime::load_engine(std::shared_ptr<const base::B
                      : options.tactics == Tactics::first ? lower::Tactics::first
                                                          : lower::Tactics::time;
   lowering.record = record ? &*record : nullptr;
+  if (record) lowering.precision = record->precision;
   lowering.ranges = file.plan.ranges;
   lowering.stop = options.stop;
   lowering.progress = options.progress;

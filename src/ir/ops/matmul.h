@@ -11,6 +11,7 @@ namespace tenon::ir {
 struct MatMul {
   bool transpose_a = false, transpose_b = false;
   Expression epilogue;  ///< see ops/epilogue.h
+  bool tf32 = false;    ///< f32 factors may be rounded to 10 bits of mantissa
 
   static constexpr OpInfo info{.name = "matmul",
                                .min_inputs = 2,
@@ -18,7 +19,7 @@ struct MatMul {
   static constexpr auto fields() {
     return std::tuple{Field{"transpose_a", &MatMul::transpose_a},
                       Field{"transpose_b", &MatMul::transpose_b},
-                      Field{"epilogue", &MatMul::epilogue}};
+                      Field{"epilogue", &MatMul::epilogue}, Field{"tf32", &MatMul::tf32}};
   }
   std::vector<Value> infer(Infer& in) const;
 };

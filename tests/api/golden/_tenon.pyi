@@ -161,6 +161,12 @@ class Layer:
     def output(self) -> str:
         """Type of the first output."""
 
+    @property
+    def body(self) -> list[Layer]:
+        """
+        Of an If or a Loop, which have no kernel: the steps of its branches, or of a turn.
+        """
+
     def __repr__(self) -> str: ...
 
 class Weight:
@@ -299,12 +305,12 @@ class Engine:
         Runs on arrays (NumPy, torch, anything with DLPack or the buffer protocol), by position or by name, and returns an array, or a tuple of them.
         """
 
-    def run(self, inputs: Mapping[str, Any], out: Mapping[str, Any] | None = None, weights: WeightSet | None = None, device_outputs: bool = False) -> tenon._outputs.Outputs:
+    def run(self, inputs: Mapping[str, Any], out: Mapping[str, Any] | None = None, weights: WeightSet | None = None, device_outputs: bool = False, stop: threading.Event | None = None) -> tenon._outputs.Outputs:
         """
-        Runs on a mapping of arrays; returns a dict of outputs with an attribute `version`. With `out`, a mapping of writable arrays, only those are written and returned. With `weights`, runs with that set. Arrays may lie on the engine's device; with `device_outputs`, fresh outputs do, as Tensor.
+        Runs on a mapping of arrays; returns a dict of outputs with an attribute `version`. With `out`, a mapping of writable arrays, only those are written and returned. With `weights`, runs with that set. Arrays may lie on the engine's device; with `device_outputs`, fresh outputs do, as Tensor. Ctrl-C ends it, and `stop` once it is set: between steps and turns of a loop, with an Error whose code is "cancelled".
         """
 
-    def submit(self, inputs: Mapping[str, Any], out: Mapping[str, Any] | None = None, weights: WeightSet | None = None, device_outputs: bool = False) -> concurrent.futures.Future[tenon._outputs.Outputs]:
+    def submit(self, inputs: Mapping[str, Any], out: Mapping[str, Any] | None = None, weights: WeightSet | None = None, device_outputs: bool = False, stop: threading.Event | None = None) -> concurrent.futures.Future[tenon._outputs.Outputs]:
         """
         As run(), on a thread of the engine, in the order of the calls: returns a future (`asyncio.wrap_future` takes it) of the outputs or the error. The arrays stay untouched until it is done.
         """
@@ -448,11 +454,11 @@ class Refitter:
             report = refitter.commit()
         """
 
-def build(model: str | os.PathLike[str] | bytes | Any | Network, *, device: str = 'cpu', refit: str | Iterable[str] = 'all', shapes: dict[str, Sequence[int | str | tuple[int, int, int]]] | None = None, folder: str | os.PathLike[str] | None = None, weights: Mapping[str, Any] | None = {}, aliases: Mapping[str, str] | None = None, threads: int | None = None, tactics: str = 'time', without: str | Iterable[str] = (), memory: str = 'double', sets: int = 2, sources: str = 'keep', progress: bool | Callable[[str, float], object] | None = None, stop: threading.Event | None = None) -> Engine:
+def build(model: str | os.PathLike[str] | bytes | Any | Network, *, device: str = 'cpu', refit: str | Iterable[str] = 'all', shapes: dict[str, Sequence[int | str | tuple[int, int, int]]] | None = None, folder: str | os.PathLike[str] | None = None, weights: Mapping[str, Any] | None = {}, aliases: Mapping[str, str] | None = None, threads: int | None = None, tactics: str = 'time', precision: str = 'model', without: str | Iterable[str] = (), memory: str = 'double', sets: int = 2, sources: str = 'keep', progress: bool | Callable[[str, float], object] | None = None, stop: threading.Event | None = None) -> Engine:
     """
     Compiles a model: the path of an ONNX file, an open binary file, bytes (any buffer), an onnx.ModelProto, or a tenon.Network.
 
-    refit: "all", "none", or names and globs of leaves. shapes: by input, for each axis a number, a name or (least, typical, greatest). folder: of external data, where it is not the model's own. weights: arrays in place of the model's initializers, by name, which are read and not kept; None: the model's weights are not looked for, and the engine waits for a refit. aliases: further names of weights, each to the weight's own. tactics: "time" kernels here, or take the "first" that accepts (reproducible plans). without: names of passes to leave out. memory: "double" refits beside runs, "in_place" over the weights. sources: "keep" remembers where weights' bytes are, "file" moves those of arrays to a nameless file in the cache's folder, "drop" forgets. progress: called with the stage and the fraction done, or True for a bar of tqdm; stop: once it is set, the work ends with an Error whose code is "cancelled".
+    refit: "all", "none", or names and globs of leaves. shapes: by input, for each axis a number, a name or (least, typical, greatest). folder: of external data, where it is not the model's own. weights: arrays in place of the model's initializers, by name, which are read and not kept; None: the model's weights are not looked for, and the engine waits for a refit. aliases: further names of weights, each to the weight's own. tactics: "time" kernels here, or take the "first" that accepts (reproducible plans). precision: on a GPU "tf32", "fp16" or "bf16" compute in less than f32; inputs, outputs and weights keep their types. without: names of passes to leave out. memory: "double" refits beside runs, "in_place" over the weights. sources: "keep" remembers where weights' bytes are, "file" moves those of arrays to a nameless file in the cache's folder, "drop" forgets. progress: called with the stage and the fraction done, or True for a bar of tqdm; stop: once it is set, the work ends with an Error whose code is "cancelled".
 
         engine = tenon.build("model.onnx", shapes={"x": ("n", 3, 224, 224)})
     """
