@@ -9,6 +9,7 @@
 #include "base/convert.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/thread_pool.h"
 #include "kernel/select.h"
 
 namespace tenon::lower {
@@ -24,12 +25,14 @@ namespace {
 
 constexpr double kNoise = 1.06;  // of medians, on machines that are shared
 constexpr double kSecondsPerTrial = 0.05;
-constexpr double kSecondsPerSample = 20e-6;  // far above the clock's step
+constexpr double kSecondsPerSample = 20e-6;   // far above the clock's step
+constexpr double kSecondsPerReplay = 400e-6;  // far above what a device takes to begin and to tell
 constexpr size_t kMostSamples = 15;
 // Weights of so many bytes do not lie in a cache when their turn comes: they are timed cold.
 constexpr size_t kColdBytes = size_t{2} << 20;
 constexpr double kHopeless = 2;  // times the best so far: one sample is enough
 constexpr size_t kMostBytes = size_t{2} << 30;
+constexpr int kCompilers = 8;  // threads
 
 /// Elements of ordinary size: floats from 0.5 to 1.5, integers and bools 0 and 1.
 std::vector<std::byte> ordinary_elements(DType dtype, int64_t count) {
@@ -163,9 +166,10 @@ class Bench {
   /// Seconds, after a run that warms up.
   double first_sample() {
     const double once = run(1);
-    if (cold_.empty()) repeats_ = repeats_in(kSecondsPerSample, once);
+    const double wanted = backend_.captures() ? kSecondsPerReplay : kSecondsPerSample;
+    if (cold_.empty()) repeats_ = repeats_in(wanted, once);
     sample();
-    if (cold_.empty()) repeats_ = repeats_in(kSecondsPerSample, samples_[0]);
+    if (cold_.empty()) repeats_ = repeats_in(wanted, samples_[0]);
     return samples_[0];
   }
 
@@ -189,9 +193,26 @@ class Bench {
 
   double run(int repeats) {
     for (const auto& [memory, bytes] : cold_) backend_.cool(memory, bytes);
+    const kernel::StepListPtr list = backend_.captures() ? captured(repeats) : nullptr;
     const double start = backend_.time(queue_);
-    for (int i = 0; i < repeats; ++i) backend_.submit(queue_, *trial_.kernel, {&launch_, 1});
+    if (list)
+      backend_.replay(queue_, list, state_);
+    else
+      submit(repeats);
     return backend_.time(queue_) - start;
+  }
+
+  void submit(int repeats) {
+    for (int i = 0; i < repeats; ++i) backend_.submit(queue_, *trial_.kernel, {&launch_, 1});
+  }
+
+  // As a run does it: launched one by one, small kernels would wait for the host.
+  kernel::StepListPtr captured(int repeats) {
+    const auto known = lists_.find(repeats);
+    if (known != lists_.end()) return known->second;
+    backend_.begin_capture(queue_);
+    submit(repeats);
+    return lists_[repeats] = backend_.end_capture(queue_);
   }
 
   const Trial& trial_;
@@ -202,6 +223,7 @@ class Bench {
   kernel::Launch launch_;
   std::vector<std::pair<const void*, size_t>> cold_;
   int repeats_ = 1;
+  std::map<int, kernel::StepListPtr> lists_;  // captured, by how often
   std::vector<double> samples_;
 };
 
@@ -222,14 +244,14 @@ std::vector<double> Timer::measure(std::span<const Trial> trials) {
   std::vector<double> seconds(trials.size(), untimed);
   std::vector<ReadyTrial> unknown;
   for (size_t i = 0; i < trials.size(); ++i) {
-    if (const auto known = cache_.find(timing_key(trials[i]))) {
+    const auto known = cache_.find(timing_key(trials[i]));
+    if (known)
       seconds[i] = *known;
-    } else if (ReadyTrial ready{i, &trials[i],
-                                kernel::prepare(*trials[i].kernel, trials[i].call, backend_)};
-               is_small(ready)) {
-      unknown.push_back(std::move(ready));
-    }
+    else
+      unknown.push_back({i, &trials[i], {}});
   }
+  prepare(unknown);
+  std::erase_if(unknown, [](const ReadyTrial& ready) { return !is_small(ready); });
   if (unknown.empty()) return seconds;
   try {
     run(unknown, seconds);
@@ -241,6 +263,24 @@ std::vector<double> Timer::measure(std::span<const Trial> trials) {
     cache_.store(timing_key(*ready.trial), seconds[ready.index]);
   }
   return seconds;
+}
+
+// A device's kernels may have to be compiled first: each by a thread.
+void Timer::prepare(std::span<ReadyTrial> trials) {
+  std::vector<std::exception_ptr> errors(trials.size());
+  const int threads = backend_.host_memory() ? 1 : kCompilers;
+  base::parallel_for(threads, std::ssize(trials), [&](int64_t i) {
+    const auto at = static_cast<size_t>(i);
+    try {
+      trials[at].prepared =
+          kernel::prepare(*trials[at].trial->kernel, trials[at].trial->call, backend_);
+    } catch (...) {
+      errors[at] = std::current_exception();
+    }
+  });
+  for (const std::exception_ptr& error : errors) {
+    if (error) std::rethrow_exception(error);
+  }
 }
 
 void Timer::run(std::span<const ReadyTrial> trials, std::vector<double>& seconds) {

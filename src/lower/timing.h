@@ -34,6 +34,7 @@ class Timer {
   std::vector<double> measure(std::span<const Trial> trials);
 
  private:
+  void prepare(std::span<ReadyTrial> trials);
   void run(std::span<const ReadyTrial> trials, std::vector<double>& seconds);
 
   kernel::Backend& backend_;
