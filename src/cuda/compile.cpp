@@ -37,7 +37,9 @@ class Compilation {
   Compilation& operator=(const Compilation&) = delete;
 
   std::string run(const std::string& architecture) {
-    const std::string target = "--gpu-architecture=" + architecture;
+    // A binary runs where it is made: what only this very device has is welcome.
+    const std::string exact = architecture == "sm_90" ? "sm_90a" : architecture;
+    const std::string target = "--gpu-architecture=" + exact;
     // Products are added where the text says so (fma), and nowhere else: as on the CPU.
     const std::array<const char*, 3> options = {target.c_str(), "--std=c++17", "--fmad=false"};
     if (compiler_.compile(program_, static_cast<int>(options.size()), options.data()) != success)

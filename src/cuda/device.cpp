@@ -16,6 +16,7 @@ constexpr unsigned kPortableMapped = 1 | 2;  // CU_MEMHOSTALLOC_PORTABLE, _DEVIC
 constexpr unsigned kNoTiming = 2;            // CU_EVENT_DISABLE_TIMING
 constexpr size_t kMostBytes = size_t{1} << 46;
 constexpr int kLeastCapability = 80;
+constexpr size_t kSharedUnasked = size_t{48} << 10;  // more must be asked for
 
 // An eighth of a power of two: sizes that differ a little share blocks.
 size_t rounded(size_t bytes) {
@@ -53,12 +54,12 @@ Device::Device(const Driver& driver, int number) : driver_(driver) {
     driver_.check(driver_.device_attribute(&value, which, number_), "cuDeviceGetAttribute");
     return value;
   };
-  const int capability = attribute(capability_major) * 10 + attribute(capability_minor);
-  if (capability < kLeastCapability) {
+  capability_ = attribute(capability_major) * 10 + attribute(capability_minor);
+  if (capability_ < kLeastCapability) {
     base::fail(ErrorCode::unavailable, "a {} has compute capability {}.{}, and 8.0 is needed",
-               name_, capability / 10, capability % 10);
+               name_, capability_ / 10, capability_ % 10);
   }
-  architecture_ = fmt::format("sm_{}", capability);
+  architecture_ = fmt::format("sm_{}", capability_);
   driver_.check(driver_.retain_context(&context_, number_), "cuDevicePrimaryCtxRetain");
 }
 
@@ -152,13 +153,17 @@ void Device::give_event(EventHandle event) {
   events_.push_back(event);
 }
 
-FunctionHandle Device::function(const Binary& binary) {
+FunctionHandle Device::function(const Binary& binary, size_t shared) {
   const std::lock_guard lock(mutex_);
   FunctionHandle& function = functions_[&binary];
   if (function) return function;
   ModuleHandle module = nullptr;
   driver_.check(driver_.load_module(&module, binary.code.data()), "cuModuleLoadData");
   driver_.check(driver_.get_function(&function, module, "run"), "cuModuleGetFunction");
+  if (shared > kSharedUnasked) {
+    driver_.check(driver_.set_function(function, most_shared_bytes, static_cast<int>(shared)),
+                  "cuFuncSetAttribute");
+  }
   return function;
 }
 

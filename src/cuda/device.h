@@ -32,6 +32,9 @@ class Device : public std::enable_shared_from_this<Device> {
   const std::string& name() const { return name_; }                  ///< "NVIDIA H200"
   const std::string& architecture() const { return architecture_; }  ///< "sm_90"
 
+  /// Whether kernels can wait for those in front of them by themselves.
+  bool overlaps() const { return capability_ >= 90; }
+
   /// A backend begins and ends. Without one, what is freed goes back to the driver.
   void enter();
   void leave();
@@ -41,8 +44,9 @@ class Device : public std::enable_shared_from_this<Device> {
   kernel::Buffer allocate_pinned(size_t bytes);
   EventHandle take_event();
   void give_event(EventHandle event);
-  /// The function `run` of the code, loaded when it is first asked for.
-  FunctionHandle function(const Binary& binary);
+  /// The function `run` of the code, loaded when it is first asked for; launches may give it so
+  /// many bytes of shared memory.
+  FunctionHandle function(const Binary& binary, size_t shared);
 
  private:
   /// Blocks that nobody uses, by size.
@@ -60,6 +64,7 @@ class Device : public std::enable_shared_from_this<Device> {
   DeviceNumber number_ = 0;
   ContextHandle context_ = nullptr;
   std::string name_, architecture_;
+  int capability_ = 0;  ///< 90 for 9.0
   base::Mutex mutex_;
   Pool memory_, pinned_;
   int backends_ = 0;

@@ -27,6 +27,31 @@ enum Attribute : int {
   capability_minor = 76,
 };
 
+/// CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+inline constexpr int most_shared_bytes = 8;
+
+/// CUlaunchAttribute, as far as we use it.
+struct LaunchAttribute {
+  int id = 0;
+  char pad[4] = {};
+  union {
+    char all[64] = {};
+    int programmatic;
+  };
+};
+/// CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION: a kernel may begin before the one in
+/// front of it has ended, and waits for it by itself.
+inline constexpr int programmatic_serialization = 6;
+/// CUlaunchConfig.
+struct LaunchConfig {
+  unsigned blocks_x = 1, blocks_y = 1, blocks_z = 1;
+  unsigned threads_x = 1, threads_y = 1, threads_z = 1;
+  unsigned shared = 0;
+  StreamHandle stream = nullptr;
+  const LaunchAttribute* attributes = nullptr;
+  unsigned count = 0;
+};
+
 // Member, symbol, result, arguments. The suffixes are those that cuda.h gives.
 // clang-format off
 #define TENON_DRIVER_FUNCTIONS(X) \
@@ -58,8 +83,10 @@ enum Attribute : int {
   X(synchronize_event, "cuEventSynchronize", Result, EventHandle) \
   X(load_module, "cuModuleLoadData", Result, ModuleHandle*, const void*) \
   X(get_function, "cuModuleGetFunction", Result, FunctionHandle*, ModuleHandle, const char*) \
+  X(set_function, "cuFuncSetAttribute", Result, FunctionHandle, int, int) \
   X(launch, "cuLaunchKernel", Result, FunctionHandle, unsigned, unsigned, unsigned, unsigned, \
     unsigned, unsigned, unsigned, StreamHandle, void**, void**) \
+  X(launch_with, "cuLaunchKernelEx", Result, const LaunchConfig*, FunctionHandle, void**, void**) \
   X(begin_capture, "cuStreamBeginCapture_v2", Result, StreamHandle, int) \
   X(end_capture, "cuStreamEndCapture", Result, StreamHandle, GraphHandle*) \
   X(instantiate, "cuGraphInstantiateWithFlags", Result, GraphRunHandle*, GraphHandle, uint64_t) \

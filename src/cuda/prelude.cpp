@@ -29,7 +29,23 @@ template <int n> struct Numbers {
   i64 at[n];
   __device__ i64 operator[](int i) const { return at[i]; }
 };
-#define KERNEL extern "C" __global__ void run(const Buffers buffers, const Numbers<NUMBERS> n)
+// Kernels of one captured list may begin before the one behind them has ended: all but reading
+// weights waits for it.
+#if !defined(TENON_STAND_IN) && __CUDA_ARCH__ >= 900
+#define LET_NEXT_BEGIN() asm volatile("griddepcontrol.launch_dependents;")
+#define WAIT_FOR_EARLIER() asm volatile("griddepcontrol.wait;" ::: "memory")
+#else
+#define LET_NEXT_BEGIN()
+#define WAIT_FOR_EARLIER()
+#endif
+#define KERNEL                                                                                \
+  __device__ inline void work(const Buffers& buffers, const Numbers<NUMBERS>& n);             \
+  extern "C" __global__ void run(const Buffers buffers, const Numbers<NUMBERS> n) {           \
+    LET_NEXT_BEGIN();                                                                         \
+    WAIT_FOR_EARLIER();                                                                       \
+    work(buffers, n);                                                                         \
+  }                                                                                           \
+  __device__ inline void work(const Buffers& buffers, const Numbers<NUMBERS>& n)
 // Each i in [0, count), by all threads of the grid.
 #define EACH(Index, i, count)                                                               \
   for (Index i = (Index)blockIdx.x * blockDim.x + threadIdx.x; i < (Index)(count);          \

@@ -27,6 +27,7 @@ struct LoadedStage {
   const Binary* binary = nullptr;
   std::vector<int64_t> numbers;
   unsigned blocks = 0, threads = 0;
+  size_t shared = 0;
   /// A prepared kernel belongs to one engine, and so to one device.
   mutable std::atomic<FunctionHandle> function{nullptr};
 };
@@ -51,7 +52,7 @@ unsigned blocks_of(const Stage& stage) {
 FunctionHandle function_of(const LoadedStage& stage, Queue& queue) {
   FunctionHandle function = stage.function.load(std::memory_order_acquire);
   if (!function) {
-    function = queue.device().function(*stage.binary);
+    function = queue.device().function(*stage.binary, stage.shared);
     stage.function.store(function, std::memory_order_release);
   }
   return function;
@@ -76,6 +77,7 @@ kernel::Prepared prepare_stages(const Call& call, std::vector<Stage> stages, Nee
     loaded.binary = &compile(text, call.target->architecture);
     loaded.blocks = blocks_of(stage);
     loaded.threads = stage.threads;
+    loaded.shared = stage.shared;
     loaded.numbers = std::move(stage.numbers);
   }
   return {std::move(program), needs.scratch};
@@ -90,7 +92,8 @@ void run_stages(const Launch& launch) noexcept {
       buffers.failed = queue.failure_word(launch, program.sentence);
     for (const LoadedStage& stage : program.stages) {
       void* arguments[] = {&buffers, const_cast<int64_t*>(stage.numbers.data())};
-      queue.launch(function_of(stage, queue), stage.blocks, stage.threads, arguments);
+      queue.launch(function_of(stage, queue), {stage.blocks, stage.threads, stage.shared},
+                   arguments);
     }
   } catch (const std::exception&) {
     queue.fail_launch(std::current_exception());

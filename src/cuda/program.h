@@ -21,6 +21,7 @@ struct Stage {
   int64_t items = 0;   ///< blocks are as many as take them all, one a thread, in EACH
   int64_t blocks = 0;  ///< or so many, where this is not 0
   unsigned threads = 256;
+  size_t shared = 0;  ///< bytes of shared memory that the launch gives
 };
 
 /// What a kernel adds to its stages.

@@ -166,11 +166,22 @@ void Queue::copy(void* to, const void* from, size_t bytes, kernel::CopyKind kind
   }
 }
 
-void Queue::launch(FunctionHandle function, unsigned blocks, unsigned threads,
-                   void** arguments) noexcept {
+void Queue::launch(FunctionHandle function, Grid grid, void** arguments) noexcept {
   try {
-    check(device_->driver().launch(function, blocks, 1, 1, threads, 1, 1, 0, stream_, arguments,
-                                   nullptr),
+    if (captured_ && device_->overlaps()) {
+      LaunchAttribute overlap{.id = programmatic_serialization};
+      overlap.programmatic = 1;
+      const LaunchConfig config{.blocks_x = grid.blocks,
+                                .threads_x = grid.threads,
+                                .shared = static_cast<unsigned>(grid.shared),
+                                .stream = stream_,
+                                .attributes = &overlap,
+                                .count = 1};
+      return check(device_->driver().launch_with(&config, function, arguments, nullptr),
+                   "cuLaunchKernelEx");
+    }
+    check(device_->driver().launch(function, grid.blocks, 1, 1, grid.threads, 1, 1,
+                                   static_cast<unsigned>(grid.shared), stream_, arguments, nullptr),
           "cuLaunchKernel");
   } catch (const std::exception&) {
     fail_launch(std::current_exception());

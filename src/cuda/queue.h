@@ -53,6 +53,12 @@ class Graph final : public kernel::StepList {
 /// How many turns of a queue the driver's thread has taken, and the reaper has not ended.
 class OpenTurns;
 
+/// Of a launch.
+struct Grid {
+  unsigned blocks = 0, threads = 0;
+  size_t shared = 0;  ///< bytes
+};
+
 class Queue final : public kernel::Queue {
  public:
   explicit Queue(std::shared_ptr<Device> device);
@@ -63,8 +69,7 @@ class Queue final : public kernel::Queue {
 
   // With the device's context current:
   void copy(void* to, const void* from, size_t bytes, kernel::CopyKind kind);
-  void launch(FunctionHandle function, unsigned blocks, unsigned threads,
-              void** arguments) noexcept;
+  void launch(FunctionHandle function, Grid grid, void** arguments) noexcept;
   /// The word in which a launch reports a data error.
   uint32_t* failure_word(const kernel::Launch& launch, const char* sentence);
   void keep(std::shared_ptr<const void> owner);

@@ -35,6 +35,32 @@ __device__ inline Place window_offset(const Numbers<NUMBERS>& n, Place tap, cons
   }
   return offset;
 }
+// All taps one after another, without a division.
+struct WindowWalk {
+  Place at[RANK];
+  __device__ WindowWalk() {
+#pragma unroll
+    for (int a = 0; a < RANK; ++a) at[a] = 0;
+  }
+  // The offset of this tap or -1; goes on to the next.
+  __device__ Place next(const Numbers<NUMBERS>& n, const Place* first) {
+    Place offset = 0, scale = 1;
+    bool inside = true;
+#pragma unroll
+    for (int a = RANK - 1; a >= 0; --a) {
+      const Place index = first[a] + at[a] * DILATION(a);
+      inside &= index >= 0 && index < IN(a);
+      offset += index * scale;
+      scale *= IN(a);
+    }
+#pragma unroll
+    for (int a = RANK - 1; a >= 0; --a) {
+      if (++at[a] < TAPS(a)) break;
+      at[a] = 0;
+    }
+    return inside ? offset : -1;
+  }
+};
 __device__ inline Place window_taps(const Numbers<NUMBERS>& n, Place position) {
   Place count = 1;
 #pragma unroll

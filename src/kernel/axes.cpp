@@ -13,8 +13,10 @@ bool merges(const Axis& outer, const Axis& inner) {
   return true;
 }
 
-Strides repeated(std::span<const int64_t> dims, const Strides& own,
-                 std::span<const int64_t> target) {
+}  // namespace
+
+Strides broadcast_strides(std::span<const int64_t> dims, const Strides& own,
+                          std::span<const int64_t> target) {
   Strides strides(target.size(), 0);
   const size_t missing = target.size() - dims.size();
   for (size_t i = 0; i < dims.size(); ++i) {
@@ -23,10 +25,8 @@ Strides repeated(std::span<const int64_t> dims, const Strides& own,
   return strides;
 }
 
-}  // namespace
-
 Strides broadcast_strides(std::span<const int64_t> dims, std::span<const int64_t> target) {
-  return repeated(dims, dense_strides(dims), target);
+  return broadcast_strides(dims, dense_strides(dims), target);
 }
 
 Strides strides_of(const Operand& operand) {
@@ -34,7 +34,7 @@ Strides strides_of(const Operand& operand) {
 }
 
 Strides broadcast_strides(const Operand& operand, std::span<const int64_t> target) {
-  return repeated(operand.dims, strides_of(operand), target);
+  return broadcast_strides(operand.dims, strides_of(operand), target);
 }
 
 std::vector<Axis> merged_axes(std::span<const int64_t> dims, const std::vector<Strides>& strides) {

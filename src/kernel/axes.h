@@ -13,6 +13,9 @@ using Strides = std::vector<int64_t>;
 
 /// Strides that read a dense tensor of `dims` as if it had `target` dims, as NumPy broadcasts.
 Strides broadcast_strides(std::span<const int64_t> dims, std::span<const int64_t> target);
+/// The same for a tensor of `dims` with strides of its own.
+Strides broadcast_strides(std::span<const int64_t> dims, const Strides& own,
+                          std::span<const int64_t> target);
 /// Those of a plain operand, a view or not.
 Strides strides_of(const Operand& operand);
 /// strides_of(), as if the operand had `target` dims: 0 where it repeats.

@@ -1,6 +1,7 @@
 // Tensors one after another: a stage an operand, all of one device function.
 #include "ir/ops/concat.h"
 
+#include "cuda/channels_last.h"
 #include "cuda/program.h"
 
 namespace tenon::cuda {
@@ -17,9 +18,19 @@ KERNEL {
   EACH(Index, i, n[0]) to[i / run_in * run_out + i % run_in] = from[i];
 })";
 
+// Channels last, what is joined along the channels is joined along the innermost axis.
+const char* reject_concat(const Call& call) {
+  const auto rank = std::ssize(call.outputs[0].dims);
+  const int64_t axis = call.as<ir::Concat>().axis;
+  if (!call.outputs[0].layout.plain() && axis != 1 && axis != 1 - rank)
+    return "channels last, it joins channels only";
+  return refuse_without_strides(call);
+}
+
 kernel::Prepared prepare_concat(const Call& call, kernel::Backend&) {
   const int64_t axis = call.as<ir::Concat>().axis;
   const auto run_of = [&](const kernel::Operand& operand) {
+    if (!operand.layout.plain()) return operand.dims[1];
     const AroundAxis parts(operand.dims, axis);
     return parts.extent * parts.inner;
   };
@@ -46,7 +57,8 @@ template <>
 Kernels kernels<ir::Concat>() {
   static constexpr Kernel list[] = {
       {.name = "cuda.concat.reference",
-       .reject = plain_only,
+       .reject = reject_concat,
+       .layouts = follow_layout,
        .prepare = prepare_concat,
        .run = run_stages},
   };

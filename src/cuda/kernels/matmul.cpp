@@ -1,10 +1,14 @@
 // Matrix products with broadcast batches: tiles for floating types, and the definition.
 #include "ir/ops/matmul.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "cuda/kernels/product.h"
+#include "cuda/kernels/tensor_cores.h"
+#include "cuda/kernels/tensor_text.h"
 #include "cuda/walk_text.h"
+#include "ir/ops/transpose.h"
 
 namespace tenon::cuda {
 
@@ -154,6 +158,175 @@ kernel::Prepared prepare(const Call& call, bool tiled) {
       {.sentence = finish.sentence});
 }
 
+// --- on tensor cores: both factors by rows along the depth
+
+// Loaders of the matrices that a tile multiplies: `o` counts matrices of the result, and elements
+// of a and b. After the product's numbers: steps from row to row of a, and from column to column
+// (or from row to row) of b.
+constexpr std::string_view kTensorLoads = R"(
+struct LoadA : Rows<BM> {
+  __device__ LoadA(const Buffers& buffers, const Numbers<NUMBERS>& n, i64 matrix, i32 row0, i32 first)
+      : Rows<BM>((const T*)buffers.at[0] + batch_at(n, matrix, 1), n[6], row0, (i32)n[0], first,
+                 (i32)n[3]) {}
+};
+__device__ inline T* result_of(const Buffers& buffers, const Numbers<NUMBERS>& n, i64 matrix) {
+  return (T*)buffers.at[INPUTS] + matrix * n[0] * n[1];
+}
+)";
+constexpr std::string_view kBatchAt = R"(
+__device__ inline i64 batch_at(const Numbers<NUMBERS>& n, i64 matrix, int tensor) {
+  Index o[3];
+  batches(n, (Index)matrix, o);
+  return o[tensor];
+}
+)";
+constexpr std::string_view kColumnLoads = R"(
+struct LoadB : Rows<BN> {
+  __device__ LoadB(const Buffers& buffers, const Numbers<NUMBERS>& n, i64 matrix, i32 column0,
+                   i32 first)
+      : Rows<BN>((const T*)buffers.at[1] + batch_at(n, matrix, 2), n[7], column0, (i32)n[1], first,
+                 (i32)n[3]) {}
+};
+)";
+// b lies by rows: chunks of a row are turned on their way.
+constexpr std::string_view kTurnedLoads = R"(
+struct LoadB {
+  const T* from;
+  i64 stride;
+  i32 column0, columns, depth, k0;
+  __device__ LoadB(const Buffers& buffers, const Numbers<NUMBERS>& n, i64 matrix, i32 column0,
+                   i32 first)
+      : from((const T*)buffers.at[1] + batch_at(n, matrix, 2)), stride(n[7]), column0(column0),
+        columns((i32)n[1]), depth((i32)n[3] * V), k0((first - threadIdx.x % 8) * V) {}
+  __device__ void slice(u32 shared) {
+#pragma unroll
+    for (int i = 0; i < BN * 8 / THREADS; ++i) {
+      const int own = threadIdx.x + i * THREADS, k = own % (8 * V), column = own / (8 * V) * V;
+      Chunk chunk = {};
+      if (k0 + k < depth && column0 + column < columns)
+        chunk = *(const Chunk*)(from + (k0 + k) * stride + column0 + column);
+#pragma unroll
+      for (int e = 0; e < V; ++e)
+        put_element(chunk_at(shared, column + e, k / V) + k % V * (u32)sizeof(T), chunk.at[e]);
+    }
+    k0 += 8 * V;
+  }
+};
+)";
+
+bool turns_b(const Call& call) {
+  return !call.as<ir::MatMul>().transpose_b &&
+         !(call.inputs[1].weight && call.inputs[1].dims.size() == 2);
+}
+
+// [k, n] as [n, k].
+ir::Graph pack_columns(const Call& call) {
+  ir::GraphBuilder builder;
+  if (call.as<ir::MatMul>().transpose_b || turns_b(call)) return builder.finish();
+  const kernel::Operand& b = call.inputs[1];
+  const ir::ValueId plain =
+      builder.input("1", ir::ValueType(b.dtype, ir::Dims(b.dims.begin(), b.dims.end())));
+  builder.output("1", builder.add(ir::Transpose{{1, 0}}, {plain}));
+  return builder.finish();
+}
+
+/// The call as it was before its b was packed.
+kernel::Call unpacked(const Call& call) {
+  kernel::Call plain = call;
+  if (!plain.plain_inputs.empty()) plain.inputs = plain.plain_inputs;
+  return plain;
+}
+
+std::optional<std::vector<MatrixSteps>> epilogue_steps(const Call& call) {
+  std::vector<MatrixSteps> all;
+  const auto& dims = call.outputs[0].dims;
+  for (size_t i = ir::first_epilogue_operand; i < call.inputs.size(); ++i) {
+    const auto steps = matrix_steps(dims, kernel::broadcast_strides(call.inputs[i], dims));
+    if (!steps) return std::nullopt;
+    all.push_back(*steps);
+  }
+  return all;
+}
+
+const char* reject_tensor_cores(const Call& call) {
+  const auto& op = call.as<ir::MatMul>();
+  if (const char* reason = refuse_tensor_cores(call, op.tf32)) return reason;
+  const kernel::Call plain = unpacked(call);
+  const Geometry g = geometry_of(plain);
+  const int64_t chunk = chunk_elements(call.outputs[0].dtype);
+  if (op.transpose_a) return "it reads rows of a";
+  if (g.k == 0 || g.k % chunk != 0) return "its depth is a multiple of 16 bytes";
+  if (turns_b(plain) && (g.n % chunk != 0)) return "rows of b are multiples of 16 bytes";
+  if (g.m > INT32_MAX / 2 || g.n > INT32_MAX / 2 || g.k > INT32_MAX / 2)
+    return "it counts rows in 32 bits";
+  if (!epilogue_steps(plain)) return "the rows of its epilogue's operands follow evenly";
+  return plain_only(call);
+}
+
+std::vector<kernel::Tactic> matmul_tactics(const Call& call, kernel::Backend&) {
+  const Geometry g = geometry_of(call);
+  return tensor_tactics(call, element_count(g.batch), g.m, g.n,
+                        g.k / chunk_elements(call.outputs[0].dtype));
+}
+
+/// Both ways; the second where an operand does not lie at multiples of 16 bytes.
+struct Ways {
+  kernel::Prepared tensor_cores, tiled;
+};
+
+kernel::Prepared tensor_way(const Call& call, const Call& plain) {
+  const Geometry g = geometry_of(plain);
+  const int64_t chunk = chunk_elements(call.outputs[0].dtype);
+  const bool turned = turns_b(plain);
+  const int64_t b_step = turned ? g.b_row : g.b_column;
+  const auto odd = [&](int64_t step) { return step % chunk != 0; };
+  const auto odd_batch = [&](const kernel::Strides& strides) {
+    return std::ranges::any_of(strides, odd);
+  };
+  if (g.a_column != 1 || odd(g.a_row) || odd(b_step) || (turned ? g.b_column : g.b_row) != 1 ||
+      odd_batch(g.strides[1]) || odd_batch(g.strides[2]))
+    return {};
+  TensorProduct product{.matrices = element_count(g.batch),
+                        .rows = g.m,
+                        .columns = g.n,
+                        .stored = g.n,
+                        .chunks = g.k / chunk,
+                        .numbers = {g.a_row, b_step}};
+  const WalkText walk = walk_text("batches", tensor_numbers + 2, g.batch, g.strides);
+  product.text = define_index(walk.reach) + define("INPUTS", std::ssize(call.inputs)) + walk.text +
+                 std::string(kBatchAt) + std::string(tensor_rows_text) + std::string(kTensorLoads) +
+                 std::string(turned ? kTurnedLoads : kColumnLoads);
+  product.numbers.insert(product.numbers.end(), walk.numbers.begin(), walk.numbers.end());
+  product.finish = matrix_finish(call, call.as<ir::MatMul>().epilogue, *epilogue_steps(plain), g.n,
+                                 tensor_numbers + product.numbers.size());
+  const char* const sentence = product.finish.sentence;
+  return prepare_stages(call, {tensor_stage(call, product)}, {.sentence = sentence});
+}
+
+kernel::Prepared prepare_tensor_cores(const Call& call, kernel::Backend&) {
+  // A packed b is b transposed.
+  kernel::Call as_packed = call;
+  if (!call.plain_inputs.empty()) {
+    ir::MatMul op = call.as<ir::MatMul>();
+    op.transpose_b = true;
+    as_packed.op = op;
+  }
+  Ways ways{tensor_way(call, as_packed), prepare(as_packed, true)};
+  const size_t scratch = ways.tiled.scratch;
+  return {std::make_shared<const Ways>(std::move(ways)), scratch};
+}
+
+void run_tensor_cores(const Launch& launch) noexcept {
+  const auto& ways = *static_cast<const Ways*>(launch.prepared);
+  uintptr_t places = 0;
+  for (size_t i = 0; i <= launch.call->inputs.size(); ++i)
+    places |= reinterpret_cast<uintptr_t>(launch.buffers[i]);
+  const bool aligned = places % chunk_bytes == 0 && ways.tensor_cores.state;
+  Launch own = launch;
+  own.prepared = (aligned ? ways.tensor_cores : ways.tiled).state.get();
+  run_stages(own);
+}
+
 const char* reject_tiled(const Call& call) {
   const DType dtype = call.outputs[0].dtype;
   if (!is_floating(dtype) || dtype == DType::f64) return "it multiplies f32, f16 and bf16 only";
@@ -171,6 +344,13 @@ kernel::Prepared prepare_reference(const Call& call, kernel::Backend&) {
 template <>
 Kernels kernels<ir::MatMul>() {
   static constexpr Kernel list[] = {
+      {.name = "cuda.matmul.tensor_cores",
+       .reject = reject_tensor_cores,
+       .tactics = matmul_tactics,
+       .pack = pack_columns,
+       .prepare = prepare_tensor_cores,
+       .run = run_tensor_cores,
+       .rows_inputs = kViews},
       {.name = "cuda.matmul.tiled",
        .reject = reject_tiled,
        .prepare = prepare_tiled,

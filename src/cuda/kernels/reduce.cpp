@@ -1,6 +1,7 @@
 // Reductions over axes: a result is a thread's or, where many elements make it, a block's.
 #include "ir/ops/reduce.h"
 
+#include "cuda/channels_last.h"
 #include "cuda/walk_text.h"
 
 namespace tenon::cuda {
@@ -95,18 +96,21 @@ std::string reduction(ReduceKind kind) {
 kernel::Prepared prepare_reduce(const Call& call, kernel::Backend&) {
   const auto& op = call.as<ir::Reduce>();
   const auto& dims = call.inputs[0].dims;
-  const kernel::Strides strides = kernel::strides_of(call.inputs[0]);
+  const kernel::Strides strides = *logical_strides(call.inputs[0]);
+  const kernel::Operand& result = call.outputs[0];
   std::vector<bool> is_reduced(dims.size(), false);
   for (const int64_t axis : op.axes)
     is_reduced[static_cast<size_t>(axis < 0 ? axis + std::ssize(dims) : axis)] = true;
   std::vector<int64_t> kept_dims, reduced_dims;
-  kernel::Strides kept_strides, reduced_strides;
+  kernel::Strides kept_strides, reduced_strides, result_strides;
   for (size_t a = 0; a < dims.size(); ++a) {
     (is_reduced[a] ? reduced_dims : kept_dims).push_back(dims[a]);
     (is_reduced[a] ? reduced_strides : kept_strides).push_back(strides[a]);
+    if (!is_reduced[a] && !result.layout.plain())
+      result_strides.push_back((*logical_strides(result))[a]);
   }
-  const WalkText kept =
-      walk_text("kept", 2, kept_dims, {kernel::dense_strides(kept_dims), kept_strides});
+  if (result.layout.plain()) result_strides = kernel::dense_strides(kept_dims);
+  const WalkText kept = walk_text("kept", 2, kept_dims, {result_strides, kept_strides});
   const WalkText reduced =
       walk_text("reduced", 2 + kept.numbers.size(), reduced_dims, {reduced_strides});
   std::vector<int64_t> numbers = {kept.count, reduced.count};
@@ -125,7 +129,8 @@ template <>
 Kernels kernels<ir::Reduce>() {
   static constexpr Kernel list[] = {
       {.name = "cuda.reduce.reference",
-       .reject = plain_only,
+       .reject = refuse_without_strides,
+       .layouts = follow_layout,
        .prepare = prepare_reduce,
        .run = run_stages,
        .strided_inputs = 1},
