@@ -3,9 +3,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <fstream>
 
 #include "inputs.h"
 #include "print.h"
+#include "roofline.h"
 #include "tenon/refitter.h"
 
 namespace tenon::cli {
@@ -15,7 +18,7 @@ using Clock = std::chrono::steady_clock;
 
 struct Options {
   EngineOptions engine;
-  Path weights;
+  Path weights, plot;
   bool layers = false;
   double seconds = 1;
   uint64_t seed = 0;
@@ -76,9 +79,23 @@ Samples measure_runs(const Engine& engine, const Arrays& inputs, const Options& 
   return Samples(std::move(seconds));
 }
 
-void measure_layers(const Engine& engine, const Arrays& inputs, Json& result, std::string& text) {
+void write_plot(const Options& options, const std::vector<RooflinePoint>& points,
+                const Peaks& peaks) {
+  if (std::isinf(peaks.bytes))
+    throw Error(ErrorCode::unsupported,
+                "--plot: the roof is the host's memory; plot a CPU's layers");
+  std::ofstream file(options.plot);
+  file << roofline_svg(options.engine.file.filename().native(), points, peaks);
+  if (!file.flush())
+    throw Error(ErrorCode::io, fmt::format("\"{}\": cannot be written", options.plot.native()));
+}
+
+void measure_layers(const Engine& engine, const Arrays& inputs, const Options& options,
+                    Json& result, std::string& text) {
   const std::vector<LayerTime> times = Context(engine).profile(views(inputs), profiled_runs);
   const std::vector<LayerInfo> layers = engine.layers();
+  const Peaks peaks = measure_peaks(engine.device(), options.engine.threads);
+  std::vector<RooflinePoint> points;
   double total = 0;
   uint64_t moved = 0;
   for (size_t i = 0; i < layers.size(); ++i) {
@@ -96,15 +113,30 @@ void measure_layers(const Engine& engine, const Arrays& inputs, Json& result, st
                     {"device", layer.device},
                     {"output", layer.output},
                     {"seconds", times[i].seconds},
-                    {"bytes", times[i].bytes}});
+                    {"bytes", times[i].bytes},
+                    {"operations", times[i].operations}});
+    const RooflinePoint& point = points.emplace_back(
+        RooflinePoint{layer.name.empty() ? layer.op : layer.op + " " + layer.name, times[i].seconds,
+                      times[i].operations, static_cast<double>(times[i].bytes)});
+    const auto rate = [&](double count) {
+      return point.seconds > 0 ? fmt::format("{:.1f}", count / point.seconds / 1e9) : "";
+    };
     rows.push_back({seconds_text(times[i].seconds),
                     fmt::format("{:.0f} %", total > 0 ? 100 * times[i].seconds / total : 0),
+                    rate(point.operations), rate(point.bytes),
+                    fmt::format("{:.0f} %", 100 * share_of_peak(point, peaks)),
                     bytes_text(times[i].bytes), layer.op, layer.name, layer.output,
                     layer.tactic.empty() ? layer.kernel : layer.kernel + "/" + layer.tactic});
   }
   result["layers"] = std::move(list);
+  result["peak"] = {{"operations_per_second", peaks.operations}, {"bytes_per_second", peaks.bytes}};
   result["moved_bytes"] = moved;
+  rows.insert(rows.begin(), {"time", "of all", "GF/s", "GB/s", "of peak", "bytes", "op", "name",
+                             "output", "kernel"});
   text += table(rows);
+  text += fmt::format("  peak: {:.0f} GF/s in a large product, {:.1f} GB/s in a copy\n",
+                      peaks.operations / 1e9, peaks.bytes / 1e9);
+  if (!options.plot.empty()) write_plot(options, points, peaks);
   text += fmt::format("  steps that compute nothing move {}\n", bytes_text(moved));
   add_views(engine, result, text);
 }
@@ -144,7 +176,8 @@ void perform(const Options& options, Session& session) {
                  {"inputs", types},
                  {"run", {{"seconds", runs.json()}}}};
   std::string text = fmt::format("run      {}\n", runs.text());
-  if (options.layers) measure_layers(engine, inputs, result, text);
+  if (options.layers || !options.plot.empty())
+    measure_layers(engine, inputs, options, result, text);
   if (!options.weights.empty()) measure_refits(engine, options, session, result, text);
   session.print(result, text);
 }
@@ -155,6 +188,10 @@ Action add_bench(CLI::App& command) {
   auto options = std::make_shared<Options>();
   options->engine.add(command);
   command.add_flag("--layers", options->layers, "Each layer too, run one by one");
+  command
+      .add_option("--plot", options->plot,
+                  "Draw the layers under the machine's roof (operations a byte, GF/s)")
+      ->type_name("FILE.svg");
   command.add_option("--refit", options->weights, "Refits with these weights too")
       ->type_name("WEIGHTS");
   command.add_option("--seconds", options->seconds, "How long to run")

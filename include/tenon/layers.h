@@ -24,7 +24,8 @@ struct LayerInfo {
 /// What one step of a run took, its body with it.
 struct LayerTime {
   double seconds = 0;
-  uint64_t bytes = 0;  ///< of its operands and results, each once
+  uint64_t bytes = 0;     ///< of its operands and results, each once
+  double operations = 0;  ///< by its definition; a multiplication with its addition is two
 };
 
 }  // namespace tenon

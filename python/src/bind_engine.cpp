@@ -14,9 +14,10 @@
 namespace tenon::python {
 namespace {
 
-nb::object outputs_of(const Outputs& made) {
+nb::object outputs_of(const PyEngine& engine, const Outputs& made) {
   nb::object result = nb::module_::import_("tenon._outputs").attr("Outputs")();
-  for (const auto& [name, tensor] : made.tensors) {
+  for (const std::string& name : engine.output_names) {
+    const Tensor& tensor = made.tensors.at(name);
     const bool on_host = tensor.device() == host_device;
     result[name.c_str()] = on_host ? to_numpy(tensor) : nb::cast(tensor);
   }
@@ -43,7 +44,7 @@ nb::object run(PyEngine& self, nb::handle inputs, nb::handle out, const WeightSe
   const ArrayMap given = to_arrays(inputs, "input");
   const WeightSet set = weights ? *weights : WeightSet();
   if (out.is_none()) {
-    return outputs_of(perform_run(stop, [&](const std::stop_token& token) {
+    return outputs_of(self, perform_run(stop, [&](const std::stop_token& token) {
       return contexts->run(
           given.views, RunOptions{.weights = set, .stop = token, .device_outputs = device_outputs});
     }));

@@ -11,21 +11,37 @@
 namespace tenon::onnx {
 namespace {
 
-/// What is added before and after each of some axes; negative numbers cut.
+/// What is added, and what is cut, before and after each of some axes: nothing is negative.
 struct Pads {
-  ir::Dims before, after;
+  ir::Dims before, after, cut_before, cut_after;
   std::vector<size_t> axes;
 };
 
-// They were attributes up to opset 10.
-Pads pads_of(NodeContext& node) {
+// Before all axes, then after all: positive numbers add, negative ones cut. They were attributes up
+// to opset 10.
+void read_pads(NodeContext& node, ir::Dims& added, ir::Dims& cut) {
+  if (node.opset() >= 11 && !node.known(1)) {
+    added = node.extents_of(node.pointwise("max(a, 0)", {node.integers_of(1)}));
+    cut = node.extents_of(node.pointwise("max(neg(a), 0)", {node.integers_of(1)}));
+    return;
+  }
   ir::Dims pads;
-  if (node.opset() < 11) {
+  if (node.opset() >= 11) {
+    pads = node.known_dims(1);
+  } else {
     for (const int64_t pad : node.integers(node.opset() < 2 ? "paddings" : "pads"))
       pads.emplace_back(pad);
-  } else {
-    pads = node.known_dims(1);
   }
+  for (const ir::Dim& pad : pads) {
+    const bool cuts = pad.try_constant().value_or(0) < 0;
+    added.push_back(cuts ? ir::Dim(0) : pad);
+    cut.push_back(cuts ? ir::Dim(0) - pad : ir::Dim(0));
+  }
+}
+
+Pads pads_of(NodeContext& node) {
+  ir::Dims pads, cuts;
+  read_pads(node, pads, cuts);
   Pads result;
   std::vector<int64_t> axes;
   if (node.has(3)) axes = node.known_integers(3);
@@ -36,6 +52,8 @@ Pads pads_of(NodeContext& node) {
   const auto half = pads.begin() + std::ssize(axes);
   result.before.assign(pads.begin(), half);
   result.after.assign(half, pads.end());
+  result.cut_before.assign(cuts.begin(), cuts.begin() + std::ssize(axes));
+  result.cut_after.assign(cuts.begin() + std::ssize(axes), cuts.end());
   for (const int64_t axis : axes)
     result.axes.push_back(static_cast<size_t>(node.axis(axis, node.rank(0))));
   return result;
@@ -49,22 +67,13 @@ ir::ValueId pad_value(NodeContext& node) {
                    dtype);
 }
 
-bool cuts(const ir::Dim& pad) { return pad.try_constant().value_or(0) < 0; }
-
-// The input without what negative pads cut, which are 0 from then on.
-ir::ValueId cut(NodeContext& node, Pads& pads) {
+// The input without what negative pads cut.
+ir::ValueId cut(NodeContext& node, const Pads& pads) {
   ir::Slice slice{ir::Dims(node.rank(0), 0), node.dims(0), {}};
   for (size_t i = 0; i < pads.axes.size(); ++i) {
     ir::Dim& extent = slice.dims[pads.axes[i]];
-    if (cuts(pads.before[i])) {
-      slice.starts[pads.axes[i]] = ir::Dim(0) - pads.before[i];
-      extent = extent + pads.before[i];
-      pads.before[i] = 0;
-    }
-    if (cuts(pads.after[i])) {
-      extent = extent + pads.after[i];
-      pads.after[i] = 0;
-    }
+    slice.starts[pads.axes[i]] = pads.cut_before[i];
+    extent = extent - pads.cut_before[i] - pads.cut_after[i];
   }
   if (slice.dims == node.dims(0)) return node.input(0);
   return node.add(std::move(slice), {node.input(0)});
@@ -115,7 +124,7 @@ ir::ValueId beside_zeros(NodeContext& node, ir::ValueId x, size_t axis, const ir
 
 Outputs import_pad(NodeContext& node) {
   const std::string mode = node.text("mode", "constant");
-  Pads pads = pads_of(node);
+  const Pads pads = pads_of(node);
   ir::ValueId x = cut(node, pads);
   for (size_t i = pads.axes.size(); i-- > 0;) {
     const ir::Dim &before = pads.before[i], &after = pads.after[i];

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernel/backend.h"
+#include "kernel/operations.h"
 #include "tenon/layers.h"
 
 namespace tenon::runtime {
@@ -20,7 +21,8 @@ class TimedBackend final : public kernel::Backend {
 
   /// A step that took so long, wherever it ran.
   void add(const kernel::Call& call, double seconds) {
-    LayerTime& time = times_.emplace_back(LayerTime{seconds, 0});
+    LayerTime& time =
+        times_.emplace_back(LayerTime{seconds, 0, kernel::operations_of(call)});
     for (const auto* operands : {&call.inputs, &call.outputs}) {
       for (const kernel::Operand& operand : *operands)
         if (operand.present) time.bytes += operand.bytes();
@@ -28,7 +30,7 @@ class TimedBackend final : public kernel::Backend {
   }
 
   /// One whose operands are not counted.
-  void add(double seconds) { times_.push_back({seconds, 0}); }
+  void add(double seconds) { times_.push_back({seconds, 0, 0}); }
 
   std::string_view name() const override { return inner_.name(); }
   const kernel::Target& target() const override { return inner_.target(); }

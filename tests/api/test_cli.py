@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy
 import onnx
@@ -277,6 +278,22 @@ def test_inputs_may_stand_in_safetensors(plan, tmp_path, images):
     assert output["shape"] == [3, 10]
 
 
+def test_bench_plots_layers_under_the_machines_roof(tmp_path):
+    nodes = [onnx.helper.make_node("MatMul", ["x", "w"], ["p"]), onnx.helper.make_node("Exp", ["p"], ["y"])]
+    value = onnx.helper.make_tensor_value_info
+    weight = onnx.numpy_helper.from_array(numpy.ones((16, 4), "f4"), "w")
+    graph = onnx.helper.make_graph(nodes, "g", [value("x", 1, [8, 16])], [value("y", 1, [8, 4])], [weight])
+    onnx.save(onnx.helper.make_model(graph, ir_version=9, opset_imports=[onnx.helper.make_opsetid("", 17)]),
+              tmp_path / "m.onnx")
+    tenon("build", tmp_path / "m.onnx", "-o", tmp_path / "m.plan", "--without", "epilogue")
+    made = answer("bench", tmp_path / "m.plan", "--seconds", "0.02", "--plot", tmp_path / "m.svg")
+    operations = {layer["op"]: layer["operations"] for layer in made["layers"]}
+    assert operations["matmul"] == 2 * 8 * 16 * 4 and operations["pointwise"] == 8 * 4
+    assert made["peak"]["operations_per_second"] > 1e8 and made["peak"]["bytes_per_second"] > 1e8
+    svg = ElementTree.parse(tmp_path / "m.svg").getroot()
+    assert len(svg.findall("{http://www.w3.org/2000/svg}circle")) == 2
+
+
 def test_bench_measures_runs_layers_and_refits(plan):
     options = ("--shape", "input=2x1x28x28", "--seconds", "0.05", "--layers", "--refit", LENET_A)
     measured = answer("bench", plan, *options)
@@ -284,7 +301,7 @@ def test_bench_measures_runs_layers_and_refits(plan):
     run = measured["run"]["seconds"]
     assert run["count"] >= 10 and 0 < run["min"] <= run["median"] <= run["p90"]
     layers = answer("inspect", plan, "--layers")["layers"]
-    measures = {"seconds", "bytes"}
+    measures = {"seconds", "bytes", "operations"}
     assert [{k: v for k, v in layer.items() if k not in measures} for layer in measured["layers"]] == layers
     assert all(layer["bytes"] > 0 for layer in measured["layers"])
     moving = [layer["bytes"] for layer in measured["layers"] if layer["op"] in ("reorder", "reshape")]

@@ -273,3 +273,10 @@ def test_a_rank_that_only_a_run_knows_is_refused_by_name():
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     with pytest.raises(tenon.BuildError, match='"behind": the rank of "t"'):
         tenon.build(model, tactics="first")
+
+
+def test_outputs_come_in_the_models_order(device):
+    nodes = [helper.make_node("Neg", ["x"], ["z"]), helper.make_node("Relu", ["x"], ["a"]), helper.make_node("Abs", ["x"], ["m"])]
+    model = model_of(nodes, [("x", F32, [2])], [(name, F32, [2]) for name in "zam"])
+    engine = tenon.build(model, device=device, tactics="first")
+    assert list(engine.run({"x": ones(2)})) == ["z", "a", "m"]
