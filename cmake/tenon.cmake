@@ -1,6 +1,24 @@
 # How a folder of src/ becomes one target with its unit tests; which libraries the folders may ask for.
 include(CheckCXXCompilerFlag)
 find_package(Threads REQUIRED)
+
+# Whoever builds without `./run setup` (pip, a package) is told in one line what is lacking.
+set(lacking)
+foreach(needed CLI/CLI.hpp=libcli11-dev fmt/core.h=libfmt-dev hwy/highway.h=libhwy-dev nlohmann/json.hpp=nlohmann-json3-dev
+    protozero/pbf_reader.hpp=libprotozero-dev xxhash.h=libxxhash-dev zlib.h=zlib1g-dev)
+  string(REPLACE "=" ";" needed ${needed})
+  list(GET needed 0 header)
+  list(GET needed 1 package)
+  find_path(found_header ${header} NO_CACHE)
+  if(NOT found_header)
+    list(APPEND lacking ${package})
+  endif()
+  unset(found_header)
+endforeach()
+if(lacking)
+  list(JOIN lacking " " lacking)
+  message(FATAL_ERROR "Tenon needs headers of libraries that are not here; on Debian: apt install ${lacking}")
+endif()
 find_package(ZLIB REQUIRED)
 
 find_program(TENON_CCACHE ccache)
