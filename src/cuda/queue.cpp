@@ -2,12 +2,15 @@
 #include "cuda/queue.h"
 
 #include <algorithm>
+#include <array>
 #include <condition_variable>
 #include <cstring>
 #include <deque>
 #include <new>
 #include <stdexcept>
 #include <thread>
+
+#include "base/thread_pool.h"
 
 namespace tenon::cuda {
 
@@ -17,8 +20,10 @@ constexpr unsigned kNonBlocking = 1;  // CU_STREAM_NON_BLOCKING
 constexpr size_t kStaging = size_t{1} << 20;
 // A queue stages no more at a time: then it waits.
 constexpr size_t kMostBlocks = 16;
-// The driver copies larger pageable blocks as fast, and itself in pieces.
-constexpr size_t kMostStaged = size_t{4} << 20;
+// So much is staged at once, by several threads: one of them copies at a fraction of what a bus
+// takes. (The driver stages larger pageable copies by one thread.)
+constexpr size_t kMostStaged = size_t{8} << 20;
+constexpr int kStagers = 4;
 constexpr size_t kLine = 64;
 // Launches of one list that may meet a data error.
 constexpr size_t kMostWords = 16384;
@@ -148,21 +153,45 @@ void Queue::copy(void* to, const void* from, size_t bytes, kernel::CopyKind kind
   }
   refuse_while_capturing();
   const bool to_device = kind == kernel::CopyKind::to_device;
-  if (bytes > kMostStaged) {
-    if (to_device)
-      return check(driver.copy_to_device(address(to), from, bytes, stream_), "cuMemcpyHtoD");
-    return check(driver.copy_from_device(to, address(from), bytes, stream_), "cuMemcpyDtoH");
+  if (to_device) {
+    for (size_t done = 0; done < bytes; done += kMostStaged) {
+      send(static_cast<std::byte*>(to) + done, static_cast<const std::byte*>(from) + done,
+           std::min(kMostStaged, bytes - done));
+    }
+    return;
   }
+  if (bytes > kMostStaged)
+    return check(driver.copy_from_device(to, address(from), bytes, stream_), "cuMemcpyDtoH");
   for (size_t done = 0; done < bytes; done += kStaging) {
     const size_t some = std::min(kStaging, bytes - done);
     void* const staged = stage(some);
-    if (to_device) {
-      std::memcpy(staged, static_cast<const std::byte*>(from) + done, some);
-      check(driver.copy_to_device(address(to) + done, staged, some, stream_), "cuMemcpyHtoD");
-    } else {
-      check(driver.copy_from_device(staged, address(from) + done, some, stream_), "cuMemcpyDtoH");
-      turn_->back.push_back({static_cast<std::byte*>(to) + done, staged, some});
-    }
+    check(driver.copy_from_device(staged, address(from) + done, some, stream_), "cuMemcpyDtoH");
+    turn_->back.push_back({static_cast<std::byte*>(to) + done, staged, some});
+  }
+}
+
+void Queue::send(std::byte* to, const std::byte* from, size_t bytes) {
+  struct Piece {
+    void* staged;
+    size_t first, bytes;
+  };
+  std::array<Piece, kMostStaged / kStaging> pieces;
+  size_t count = 0;
+  // A wait for free blocks would take away those that hold nothing yet.
+  const size_t needed = (bytes + kStaging - 1) / kStaging;
+  if (turn_->pinned.size() + needed > kMostBlocks) synchronize();
+  for (size_t done = 0; done < bytes; done += kStaging) {
+    const size_t some = std::min(kStaging, bytes - done);
+    pieces[count++] = {stage(some), done, some};
+  }
+  base::parallel_for(kStagers, static_cast<int64_t>(count), [&](int64_t i) {
+    const Piece& piece = pieces[static_cast<size_t>(i)];
+    std::memcpy(piece.staged, from + piece.first, piece.bytes);
+  });
+  for (const Piece& piece : std::span(pieces).first(count)) {
+    check(device_->driver().copy_to_device(reinterpret_cast<DeviceMemory>(to + piece.first),
+                                           piece.staged, piece.bytes, stream_),
+          "cuMemcpyHtoD");
   }
 }
 

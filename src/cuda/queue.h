@@ -88,6 +88,8 @@ class Queue final : public kernel::Queue {
  private:
   void refuse_while_capturing() const;
   void* stage(size_t bytes);
+  /// To the device, by way of blocks of ours: at most as much as is staged at once.
+  void send(std::byte* to, const std::byte* from, size_t bytes);
   void check(Result result, const char* what) const { device_->driver().check(result, what); }
 
   std::shared_ptr<Device> device_;

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/spill.h"
+#include "base/thread_pool.h"
 #include "runtime/allocated.h"
 #include "runtime/engine_impl.h"
 #include "runtime/evaluate.h"
@@ -94,8 +95,9 @@ std::vector<Source> next_sources(Impl& engine, const Accepted& accepted,
                                  const std::vector<Source>& kept, const Data& next) {
   ArrayKeeper keeper(engine);
   std::vector<Source> sources(kept.size());
-  for (size_t index = 0; index < kept.size(); ++index) {
-    if (engine.options.sources == Sources::drop && engine.leaves[index].leaf.refittable) continue;
+  std::vector<std::exception_ptr> errors(kept.size());
+  const auto keep = [&](size_t index) {
+    if (engine.options.sources == Sources::drop && engine.leaves[index].leaf.refittable) return;
     const Given* given = accepted.by_leaf[index];
     if (!given) {
       sources[index] = keeper.of(index, kept[index], &next);
@@ -104,6 +106,19 @@ std::vector<Source> next_sources(Impl& engine, const Accepted& accepted,
     } else {
       sources[index] = keeper.of(index, given->source, &next);
     }
+  };
+  // Beside a device no slot is a weight's own bytes: all arrays are copied. A spill has one file.
+  const bool spills = engine.options.sources == Sources::file;
+  const int threads = engine.backend->host_memory() || spills ? 1 : base::default_threads();
+  base::parallel_for(threads, std::ssize(kept), [&](int64_t i) {
+    try {
+      keep(static_cast<size_t>(i));
+    } catch (...) {
+      errors[static_cast<size_t>(i)] = std::current_exception();
+    }
+  });
+  for (const std::exception_ptr& error : errors) {
+    if (error) std::rethrow_exception(error);
   }
   return sources;
 }
