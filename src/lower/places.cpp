@@ -141,12 +141,14 @@ class Decider {
   void join_in_place(size_t n) {
     const ir::Node& node = nodes()[n];
     const auto* concat = node.as<ir::Concat>();
-    if (!concat || steps_[n].on_host || !is_plain(node.outputs[0])) return;
+    if (!concat || steps_[n].on_host || !it_.graph.type(node.outputs[0]).dims) return;
     const ir::Dims& dims = *it_.graph.type(node.outputs[0]).dims;
     const size_t axis = axis_of(*concat, dims.size());
     const bool dense = std::all_of(dims.begin(), dims.begin() + static_cast<int64_t>(axis), is_one);
+    const bool plain = is_plain(node.outputs[0]);
+    if (!plain && !(dense && joins_blocks(node, axis))) return;
     for (const ir::ValueId id : node.inputs) {
-      if (!may_be_made_in(id, n, dense)) return;
+      if ((plain && !is_plain(id)) || !may_be_made_in(id, n, dense)) return;
     }
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       it_.views[index(node.inputs[i])] = {node.outputs[0], static_cast<int>(n),
@@ -156,9 +158,23 @@ class Decider {
     is_view_[n] = true;
   }
 
+  /// Whether all parts are whole blocks of the joined axis: they lie behind one another as in plain
+  /// layout.
+  bool joins_blocks(const ir::Node& join, size_t axis) const {
+    const ir::Layout& layout = it_.graph.type(join.outputs[0]).layout;
+    if (!layout.order.empty() || layout.splits.size() != 1 ||
+        static_cast<size_t>(layout.splits[0].axis) != axis)
+      return false;
+    return std::ranges::all_of(join.inputs, [&](ir::ValueId id) {
+      const ir::ValueType& type = it_.graph.type(id);
+      if (!type.dims || type.layout != layout) return false;
+      return (*type.dims)[axis].try_constant().value_or(1) % layout.splits[0].block == 0;
+    });
+  }
+
   bool may_be_made_in(ir::ValueId id, size_t join, bool dense) const {
     const ir::GraphValue& value = it_.graph.value(id);
-    if (value.node < 0 || fixed_[index(id)] || !is_plain(id)) return false;
+    if (value.node < 0 || fixed_[index(id)] || !value.value.type.dims) return false;
     if (it_.views[index(id)].of != ir::absent) return false;
     const auto maker = static_cast<size_t>(value.node);
     const kernel::Kernel* kernel = queued_kernel(maker);

@@ -280,3 +280,20 @@ def test_outputs_come_in_the_models_order(device):
     model = model_of(nodes, [("x", F32, [2])], [(name, F32, [2]) for name in "zam"])
     engine = tenon.build(model, device=device, tactics="first")
     assert list(engine.run({"x": ones(2)})) == ["z", "a", "m"]
+
+
+@pytest.mark.parametrize("batch", [1, 2, "n"])
+@pytest.mark.parametrize("channels", [(32, 16), (16, 64), (24, 40), (16, 7)])
+def test_joins_of_blocked_channels(batch, channels, device):
+    rng = np.random.default_rng(0)
+    a, b = channels
+    weights = {"wa": rng.standard_normal((a, 16, 3, 3), np.float32) / 12, "wb": rng.standard_normal((b, 16, 1, 1), np.float32) / 4,
+               "wc": rng.standard_normal((32, a + b, 3, 3), np.float32) / np.float32(3 * (a + b) ** 0.5)}
+    nodes = [helper.make_node("Conv", ["x", "wa"], ["p"], pads=[1] * 4), helper.make_node("Conv", ["x", "wb"], ["q"]),
+             helper.make_node("Relu", ["q"], ["r"]), helper.make_node("Concat", ["p", "r"], ["j"], axis=1),
+             helper.make_node("Relu", ["j"], ["k"]), helper.make_node("Conv", ["k", "wc"], ["y"])]
+    model = model_of(nodes, [("x", F32, [batch, 16, 9, 7])], [("y", F32, None)], weights)
+    x = rng.standard_normal((1 if batch == 1 else 2, 16, 9, 7), np.float32)
+    engine = tenon.build(model, device=device, tactics="first")
+    want = reference(model, {"x": x})[0]
+    assert np.linalg.norm(engine(x) - want) < 1e-5 * np.linalg.norm(want)

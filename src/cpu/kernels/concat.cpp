@@ -28,11 +28,36 @@ void concat_reference(const Launch& launch) noexcept {
   });
 }
 
+// In blocks of the joined axis a tensor of whole blocks is as many runs as in plain layout.
+const char* reject_blocks(const Call& call) {
+  const kernel::Operand& whole = call.outputs[0];
+  const int64_t axis = call.as<ir::Concat>().axis;
+  const auto rank = std::ssize(whole.dims);
+  for (const kernel::Operand& operand : call.inputs) {
+    if (operand.layout != whole.layout) return "its operands and its result have one layout";
+    if (!operand.strides.empty()) return "it takes dense operands only";
+  }
+  if (whole.layout.plain()) return nullptr;
+  const auto& splits = whole.layout.splits;
+  if (!whole.layout.order.empty() || splits.size() != 1 ||
+      splits[0].axis != (axis < 0 ? axis + rank : axis))
+    return "it joins blocks along their axis";
+  for (const kernel::Operand& operand : call.inputs) {
+    if (operand.dims[static_cast<size_t>(splits[0].axis)] % splits[0].block != 0)
+      return "it joins whole blocks";
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 template <>
 Kernels kernels<ir::Concat>() {
   static constexpr Kernel list[] = {
+      {.name = "cpu.concat.blocked",
+       .reject = reject_blocks,
+       .layouts = [](const Call&) { return kernel::Layouts{.follow = true}; },
+       .run = concat_reference},
       {.name = "cpu.concat.reference", .reject = plain_only, .run = concat_reference},
   };
   return list;
