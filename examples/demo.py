@@ -5,19 +5,24 @@ import pathlib
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file  # pyright: ignore[reportUnknownVariableType]
 
 import tenon
+
+Array = NDArray[Any]
 
 ROOT = pathlib.Path(__file__).parent.parent
 DATA = ROOT / "tests" / "data" / "mnist"
 HELD_BACK = 8000  # lenet_a was trained on the images before this one
 
 
-def read_idx(name):
+def read_idx(name: str) -> Array:
     """An IDX file (gzip) of bytes, as its array."""
     raw = gzip.decompress((DATA / name).read_bytes())
     rank = raw[3]
@@ -25,7 +30,7 @@ def read_idx(name):
     return np.frombuffer(raw, np.uint8, offset=4 + 4 * rank).reshape(shape)
 
 
-def lenet(weights):
+def lenet(weights: Mapping[str, Array]) -> tenon.Network:
     """The network of lenet.onnx, built by hand."""
     net = tenon.Network()
     w = {name: net.weight(name, array) for name, array in weights.items()}
@@ -39,19 +44,20 @@ def lenet(weights):
     return net
 
 
-def answers(engine, images):
-    return engine(images).argmax(axis=1)
+def answers(engine: tenon.Engine, images: Array) -> Array:
+    scores: Array = engine(images)
+    return scores.argmax(axis=1)
 
 
-def show(what, given, labels):
+def show(what: str, given: Array, labels: Array) -> float:
     right = given == labels
     print(f"  {what:<28} {100 * right.mean():6.2f} % of 10,000 images, "
           f"{100 * right[HELD_BACK:].mean():6.2f} % of the 2,000 never trained on")
-    return right.mean()
+    return float(right.mean())
 
 
-def median_ms(work, times=50):
-    taken = []
+def median_ms(work: Callable[[], object], times: int = 50) -> float:
+    taken: list[float] = []
     for _ in range(times):
         start = time.perf_counter()
         work()
@@ -59,18 +65,18 @@ def median_ms(work, times=50):
     return 1e3 * float(np.median(taken))
 
 
-def copy_ms(arrays):
+def copy_ms(arrays: Sequence[Array]) -> float:
     """A plain copy of the same bytes, for comparison."""
     targets = [np.empty_like(array) for array in arrays]
 
-    def copy():
+    def copy() -> None:
         for source, target in zip(arrays, targets):
             np.copyto(target, source)
 
     return median_ms(copy)
 
 
-def draw(images, labels, before, after, path):
+def draw(images: Array, labels: Array, before: Array, after: Array, path: pathlib.Path) -> None:
     """A grid of digits, each with the answers before (red where wrong) and after."""
     columns, rows, cell = 16, 8, 64
     sheet = Image.new("RGB", (columns * cell, rows * (cell + 18)), "white")
@@ -86,7 +92,7 @@ def draw(images, labels, before, after, path):
     sheet.save(path)
 
 
-def refit_times(engine, arrays, file):
+def refit_times(engine: tenon.Engine, arrays: Mapping[str, Array], file: pathlib.Path) -> None:
     # The first refit makes the second set of buffers; later ones use the two in turn.
     start = time.perf_counter()
     report = engine.refit(file)
@@ -99,9 +105,9 @@ def refit_times(engine, arrays, file):
     print(f"    a plain copy of these bytes  {copy_ms(list(arrays.values())):7.3f} ms")
 
 
-def round_trip(engine, images, folder):
+def round_trip(engine: tenon.Engine, images: Array, folder: pathlib.Path) -> bool:
     """Save, strip, load and fill; True when every output keeps its bits."""
-    want = engine(images)
+    want: Array = engine(images)
     plan, stripped, again = folder / "lenet.plan", folder / "stripped.plan", folder / "filled.plan"
     engine.save(plan)
     engine.save(stripped, strip=True)
@@ -117,7 +123,7 @@ def round_trip(engine, images, folder):
     return all(np.array_equal(want, e(images)) for e in (loaded, filled, tenon.load(again)))
 
 
-def main():
+def main() -> None:
     pixels, labels = read_idx("t10k-images-idx3-ubyte.gz"), read_idx("t10k-labels-idx1-ubyte.gz")
     images = (pixels.astype(np.float32) / 255)[:, None]
     trained = DATA / "lenet_a.safetensors"
