@@ -281,11 +281,11 @@ inline void load_fragments(unsigned (&to)[4], unsigned from) {
   __syncthreads();
 }
 template <class T> float factor_at(unsigned word, int half) {
-  if (sizeof(T) == 4) return __int_as_float((int)((word + 0x1000) & ~0x1fffu));
-  const unsigned short bits = (unsigned short)(word >> half * 16);
-  T value;
-  __builtin_memcpy(&value, &bits, sizeof(T) == 2 ? 2 : 0);
-  return (float)get(value);
+  if constexpr (sizeof(T) == 4) {
+    return __int_as_float((int)((word + 0x1000) & ~0x1fffu));
+  } else {
+    return (float)get(T{(unsigned short)(word >> half * 16)});
+  }
 }
 template <class T> void multiply(float (&sums)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
   for (int i = 0; i < 4; ++i) shown[threadIdx.x][i] = a[i];
