@@ -136,6 +136,23 @@ void check_writable(nb::handle object, const std::string& what) {
     throw InputError(what + " cannot be written; give a writable array");
 }
 
+// Whether an object's export is its own memory, which lives as long as it does. Others may make
+// fresh memory for each export.
+bool exports_itself(nb::handle object) {
+  if (!nb::hasattr(object, "__dlpack__")) return true;  // a buffer, whose view is the object
+  const auto module = nb::cast<std::string>(nb::str(nb::handle(object.type()).attr("__module__")));
+  return module == "numpy" || module == "torch" || module == "torch.nn.parameter";
+}
+
+// What keeps an export's memory beside its object. The collector sees through the object alone, so
+// that it is no more than is needed.
+template <class Kind>
+nb::object kept(nb::handle object, Kind array) {
+  if (exports_itself(object)) return nb::none();
+  return nb::capsule(new Kind(std::move(array)),
+                     [](void* pointer) noexcept { delete static_cast<Kind*>(pointer); });
+}
+
 using ReadOnly = nb::ndarray<nb::ro>;
 using Writable = nb::ndarray<>;
 
@@ -164,7 +181,7 @@ Array view_of(nb::handle given, const std::string& what) {
   result.view.data = array.data();
   result.view.shape.assign(array.shape_ptr(), array.shape_ptr() + array.ndim());
   result.view.strides.assign(array.stride_ptr(), array.stride_ptr() + array.ndim());
-  result.owner = nb::cast(nb::make_tuple(object, nb::cast(array)));
+  result.owner = nb::make_tuple(object, kept(object, std::move(array)));
   return result;
 }
 

@@ -322,3 +322,37 @@ def linear_bias(device):
     (y,) = net.add("Add", net.input("x", [4]), zero)
     net.output("y", y)
     return tenon.build(net, device=device).run({"x": B}, device_outputs=True)["y"]
+
+
+class MadeAnew:
+    """Each export is memory of its own, that only the export keeps."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __dlpack__(self, **options):
+        return (self.array + 0).__dlpack__()
+
+    def __dlpack_device__(self):
+        return self.array.__dlpack_device__()
+
+
+def test_an_export_lives_as_long_as_it_is_read():
+    def adder():
+        network = tenon.Network()
+        x = network.input("x", [4096])
+        network.output("y", network.add("Add", x, network.weight("w", np.zeros(4096, "f4")))[0])
+        return tenon.build(network, tactics="first")
+    one, other, zero = adder(), adder(), np.zeros(4096, "f4")
+    for value in range(1, 30):
+        want = np.full(4096, value, "f4")
+        one.refit({"w": MadeAnew(want)})
+        np.testing.assert_array_equal(one(zero), want)
+        other.refit(one.weights)
+        np.testing.assert_array_equal(other(zero), want)
+        np.testing.assert_array_equal(other(one.weights["w"]), want + want)
+        np.testing.assert_array_equal(other.submit({"x": MadeAnew(want)}).result()["y"], want + want)
+        refitter = other.refitter()
+        refitter.borrow("w", MadeAnew(want + 1))
+        refitter.commit()
+        np.testing.assert_array_equal(other(zero), want + 1)
