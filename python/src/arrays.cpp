@@ -1,6 +1,7 @@
 // Arrays between Python and Tenon, without copies.
 #include "arrays.h"
 
+#include <algorithm>
 #include <array>
 #include <type_traits>
 #include <utility>
@@ -157,7 +158,7 @@ using ReadOnly = nb::ndarray<nb::ro>;
 using Writable = nb::ndarray<>;
 
 template <class Kind>
-Array view_of(nb::handle given, const std::string& what) {
+Array exported_view(nb::handle given, const std::string& what) {
   bool bf16 = false;
   constexpr bool read_only = std::is_same_v<Kind, ReadOnly>;
   if (!read_only) check_writable(given, what);
@@ -183,6 +184,21 @@ Array view_of(nb::handle given, const std::string& what) {
   result.view.strides.assign(array.stride_ptr(), array.stride_ptr() + array.ndim());
   result.owner = nb::make_tuple(object, kept(object, std::move(array)));
   return result;
+}
+
+// What an array's own library says when it does not give its bytes (sparse, meta, …).
+template <class Kind>
+Array view_of(nb::handle given, const std::string& what) {
+  constexpr size_t kMostQuoted = 200;
+  try {
+    return exported_view<Kind>(given, what);
+  } catch (nb::python_error& error) {
+    if (!error.matches(PyExc_Exception) || error.matches(PyExc_MemoryError)) throw;
+    std::string said = nb::cast<std::string>(nb::str(error.value()));
+    said = said.substr(0, std::min(said.find('\n'), kMostQuoted));
+    throw InputError(what + " gives no array (" + said +
+                     "); give a CPU array of floats, integers or bools");
+  }
 }
 
 std::string to_name(nb::handle key, const std::string& what) {

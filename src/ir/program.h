@@ -23,6 +23,9 @@ struct Leaf {
   std::string reason;                     ///< why not, a sentence; "" for a refittable one
   std::vector<base::Consumer> consumers;  ///< in the file it came from
   std::vector<std::string> aliases;       ///< further names, sorted
+  /// The leaf whose value this is in the model, "" for its own: the two come apart where both are
+  /// refittable. Gone after freezing.
+  std::string copies = {};
 };
 
 /// A rewrite used this weight's value: a refit must bring the same bits. One for each pass that

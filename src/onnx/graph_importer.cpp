@@ -105,8 +105,10 @@ void GraphImporter::add_second_name(const wire::Node& node) {
   const auto source = sources.find(first);
   const ir::ValueType type = model_.leaves.rows().at(first).type;
   auto given = model_.given.find(whole_name(node.outputs[0]), type.dtype, type.shape());
-  if (!given && source != sources.end()) given = source->second;
+  const bool copies = !given;
+  if (copies && source != sources.end()) given = source->second;
   add_initializer(node.outputs[0], type, given);
+  if (copies) model_.leaves.tell_copy(whole_name(node.outputs[0]), first);
 }
 
 void GraphImporter::import_nodes() {

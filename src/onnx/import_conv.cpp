@@ -162,7 +162,9 @@ ir::ValueId root(NodeContext& node, ir::ValueId x, double p) {
 }
 
 double norm_of(NodeContext& node) {
-  const int64_t p = node.integer("p", 2);
+  // A float in version 1.
+  const auto p =
+      node.opset() < 2 ? static_cast<int64_t>(node.number("p", 2)) : node.integer("p", 2);
   if (p < 1) node.fail("p is {}", p);
   return static_cast<double>(p);
 }

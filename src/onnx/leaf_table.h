@@ -35,6 +35,8 @@ class LeafTable {
                               const ir::ValueType& type,
                               const std::optional<weights::TensorSource>& source,
                               bool waits = false);
+  /// Tells that the model makes a leaf of another, by an Identity.
+  void tell_copy(const std::string& name, const std::string& of) { rows_.at(name).copies = of; }
   /// The output of a Constant node: a weight if it is floating and larger than 1 KiB, else frozen.
   /// Without a name it gets one that is free.
   ir::ValueId add_constant(ir::GraphBuilder& out, const std::string& name,

@@ -89,10 +89,29 @@ void apply_policy(const RefitPolicy& policy, std::vector<Leaf>& leaves) {
   }
 }
 
+// A frozen leaf that the model copies from a refittable one follows it.
+void follow_copied(std::vector<Leaf>& leaves) {
+  std::map<std::string, const Leaf*> by_name;
+  for (const Leaf& leaf : leaves) by_name.emplace(leaf.name, &leaf);
+  std::map<std::string, std::string> followed;
+  for (const Leaf& leaf : leaves) {
+    const Leaf* first = &leaf;
+    while (!first->refittable && !first->copies.empty()) first = by_name.at(first->copies);
+    if (first != &leaf && first->refittable && !is_read(leaf)) followed.emplace(leaf.name, first->name);
+  }
+  for (Leaf& leaf : leaves) {
+    const auto found = followed.find(leaf.name);
+    leaf.copies = found == followed.end() ? "" : found->second;
+    if (found != followed.end())
+      leaf.reason =
+          fmt::format("the model copies it from {}, which is refitted", quoted(leaf.copies));
+  }
+}
+
 // Makes each leaf a weight or a constant, as its row says; leaves without a row stay what they are.
 class Refreezer : public ir::GraphCopier {
  public:
-  using Refittable = std::map<std::string, bool>;
+  using Refittable = std::map<std::string, const Leaf*>;
 
   Refreezer(const ir::Graph& source, ir::GraphBuilder& out, const Refittable& refittable)
       : GraphCopier(source, out), refittable_(refittable) {}
@@ -103,8 +122,9 @@ class Refreezer : public ir::GraphCopier {
     const auto row = refittable_.find(value.name);
     if (value.origin == Origin::input || row == refittable_.end()) return GraphCopier::missing(id);
     const ir::ValueType& type = value.value.type;
-    return row->second ? out().weight(value.name, type)
-                       : out().constant(value.name, type, value.bytes);
+    if (row->second->refittable) return out().weight(value.name, type);
+    if (!row->second->copies.empty()) return out().weight(row->second->copies, type);
+    return out().constant(value.name, type, value.bytes);
   }
 
   std::unique_ptr<GraphCopier> for_body(const ir::Graph& body, ir::GraphBuilder& out) override {
@@ -116,7 +136,7 @@ class Refreezer : public ir::GraphCopier {
 
 ir::Graph refrozen(const ir::Network& network) {
   Refreezer::Refittable refittable;
-  for (const Leaf& leaf : network.leaves) refittable.emplace(leaf.name, leaf.refittable);
+  for (const Leaf& leaf : network.leaves) refittable.emplace(leaf.name, &leaf);
   ir::GraphBuilder out;
   Refreezer(network.graph, out, refittable).run();
   return out.finish();
@@ -129,6 +149,7 @@ ir::Network freeze(ir::Network network, RefitPolicy policy) {
   policy.names = matched(network.leaves, policy.names);
   if (policy.kind == Kind::names) check_names(network.leaves, policy.names);
   apply_policy(policy, network.leaves);
+  follow_copied(network.leaves);
   network.graph = refrozen(network);
   return network;
 }

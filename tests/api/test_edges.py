@@ -297,3 +297,20 @@ def test_joins_of_blocked_channels(batch, channels, device):
     engine = tenon.build(model, device=device, tactics="first")
     want = reference(model, {"x": x})[0]
     assert np.linalg.norm(engine(x) - want) < 1e-5 * np.linalg.norm(want)
+
+
+def test_a_copy_of_a_named_weight_follows_it(device):
+    """Exporters write an Identity for a second name: it comes apart where both are refittable, and only there."""
+    nodes = [helper.make_node("Mul", ["x", "c"], ["y"]), helper.make_node("Identity", ["c"], ["i"]),
+             helper.make_node("Identity", ["i"], ["j"]), helper.make_node("Add", ["x", "j"], ["z"])]
+    model = model_of(nodes, [("x", F32, [3])], [("y", F32, [3]), ("z", F32, [3])], {"c": ones(3)})
+    named = tenon.build(model, device=device, refit=["c"], tactics="first")
+    named.refit({"c": 5 * ones(3)}, strict=True, complete=True)
+    y, z = named(2 * ones(3))
+    np.testing.assert_array_equal(y, [10, 10, 10])
+    np.testing.assert_array_equal(z, [7, 7, 7])
+    both = tenon.build(model, device=device, tactics="first")
+    both.refit({"c": 5 * ones(3), "j": 9 * ones(3)})
+    y, z = both(2 * ones(3))
+    np.testing.assert_array_equal(y, [10, 10, 10])
+    np.testing.assert_array_equal(z, [11, 11, 11])
