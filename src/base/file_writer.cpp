@@ -43,26 +43,37 @@ fs::path final_target(const fs::path& path) {
   return target;
 }
 
-// What the temporary names beside a target begin and end with.
-std::string temporary_stem(const fs::path& target) {
-  return fmt::format(".{}.", target.filename().native().substr(0, 200));  // NAME_MAX is 255
-}
-constexpr std::string_view temporary_end = ".tmp";
-
+// ".model.plan.tenon-4711.0.tmp"
 fs::path temporary_beside(const fs::path& target) {
   static std::atomic<unsigned> count = 0;
-  return target.parent_path() /
-         fmt::format("{}{}.{}{}", temporary_stem(target), ::getpid(), count++, temporary_end);
+  return target.parent_path() / fmt::format(".{}.tenon-{}.{}.tmp",
+                                            target.filename().native().substr(0, 200),  // of 255
+                                            ::getpid(), count++);
 }
 
-// Removes what writers of the target left that were killed: nobody holds a lock on it.
+// Whether temporary_beside() could have made a name, for any target.
+bool is_temporary(std::string_view name) {
+  const auto drop_end = [&](std::string_view end) {
+    const bool there = name.ends_with(end);
+    if (there) name.remove_suffix(end.size());
+    return there;
+  };
+  const auto drop_number = [&] {
+    const size_t rest = name.find_last_not_of("0123456789") + 1;
+    const bool there = rest < name.size();
+    name = name.substr(0, rest);
+    return there;
+  };
+  return drop_end(".tmp") && drop_number() && drop_end(".") && drop_number() &&
+         drop_end(".tenon-") && name.starts_with('.') && name.size() > 1;
+}
+
+// Removes what writers into this folder left that were killed: nobody holds a lock on it.
 void sweep_beside(const fs::path& target) {
-  const std::string stem = temporary_stem(target);
   std::error_code error;
   for (fs::directory_iterator at(folder_of(target), error), end; !error && at != end;
        at.increment(error)) {
-    const std::string name = at->path().filename().native();
-    if (!name.starts_with(stem) || !name.ends_with(temporary_end)) continue;
+    if (!is_temporary(at->path().filename().native())) continue;
     const int fd = ::open(at->path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0) continue;
     if (::flock(fd, LOCK_EX | LOCK_NB) == 0) ::unlink(at->path().c_str());

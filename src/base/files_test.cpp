@@ -218,21 +218,23 @@ TEST_F(files, what_killed_writers_left_is_removed_by_the_next) {
   for (const auto& make : {atomic_file_writer, named_file_writer}) {
     const pid_t child = ::fork();
     if (child == 0) {
-      const auto writer = make(path);
+      const auto writer = make(make == named_file_writer ? folder_ / "b" : path);
       writer->write(bytes_of("half"));
       ::raise(SIGKILL);
     }
     ::waitpid(child, nullptr, 0);
     EXPECT_EQ(entries(), make == named_file_writer ? 2u : 1u);
   }
-  write(".a.1.0.tmp.not", "another's");
+  for (const char* anothers :
+       {".a.tenon-1.0.tmp.not", ".a.notes.tmp", ".a.1.0.tmp", ".tenon-1.0.tmp"})
+    write(anothers, "another's");
   const auto slow = named_file_writer(path), next = named_file_writer(path);  // both go on
   for (const auto& writer : {slow.get(), next.get()}) {
     writer->write(bytes_of("new"));
     writer->commit();
   }
   EXPECT_EQ(text_of(path), "new");
-  EXPECT_EQ(entries(), 2u);
+  EXPECT_EQ(entries(), 5u);
 }
 
 TEST_F(files, writer_writes_through_a_link_and_refuses_devices_and_absent_folders) {
