@@ -25,7 +25,7 @@ from tenon.torch._signature import Signature
 from tenon.torch._spec import spec_of
 from tenon.torch._tensors import array_of
 
-_MAGIC = b"tenon torch 1\n"
+_MAGIC = b"tenon torch 2\n"
 _IN_PROCESS = 64 << 20
 _ON_DISK = 256 << 20
 
@@ -140,10 +140,10 @@ def _frozen(program: ExportedProgram, patterns: Any) -> Iterable[str]:
             yield f"{name} {hashlib.blake2b(values.numpy(), digest_size=16).hexdigest()}"
 
 
-def pack(module: CompiledModule) -> bytes:
-    """The module without its weights."""
+def pack(module: CompiledModule, checked: bool) -> bytes:
+    """The module without its weights; `checked`: it has been compared with the original."""
     part, state = module._program.parts[0], module.state
-    info = json.dumps(_archive.info_of(module._program, state)).encode()
+    info = json.dumps({**_archive.info_of(module._program, state), "checked": checked}).encode()
     body = len(info).to_bytes(8, "little") + info + part.plan(state.sets[0], strip=True)
     return _MAGIC + hashlib.blake2b(body, digest_size=16).digest() + body
 
@@ -154,8 +154,9 @@ def unpack(
     signature: Signature,
     names: tuple[str, ...],
     options: Mapping[str, Any],
-) -> CompiledModule | None:
-    """The module with the program's weights; None for a blob that is damaged or does not fit."""
+) -> tuple[CompiledModule, bool] | None:
+    """The module with the program's weights, and whether its architecture has been compared with the
+    original; None for a blob that is damaged or does not fit."""
     start = len(_MAGIC) + 16
     body = blob[start:]
     if (
@@ -180,7 +181,9 @@ def unpack(
         exported=_key.lines(program),
         options=dict(options),
         aliases=info["aliases"],
+        filled=True,
         **{each: frozenset(info[each]) for each in ("constants", "frozen", "unused", "complexes")},
     )
     kept = {name: tensors[name].detach().clone() for name in (*shared.frozen, *shared.unused)}
-    return CompiledModule(*whole(signature, part), shared, State(1, (engine.current,), kept))
+    made = CompiledModule(*whole(signature, part), shared, State(1, (engine.current,), kept))
+    return made, bool(info["checked"])

@@ -24,7 +24,7 @@ from tenon.torch._signature import Signature
 
 @dataclass
 class Program:
-    """What all modules that were refitted from one compile share. Nothing here changes."""
+    """What all modules that were refitted from one compile share."""
 
     signature: Signature
     parts: tuple[EnginePart, ...]
@@ -41,6 +41,8 @@ class Program:
     calculator: fx.GraphModule | None = None  # computes weights of engines from weights of torch
     calculated: tuple[str, ...] = ()  # what it gives, in order
     torch_reads: frozenset[str] = frozenset()  # what torch's parts read, computed tensors too
+    filled: bool = False  # engines were loaded without weights, and do not know the first ones
+    first: State | None = None  # what reset() goes back to; without sets where engines remember theirs
     lock: threading.RLock = field(default_factory=threading.RLock)
     versions: Iterator[int] = field(default_factory=lambda: itertools.count(2))
 
@@ -59,7 +61,9 @@ class CompiledModule(fx.GraphModule):
         for child in self.children():
             if isinstance(child, (EngineModule, TorchModule)):
                 child.owner = weakref.ref(self)
-        self._program, self._state, self._first = program, state, state
+        self._program, self._state = program, state
+        if program.first is None:
+            program.first = first_of(program, state)
         self._adapters: Adapters | None = None
         self.chosen: ContextVar[State | None] = ContextVar("tenon_torch_chosen", default=None)  # by a bank
         self._whole = program.parts[0] if len(program.parts) == 1 and not _has_torch(self) else None
@@ -129,7 +133,22 @@ class CompiledModule(fx.GraphModule):
 
     def reset(self) -> None:
         """Goes back to the weights of compile() or load()."""
-        self.publish(self._first)
+        first, program = self._program.first, self._program
+        assert first is not None
+        if first.sets:
+            self.publish(first)
+            return
+        with program.lock:
+            before = [part.engine.current for part in program.parts]
+            try:
+                for part in program.parts:
+                    part.engine.reset()
+            except BaseException:
+                for part, weights in zip(program.parts, before):
+                    part.engine.publish(weights)
+                raise
+            sets = tuple(part.engine.current for part in program.parts)
+            self._state = State(next(program.versions), sets, first.tensors)
 
     def refit(self, source: Any, *, strict: bool = False, complete: bool = False) -> Any:
         """Replaces weights in place, all or nothing, and reports.
@@ -205,6 +224,14 @@ class CompiledModule(fx.GraphModule):
                 "a compiled module has no train mode; train the original, then refit", "invalid_input"
             )
         return self
+
+
+def first_of(program: Program, state: State) -> State:
+    """The first weights: by their sources, which engines keep anyway, and else as the set itself."""
+    known = all(part.engine.ready for part in program.parts) and not program.filled
+    if known and program.options.get("sources") != "drop":
+        return State(state.version, (), state.tensors)
+    return state
 
 
 def _again(child: Any) -> torch.nn.Module:
