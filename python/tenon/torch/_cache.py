@@ -108,9 +108,13 @@ def stores(cache: Any) -> list[BaseEngineCache]:
 
 
 def name_of(
-    program: ExportedProgram, signature: Signature, refit: str | Iterable[str], options: Mapping[str, Any]
+    program: ExportedProgram,
+    signature: Signature,
+    refit: str | Iterable[str],
+    options: Mapping[str, Any],
+    lines: tuple[str, ...],
 ) -> str:
-    """Equal for programs that differ in refittable weights alone, under equal options."""
+    """Equal for programs that differ in refittable weights alone, under equal options. `lines`: _key's."""
     patterns = refit if isinstance(refit, str) else sorted(refit)
     without = options["without"]
     chosen = {**options, "without": without if isinstance(without, str) else sorted(without)}
@@ -118,13 +122,13 @@ def name_of(
         _MAGIC.decode(),
         tenon.__version__,
         torch.__version__,
-        platform.platform(),
+        *os.uname()[:3:2],  # platform.platform() starts a process
         platform.machine(),
         str(patterns),
         str(sorted(chosen.items(), key=str)),
         spec_of(signature),
         *_frozen(program, patterns),
-        *_key.lines(program),
+        *lines,
     ]
     return _key.digest(tuple(parts))
 
@@ -154,6 +158,7 @@ def unpack(
     signature: Signature,
     names: tuple[str, ...],
     options: Mapping[str, Any],
+    lines: tuple[str, ...],
 ) -> tuple[CompiledModule, bool] | None:
     """The module with the program's weights, and whether its architecture has been compared with the
     original; None for a blob that is damaged or does not fit."""
@@ -178,7 +183,7 @@ def unpack(
         signature=signature,
         parts=(part,),
         fqns=names,
-        exported=_key.lines(program),
+        exported=lines,
         options=dict(options),
         aliases=info["aliases"],
         filled=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import threading
 from collections.abc import Iterable, Mapping
@@ -122,11 +123,20 @@ class _Job:
     min_block_size: int
     in_torch: tuple[Any, ...]
 
+    @functools.cached_property
+    def lines(self) -> tuple[str, ...]:
+        """What the program is but for its weights."""
+        return _key.lines(self.program)
+
     def compiled(self, fallback: str, check: bool, stores: list[Any]) -> CompiledModule:
         """Found in a store, or built and kept there. What an exporter gets wrong is the architecture's,
         so one comparison with the original holds for all that are found."""
         stores = [] if self.in_torch else stores
-        key = _cache.name_of(self.program, self.signature, self.refit, self.options) if stores else ""
+        key = (
+            _cache.name_of(self.program, self.signature, self.refit, self.options, self.lines)
+            if stores
+            else ""
+        )
         found = self._found(stores, key)
         module, checked = found or (self._built(fallback), False)
         checks = check and any(self.examples) and not checked
@@ -141,8 +151,9 @@ class _Job:
     def _found(self, stores: list[Any], key: str) -> tuple[CompiledModule, bool] | None:
         for store in stores:
             blob = store.load(key)
-            if blob and (m := _cache.unpack(blob, self.program, self.signature, self.order, self.options)):
-                return m
+            known = (self.program, self.signature, self.order, self.options, self.lines)
+            if blob and (found := _cache.unpack(blob, *known)):
+                return found
         return None
 
     def _built(self, fallback: str) -> CompiledModule:
@@ -171,7 +182,7 @@ class _Job:
 
         translation = _translate(self.program, self.signature, self.names)
         engine = _core.build(translation, self.refit, options)
-        return _module(self.order, self.program, self.signature, translation, engine, options)
+        return _module(self, translation, engine)
 
 
 def _refuse_options(ir: str, fallback: str, device: Any) -> None:
@@ -281,20 +292,14 @@ def _order(model: Any, program: ExportedProgram) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*(name for name in first if name in tensors), *tensors]))
 
 
-def _module(
-    names: tuple[str, ...],
-    program: ExportedProgram,
-    signature: Signature,
-    translation: Translation,
-    engine: Any,
-    options: dict[str, Any],
-) -> CompiledModule:
-    part = EnginePart(engine, 0, spec_of(signature))
+def _module(job: _Job, translation: Translation, engine: Any) -> CompiledModule:
+    program, names = job.program, job.order
+    part = EnginePart(engine, 0, spec_of(job.signature))
     frozen = {name: t for name, t in translation.tensors.items() if name not in part.weights}
     kept = {name: t.detach().clone() for name, t in {**frozen, **translation.unused}.items()}
     volatile = set(program.graph_signature.non_persistent_buffers)
     shared = Program(
-        signature=signature,
+        signature=job.signature,
         parts=(part,),
         fqns=names,
         aliases=translation.aliases,
@@ -302,10 +307,10 @@ def _module(
         frozen=frozenset(frozen),
         unused=frozenset(translation.unused),
         complexes=complex_names(program),
-        exported=_key.lines(program),
-        options=options,
+        exported=job.lines,
+        options={**job.options, **job.work},
     )
-    return CompiledModule(*whole(signature, part), shared, State(1, (engine.current,), kept))
+    return CompiledModule(*whole(job.signature, part), shared, State(1, (engine.current,), kept))
 
 
 def _check(
