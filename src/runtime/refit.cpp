@@ -304,13 +304,13 @@ void Engine::Impl::restore(std::span<const size_t> slots) noexcept {
 
 RefitReport Engine::Impl::commit(const GivenWeights& given, Demands demands,
                                  const base::Watch& watch, const DataPtr& base,
-                                 const std::optional<ExtensionPtr>& extension) {
+                                 const Extended& extended) {
   const auto start = std::chrono::steady_clock::now();
   refuse_in_child();
   const std::lock_guard lock(writer);
   base::throw_if_stopped(watch.stop);
-  const Accepted accepted =
-      check(given, demands, extension ? *extension : this->extension(base), base);
+  const ExtensionPtr before = extension(base);
+  const Accepted accepted = check(given, demands, extended ? extended(before) : before, base);
   RefitStats stats;
   if (options.memory == Memory::in_place && current()) {
     write_in_place(accepted, stats, watch);
