@@ -141,7 +141,7 @@ def _frozen(program: ExportedProgram, patterns: Any) -> Iterable[str]:
     for name, tensor in sorted(tensors_of(program).items()):
         if not any(fnmatch.fnmatchcase(name, pattern) for pattern in listed):
             values = array_of(tensor).contiguous().reshape(-1).view(torch.uint8)
-            yield f"{name} {hashlib.blake2b(values.numpy(), digest_size=16).hexdigest()}"
+            yield f"{name} {hashlib.blake2b(values.numpy().data, digest_size=16).hexdigest()}"
 
 
 def pack(module: CompiledModule, checked: bool) -> bytes:
@@ -187,7 +187,10 @@ def unpack(
         options=dict(options),
         aliases=info["aliases"],
         filled=True,
-        **{each: frozenset(info[each]) for each in ("constants", "frozen", "unused", "complexes")},
+        constants=frozenset(info["constants"]),
+        frozen=frozenset(info["frozen"]),
+        unused=frozenset(info["unused"]),
+        complexes=frozenset(info["complexes"]),
     )
     kept = {name: tensors[name].detach().clone() for name in (*shared.frozen, *shared.unused)}
     made = CompiledModule(*whole(signature, part), shared, State(1, (engine.current,), kept))

@@ -16,6 +16,7 @@ from torch.export import ExportedProgram
 from tenon import BuildError, InputError
 from tenon.torch import _cache, _dims, _key
 from tenon.torch._compare import differences
+from tenon.torch._device import type_of
 from tenon.torch._dims import Examples
 from tenon.torch._input import examples_of
 from tenon.torch._module import CompiledModule, Program, whole
@@ -84,7 +85,11 @@ def compile(
         signature=signature_of(program, names),
         order=_order(model, program),
         examples=(args, kwargs),
-        widened=_dims.widened(model, args, kwargs, dynamic_shapes) if dynamic_shapes else (args, kwargs),
+        widened=(
+            _dims.widened(model, args, kwargs, dynamic_shapes)
+            if isinstance(model, torch.nn.Module) and dynamic_shapes
+            else (args, kwargs)
+        ),
         refit=_patterns(own.get("refit", refit)),
         options={
             "device": "cpu",
@@ -192,7 +197,7 @@ def _refuse_options(ir: str, fallback: str, device: Any) -> None:
         )
     if fallback not in ("torch", "error"):
         raise InputError(f'fallback is {fallback!r}; give "torch" or "error"', "invalid_input")
-    if device is not None and torch.device(str(device)).type != "cpu":
+    if device is not None and type_of(device) != "cpu":
         raise InputError(f"device is {device}; modules are compiled for the CPU", "unsupported")
 
 
@@ -252,10 +257,25 @@ def _program_of(
         except (KeyboardInterrupt, MemoryError):
             raise
         except Exception as error:
+            if dynamic_shapes is not None and "specialized" in str(error):
+                _refuse_recurrent(model)
             cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise BuildError(f"torch.export.export failed: {cause}", "build") from error
+    if _dims.fixed(model, program, args, kwargs, dynamic_shapes):
+        _refuse_recurrent(model)
     note_names(program, model)
     return program, _dims.names(model, program, args, kwargs, dynamic_shapes)
+
+
+def _refuse_recurrent(model: torch.nn.Module) -> None:
+    """An axis that was to vary is fixed: torch.export unrolls what is recurrent."""
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.RNNBase):
+            raise BuildError(
+                f'"{name}" is a {type(module).__name__}, whose sequence torch.export fixes to the example\'s: '
+                "leave that axis out of dynamic_shapes; its batch may vary",
+                "unsupported",
+            )
 
 
 def _refuse_training(model: torch.nn.Module) -> None:
