@@ -302,8 +302,8 @@ def adapters(name, turns):
     }
     seconds = in_turn(runs, turns)
     beside = f"refit of {len(wanted)} weights {1e3 * seconds['refit']:.1f} ms"
-    for what in ("rescale", "swap"):
-        yield f"{what}d adapter over a refit of its weights".replace("swapd", "swapped"), seconds[what] / seconds["refit"], beside
+    for what, done in (("rescale", "rescaled"), ("swap", "swapped")):
+        yield f"{done} adapter over a refit of its weights", seconds[what] / seconds["refit"], beside
 
 
 # The table. --------------------------------------------------------------------------------------
