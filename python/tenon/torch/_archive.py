@@ -139,7 +139,7 @@ def _named(module: torch.nn.Module, args: Sequence[Any], kwargs: Mapping[str, An
     positional = [kinds(f"arg{index}", kinds.POSITIONAL_OR_KEYWORD) for index in range(len(args))]
     by_name = [kinds(name, kinds.KEYWORD_ONLY) for name in kwargs]
     forward.__signature__ = inspect.Signature([*positional, *by_name])  # type: ignore[attr-defined]
-    module.forward = forward  # type: ignore[method-assign]
+    module.forward = forward
     return module
 
 

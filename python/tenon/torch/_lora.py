@@ -45,13 +45,13 @@ class LowRank:
     def delta(self, shape: torch.Size, scale: float) -> torch.Tensor:
         """The change for one scale, in float32."""
         product: torch.Tensor = self.b.float() @ self.a.float()
-        product *= self.scaling * scale
-        return product.reshape(shape)
+        change: torch.Tensor = product.reshape(shape)
+        return change * (self.scaling * scale)
 
     def renormalised(self, weight: torch.Tensor) -> torch.Tensor:
         """DoRA's last step, over the changed weight."""
         assert self.magnitude is not None
-        rows = weight.T if self.turned else weight.flatten(1)
+        rows: torch.Tensor = weight.T if self.turned else weight.flatten(1)
         rows = rows * (self.magnitude.float().reshape(-1, 1) / rows.norm(dim=1, keepdim=True))
         return (rows.T if self.turned else rows).reshape(weight.shape)
 

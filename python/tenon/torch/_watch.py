@@ -78,7 +78,8 @@ class Watch:
         self._held = _Objects(chain.from_iterable(map(dict.values, self._full)))
         self._tensors = [tensor for _, tensor in named]
         self._pointers = list(map(_pointer, self._tensors))
-        self._views = [] if self._kind == "version" else list(map(_view, self._tensors))
+        views = [] if self._kind == "version" else list(map(_view, self._tensors))
+        self._views = list(map(_sparse, views)) if self._kind == "sample" else views
         outline = [(name, tuple(tensor.shape), tensor.dtype) for name, tensor in named]
         return list(zip(modules, self._types)), outline
 
@@ -111,10 +112,13 @@ def _rows(view: Any) -> Any:
     return view if isinstance(view, np.ndarray) else _view(view.resolve_conj().resolve_neg().contiguous())
 
 
-def _sample(view: Any) -> bytes:
+def _sparse(view: Any) -> Any:
     """Elements spread evenly over a tensor: what scales or adds to all of it shows in them."""
-    rows = _rows(view)
-    return rows[:: max(1, len(rows) // _SAMPLES)].tobytes()  # type: ignore[no-any-return]
+    return view[:: max(1, len(view) // _SAMPLES)] if isinstance(view, np.ndarray) else view
+
+
+def _sample(view: Any) -> bytes:
+    return view.tobytes() if isinstance(view, np.ndarray) else _sparse(_rows(view)).tobytes()
 
 
 def _digest(view: Any) -> str:
