@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 
 import pytest
 import torch
@@ -183,4 +184,38 @@ def test_dora_beside_another_change_of_the_weight_is_refused(compiled):
     with pytest.raises(tenon.RefitError, match='"dora" is DoRA of "head.weight", which "plain" changes too'):
         compiled.adapters.add("plain", tensors(["head"], 2, 2))
     assert compiled.adapters.active == {"dora": 1.0}
+    compiled.adapters.clear()
+
+
+def test_eight_threads_see_whole_adapters_while_one_thread_changes_them(compiled, same):
+    compiled.adapters.clear()
+    scales = [{"a": 1.0}, {"b": -0.5}, {"a": 0.25, "b": 2.0}, {}]
+    for seed, name in enumerate("ab"):
+        compiled.adapters.add(name, tensors(sorted(SHAPES), 2, seed), 0.0)
+    answers = []
+    for each in scales:
+        compiled.adapters.set(each)
+        answers.append(compiled(IDS))
+    bank = tenon.torch.Bank(compiled)
+    bank["kept"] = {"adapters": scales[0]}
+    ended, wrong = threading.Event(), []
+
+    def caller(banked):
+        while not ended.is_set():
+            if banked:
+                found, allowed = bank.run("kept", IDS)[0], answers[:1]
+            else:
+                found, allowed = compiled(IDS), answers
+            if not any(same(found, each) for each in allowed):
+                wrong.append(found)
+
+    threads = [threading.Thread(target=caller, args=(number % 2 == 0,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for turn in range(1000):
+        compiled.adapters.set(scales[turn % len(scales)])
+    ended.set()
+    for thread in threads:
+        thread.join()
+    assert not wrong
     compiled.adapters.clear()
