@@ -66,6 +66,7 @@ struct RefitOptions {
 struct SaveOptions {
   bool strip = false;      ///< leave the refittable weights out
   bool identical = false;  ///< the saved plan takes only weights with these digests
+  bool merge = false;      ///< weights with low-rank terms as the sums, not as their bases
   std::stop_token stop;
   Progress progress;
 };

@@ -12,6 +12,13 @@
 
 namespace tenon {
 
+/// A change of a weight W of n rows with k elements each: s·B·A, a being [rank, k] and b [n, rank].
+struct LowRank {
+  std::string adapter;  ///< whose it is; a weight has one of each
+  TensorView a, b;
+  double scale = 1;
+};
+
 /// Replaces named weights of an engine. Not thread-safe itself; contexts may keep running. Problems
 /// are collected and reported together by prepare() and commit().
 class TENON_API Refitter {
@@ -31,6 +38,13 @@ class TENON_API Refitter {
   /// commit. A later set, borrow or load of a name wins. Throws RefitError for a file that cannot
   /// be read.
   void load(const std::filesystem::path& file);
+  /// From the next commit() on the engine answers with W + Σ s·B·A, summed in the order of the
+  /// adapters' names, in f32 (f64 for an f64 weight), and rounded once. W is kept: it is what
+  /// refits go on to change, and what is read and saved. Terms of other adapters stay; a scale of 0
+  /// takes one away. Copies.
+  void add_low_rank(std::string_view name, const LowRank& term);
+  /// Takes all terms away; those added afterwards stay.
+  void clear_low_rank();
   /// What must still come before commit(): relative to what is set. Names are the engine's.
   std::vector<std::string> missing() const;
   /// Makes a complete set without publishing it. All or nothing: throws RefitError with every

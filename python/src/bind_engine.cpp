@@ -125,13 +125,16 @@ RefitReport refit(PyEngine& self, nb::handle weights, bool strict, bool complete
   });
 }
 
-nb::bytes plan_of(const PyEngine& self, bool strip, bool identical, nb::handle progress,
+nb::bytes plan_of(const PyEngine& self, bool strip, bool identical, bool merge, nb::handle progress,
                   nb::handle stop) {
   const Engine engine = self.engine();
   const std::vector<std::byte> plan =
       Work(progress, stop).perform([&](const std::stop_token& token, const Progress& told) {
-        return engine.to_bytes(
-            {.strip = strip, .identical = identical, .stop = token, .progress = told});
+        return engine.to_bytes({.strip = strip,
+                                .identical = identical,
+                                .merge = merge,
+                                .stop = token,
+                                .progress = told});
       });
   return nb::bytes(reinterpret_cast<const char*>(plan.data()), plan.size());
 }
@@ -152,14 +155,16 @@ void write_all(nb::handle file, const nb::bytes& plan) {
   }
 }
 
-void save(const PyEngine& self, nb::handle path, bool strip, bool identical, nb::handle progress,
-          nb::handle stop) {
+void save(const PyEngine& self, nb::handle path, bool strip, bool identical, bool merge,
+          nb::handle progress, nb::handle stop) {
   if (nb::hasattr(path, "write"))
-    return write_all(path, plan_of(self, strip, identical, progress, stop));
+    return write_all(path, plan_of(self, strip, identical, merge, progress, stop));
   const std::string target = to_path(path);
   const Engine engine = self.engine();
   Work(progress, stop).perform([&](const std::stop_token& token, const Progress& told) {
-    engine.save(target, {.strip = strip, .identical = identical, .stop = token, .progress = told});
+    engine.save(
+        target,
+        {.strip = strip, .identical = identical, .merge = merge, .stop = token, .progress = told});
     return 0;
   });
 }
@@ -331,19 +336,22 @@ void bind_engine(nb::module_& module) {
           },
           "Goes back to the weights that the engine was built or loaded with.")
       .def("save", save, nb::arg("path"), nb::arg("strip") = false, nb::arg("identical") = false,
-           nb::kw_only(), nb::arg("progress") = nb::none(), nb::arg("stop") = nb::none(),
+           nb::kw_only(), nb::arg("merge") = false, nb::arg("progress") = nb::none(),
+           nb::arg("stop") = nb::none(),
            nb::sig("def save(self, path: str | os.PathLike[str] | typing.Any, strip: bool = False, "
-                   "identical: bool = False, *, progress: bool | "
+                   "identical: bool = False, *, merge: bool = False, progress: bool | "
                    "collections.abc.Callable[[str, float], object] | None = None, stop: "
                    "threading.Event | None = None) -> None"),
            "Writes a plan, which is a safetensors file, to a path or an open binary file. `strip` "
            "leaves the refittable weights out; a plan saved as `identical` takes only these "
-           "weights.\n\n"
+           "weights. merge: weights with low-rank terms as the sums, not as their bases.\n\n"
            "    engine.save(\"model.plan\")")
       .def("to_bytes", plan_of, nb::arg("strip") = false, nb::arg("identical") = false,
-           nb::kw_only(), nb::arg("progress") = nb::none(), nb::arg("stop") = nb::none(),
-           nb::sig("def to_bytes(self, strip: bool = False, identical: bool = False, *, progress: "
-                   "bool | collections.abc.Callable[[str, float], object] | None = None, stop: "
+           nb::kw_only(), nb::arg("merge") = false, nb::arg("progress") = nb::none(),
+           nb::arg("stop") = nb::none(),
+           nb::sig("def to_bytes(self, strip: bool = False, identical: bool = False, *, merge: "
+                   "bool = False, progress: bool | collections.abc.Callable[[str, float], object] "
+                   "| None = None, stop: "
                    "threading.Event | None = None) -> bytes"),
            "The plan that save() would write.\n\n"
            "    again = tenon.load(engine.to_bytes())")
@@ -362,7 +370,7 @@ void bind_engine(nb::module_& module) {
           [](const PyEngine& self) {
             const nb::object load = nb::module_::import_("tenon._plans").attr("load_plan");
             return nb::make_tuple(load, nb::make_tuple(plan_of(self, !self.engine().ready(), false,
-                                                               nb::none(), nb::none())));
+                                                               false, nb::none(), nb::none())));
           },
           nb::sig("def __reduce__(self) -> tuple[typing.Any, ...]"))
       .def_prop_ro(

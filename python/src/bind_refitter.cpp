@@ -65,6 +65,21 @@ void follow(PyRefitter& self) {
   }
 }
 
+void add_low_rank(PyRefitter& self, const std::string& name, nb::handle a, nb::handle b,
+                  double scale, const std::string& adapter) {
+  const auto alone = self.alone();
+  const Array left = to_array(a, "a of \"" + name + "\"");
+  const Array right = to_array(b, "b of \"" + name + "\"");
+  const nb::gil_scoped_release release;
+  self.refitter.add_low_rank(name,
+                             {.adapter = adapter, .a = left.view, .b = right.view, .scale = scale});
+}
+
+void clear_low_rank(PyRefitter& self) {
+  const auto alone = self.alone();
+  self.refitter.clear_low_rank();
+}
+
 void unset(PyRefitter& self, const std::string& name) {
   const auto alone = self.alone();
   self.refitter.unset(name);
@@ -202,6 +217,17 @@ void bind_refitter(nb::module_& module) {
            "memory "
            "then is.")
       .def("unset", unset, nb::arg("name"))
+      .def("add_low_rank", add_low_rank, nb::arg("name"), nb::arg("a"), nb::arg("b"),
+           nb::arg("scale") = 1.0, nb::arg("adapter") = "",
+           nb::sig("def add_low_rank(self, name: str, a: object, b: object, scale: float = 1.0, "
+                   "adapter: str = '') -> None"),
+           "From the next commit on the engine answers with the weight plus scale * b @ a, for a "
+           "[rank, k] and b [n, rank] beside n rows of k elements each. The weight itself is kept: "
+           "refits change it, and it is what is read and saved. Adapters' terms are summed by "
+           "name; a scale of 0 takes one away. Copies.\n\n"
+           "    refitter.add_low_rank(\"fc.weight\", a, b, scale=0.5)")
+      .def("clear_low_rank", clear_low_rank,
+           "Takes all such terms away; those added afterwards stay.")
       .def("load", load, nb::arg("path"),
            nb::sig("def load(self, path: str | os.PathLike[str]) -> None"),
            "Takes the weights of a file: safetensors, ONNX, npz, or a folder of shards.")

@@ -3,6 +3,7 @@
 
 #include "arrays.h"
 #include "bind.h"
+#include "tenon/arrays.h"
 
 namespace tenon::python {
 namespace {
@@ -31,6 +32,16 @@ nb::dict weights_of(const Engine& engine) {
 }
 
 void bind_weight(nb::module_& module) {
+  module.def(
+      "digest",
+      [](nb::handle array) {
+        const Array given = to_array(array, "array");
+        const nb::gil_scoped_release release;
+        return digest(given.view);
+      },
+      nb::arg("array"), nb::sig("def digest(array: typing.Any) -> str"),
+      "xxh3:… of an array's bytes, as Weight.digest gives it of a weight.\n\n"
+      "    changed = tenon.digest(array) != engine.weights[\"fc.weight\"].digest");
   nb::class_<PyWeight>(module, "Weight",
                        "A refittable weight of an engine; reads the engine's current value.\n\n"
                        "    array = numpy.asarray(engine.weights[\"fc.weight\"])")

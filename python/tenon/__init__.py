@@ -19,6 +19,7 @@ from tenon._tenon import (
     Weight,
     WeightSet,
     build,
+    digest,
     load,
     pass_names,
     version as __version__,
@@ -57,6 +58,7 @@ __all__ = [
     "WeightSet",
     "__version__",
     "build",
+    "digest",
     "load",
     "pass_names",
 ]

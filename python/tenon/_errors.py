@@ -32,7 +32,7 @@ class Problem(NamedTuple):
 
     kind: str
     """"op", "feature", or the error's code"""
-    index: int
+    index: int  # type: ignore[assignment]
     """of the node in the model's outermost graph; -1 for what is not there"""
     node: str
     """its name, or its first output's; "" for what is no node's"""

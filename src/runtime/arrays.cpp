@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <array>
 
+#include "base/convert.h"
 #include "base/error.h"
 #include "base/file_writer.h"
+#include "base/hash.h"
 #include "base/text.h"
 #include "plan/plan_file.h"
 #include "weights/npz.h"
@@ -78,6 +80,9 @@ std::vector<ArrayInfo> list_arrays(const fs::path& path) {
 Tensor read_npy(const fs::path& path) { return read(weights::read_npy(base::open_file(path))); }
 
 std::string digest(const TensorView& array) {
+  if (array.on_host() && base::is_dense(array)) {
+    return base::digest({static_cast<const std::byte*>(array.data), array.bytes()});
+  }
   return weights::digest(weights::copy_of(array), array.dtype);
 }
 

@@ -284,7 +284,7 @@ RefitReport Engine::reset() {
     given.emplace(state.leaf.name,
                   Given{.kind = Given::Kind::set, .source = impl_->original[leaf]});
   }
-  return impl_->commit(given, {}, {});
+  return impl_->commit(given, {}, {}, nullptr, [](const ExtensionPtr&) { return nullptr; });
 }
 
 std::string Engine::explain() const {

@@ -4,7 +4,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <set>
 #include <span>
 #include <stop_token>
@@ -166,10 +165,10 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   /// ready.
   void restore(std::span<const size_t> slots) noexcept;
   /// check, then prepare and publish or write_in_place; fills the report. `base`: in place of the
-  /// current set; `extension`: in place of the base's.
+  /// current set; `extended`: makes the extension of the base's.
   RefitReport commit(const runtime::GivenWeights& given, runtime::Demands demands,
                      const base::Watch& watch, const DataPtr& base = nullptr,
-                     const std::optional<runtime::ExtensionPtr>& extension = {});
+                     const runtime::Extended& extended = nullptr);
 
   /// Where a leaf's bytes are in a set, null: now; or null.
   runtime::Source source_of(size_t leaf, const DataPtr& base = nullptr) const;
@@ -178,8 +177,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   size_t leaf_named(
       std::string_view name) const;  ///< throws Error(invalid_input) with the nearest name
 
-  /// `merged`: weights with terms are saved as the sums, not as their bases.
-  void save(base::FileWriter& writer_of_file, const SaveOptions& save_options, bool merged = false);
+  void save(base::FileWriter& writer_of_file, const SaveOptions& save_options);
 
  private:
   /// Nothing of the child waits for threads that it does not have.

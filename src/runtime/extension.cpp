@@ -12,10 +12,9 @@ namespace {
 
 using Impl = Engine::Impl;
 
-std::string leaf_name(std::string_view part, const std::string& adapter,
-                      const std::string& weight) {
-  return fmt::format("{} of {} for {}", part, base::quoted(adapter, base::whole_name),
-                     base::quoted(weight, base::whole_name));
+// By place, not by adapter: the programs of one adapter are another's of the same ranks.
+std::string leaf_name(std::string_view part, size_t term, const std::string& weight) {
+  return fmt::format("{} of term {} for {}", part, term, base::quoted(weight, base::whole_name));
 }
 
 /// Why the engine cannot add a term to a weight, or "".
@@ -50,10 +49,12 @@ Source scalar(DType dtype, double value) {
 void name_leaves(const Impl& engine, Extension& extension) {
   for (const auto& [weight, terms] : extension.terms) {
     const DType dtype = lower::sum_dtype(engine.leaves[engine.leaf_named(weight)].leaf.type.dtype);
+    std::vector<lower::LowRank>& ranks = extension.ranks[weight];
     for (const auto& [adapter, term] : terms) {
-      const lower::LowRank& names = extension.ranks[weight].emplace_back(
-          lower::LowRank{leaf_name("a", adapter, weight), leaf_name("b", adapter, weight),
-                         leaf_name("scale", adapter, weight), term.a->shape[0]});
+      const size_t place = ranks.size();
+      const lower::LowRank& names = ranks.emplace_back(
+          lower::LowRank{leaf_name("a", place, weight), leaf_name("b", place, weight),
+                         leaf_name("scale", place, weight), term.a->shape[0]});
       extension.leaves[names.a] = {term.a, dtype};
       extension.leaves[names.b] = {term.b, dtype};
       extension.leaves[names.scale] = {scalar(dtype, term.scale), dtype};

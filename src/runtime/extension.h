@@ -1,6 +1,7 @@
 // Sets that another weights graph makes: weights with low-rank terms added to them.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -38,5 +39,7 @@ struct Extension {
 };
 /// Null: none.
 using ExtensionPtr = std::shared_ptr<const Extension>;
+/// From the extension of what is changed, that of the new set.
+using Extended = std::function<ExtensionPtr(const ExtensionPtr& base)>;
 
 }  // namespace tenon::runtime

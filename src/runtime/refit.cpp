@@ -319,13 +319,13 @@ void Engine::Impl::restore(std::span<const size_t> slots) noexcept {
 
 RefitReport Engine::Impl::commit(const GivenWeights& given, Demands demands,
                                  const base::Watch& watch, const DataPtr& base,
-                                 const std::optional<ExtensionPtr>& extension) {
+                                 const Extended& extended) {
   const auto start = std::chrono::steady_clock::now();
   refuse_in_child();
   const std::lock_guard lock(writer);
   base::throw_if_stopped(watch.stop);
-  const Accepted accepted =
-      check(given, demands, extension ? *extension : this->extension(base), base);
+  const ExtensionPtr before = extension(base);
+  const Accepted accepted = check(given, demands, extended ? extended(before) : before, base);
   RefitStats stats;
   if (options.memory == Memory::in_place && current()) {
     write_in_place(accepted, stats, watch);
@@ -340,9 +340,17 @@ RefitReport Engine::Impl::commit(const GivenWeights& given, Demands demands,
   std::erase_if(report.overflowed, [&](const auto& entry) {  // others were read for shared slots
     return std::ranges::find(report.changed, entry.first) == report.changed.end();
   });
+  std::vector<std::string> unread;
   for (size_t leaf = 0; leaf < leaves.size(); ++leaf) {
-    if (is_expected(leaf) && !accepted.by_leaf[leaf]) report.kept.push_back(leaves[leaf].leaf.name);
+    const LeafState& state = leaves[leaf];
+    if (is_expected(leaf) && !accepted.by_leaf[leaf]) report.kept.push_back(state.leaf.name);
+    if (accepted.by_leaf[leaf] && state.leaf.refittable && state.slots.empty())
+      unread.push_back(base::quoted(state.leaf.name));
   }
+  // Such as an initializer of which the model reads a copy under another name, a weight of its own:
+  // who brings the one alone may have meant the other.
+  for (const std::string& name : report.kept.empty() ? std::vector<std::string>() : unread)
+    base::log(LogLevel::warn, "refit: no kernel reads {}, and what was kept stays as it was", name);
   report.bytes = stats.bytes;
   report.version = versions;
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -103,6 +103,8 @@ struct Refitter::Impl {
   RefitOptions options;
   GivenWeights given;
   std::map<std::string, std::string> left_out = {};  // by what only and ignore say
+  LowRankTerms terms = {};                           // added since the last commit
+  bool clear_terms = false;                          // before that
 
   Impl(std::shared_ptr<Engine::Impl> of, RefitOptions wanted)
       : engine(std::move(of)), options(std::move(wanted)) {
@@ -184,6 +186,29 @@ struct Refitter::Impl {
                                     base::quoted(same->first))});
     same->second = std::move(weight);
   }
+  /// Its own copy, in host memory.
+  Source copied(std::string_view name, const TensorView& view) const {
+    if (!view.on_host()) {
+      if (can_bring(view)) return brought_to_host(*engine->backend, name, view).source;
+      throw RefitError({fmt::format("weights: the low-rank factors of {} are on another device",
+                                    base::quoted(name))});
+    }
+    const auto what = [&] { return copy_of_weight(name, view.dtype, view.shape); };
+    return std::make_shared<weights::TensorSource>(
+        allocated(what, view.bytes(), more_memory, [&] { return weights::copy_of(view); }));
+  }
+  /// The base's terms with those that were added.
+  ExtensionPtr extended(const ExtensionPtr& base) const {
+    if (terms.empty() && !clear_terms) return base;
+    LowRankTerms all = base && !clear_terms ? base->terms : LowRankTerms();
+    for (const auto& [name, adapters] : terms) {
+      const auto found = engine->leaf_index.find(name);
+      const bool known = found != engine->leaf_index.end();
+      auto& of_weight = all[known ? engine->leaves[found->second].leaf.name : name];
+      for (const auto& [adapter, term] : adapters) of_weight.insert_or_assign(adapter, term);
+    }
+    return engine->extended(all);
+  }
   /// Whether the host can have a copy; what it cannot is refused by the check.
   bool can_bring(const TensorView& view) const {
     return view.device == engine->backend->memory() && base::is_dense(view) && view.data;
@@ -239,6 +264,16 @@ void Refitter::unset(std::string_view name) {
     impl_->given.erase(found);
 }
 
+void Refitter::add_low_rank(std::string_view name, const LowRank& term) {
+  LowRankTerm kept{impl_->copied(name, term.a), impl_->copied(name, term.b), term.scale};
+  impl_->terms[impl_->meant(name)].insert_or_assign(term.adapter, std::move(kept));
+}
+
+void Refitter::clear_low_rank() {
+  impl_->terms.clear();
+  impl_->clear_terms = true;
+}
+
 void Refitter::load(const std::filesystem::path& path) {
   const weights::WeightFile file = open_or_refuse(path);
   for (const auto& [name, source] : file.tensors) {
@@ -276,7 +311,8 @@ WeightSet Refitter::prepare() {
     RefitStats stats;
     return impl_->with_given([&](const GivenWeights& given) {
       const auto& base = impl_->options.base.data();
-      const Accepted accepted = engine.check(given, impl_->demands(), engine.extension(base), base);
+      const Accepted accepted =
+          engine.check(given, impl_->demands(), impl_->extended(engine.extension(base)), base);
       return WeightSet(engine.prepare(accepted, stats, impl_->watch()));
     });
   });
@@ -286,10 +322,13 @@ RefitReport Refitter::commit() {
   RefitReport report = refusing([&] {
     return impl_->with_given([&](const GivenWeights& given) {
       return impl_->engine->commit(given, impl_->demands(), impl_->watch(),
-                                   impl_->options.base.data());
+                                   impl_->options.base.data(),
+                                   [&](const ExtensionPtr& base) { return impl_->extended(base); });
     });
   });
   report.ignored.merge(std::exchange(impl_->left_out, {}));
+  impl_->terms.clear();
+  impl_->clear_terms = false;
   std::erase_if(impl_->given,
                 [](const auto& entry) { return entry.second.kind != Given::Kind::borrow; });
   return report;

@@ -61,8 +61,7 @@ Source Engine::Impl::sum_of(const lower::SlotProgram& sum, const ExtensionPtr& e
       sum.type.dtype, sum.type.shape(), base::memory_source(std::move(host)), 0});
 }
 
-void Engine::Impl::save(base::FileWriter& writer_of_file, const SaveOptions& save_options,
-                        bool merged) {
+void Engine::Impl::save(base::FileWriter& writer_of_file, const SaveOptions& save_options) {
   refuse_in_child();
   std::unique_lock lock(writer);  // one version of all sources; the bytes are read without the lock
   plan::PlanFile out;
@@ -97,7 +96,7 @@ void Engine::Impl::save(base::FileWriter& writer_of_file, const SaveOptions& sav
     }
   }
   if (!problems.empty()) throw RefitError(std::move(problems));
-  if (const ExtensionPtr now = extension(); now && merged && !save_options.strip) {
+  if (const ExtensionPtr now = extension(); now && save_options.merge && !save_options.strip) {
     for (const auto& [weight, sum] : now->sums) out.sources[weight] = *sum_of(*sum, now);
   }
   lock.unlock();

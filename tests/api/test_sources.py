@@ -303,3 +303,21 @@ def test_axes_that_are_no_order_are_refused(linear):
     for wrong in ({"k": 3}, {"k": {"permute": [1, 0]}}, {"k": {"name": "w", "permute": "10"}}, {"k": {"name": "w", "axes": [0]}}):
         with pytest.raises(tenon.InputError, match="give a name for a name"):
             linear.refit({"k": W}, rename=wrong)
+
+
+# --- copies in the model
+
+
+def test_a_refit_that_nothing_reads_is_told(device, caplog):
+    nodes = [helper.make_node("Identity", ["s"], ["t"]), helper.make_node("MatMul", ["x", "t"], ["y"])]
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 4])
+    graph = helper.make_graph(nodes, "g", [x], [y], [numpy_helper.from_array(W, "s")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    engine = tenon.build(model.SerializeToString(), device=device, tactics="first")
+    engine.refit({"s": 2 * W, "t": 2 * W})
+    assert not caplog.records
+    engine.refit({"s": 3 * W})
+    np.testing.assert_array_equal(engine(X), X @ (2 * W))
+    (record,) = caplog.records
+    assert 'no kernel reads "s"' in record.getMessage()

@@ -12,17 +12,7 @@
 namespace tenon::laws {
 namespace {
 
-using runtime::LowRankTerm;
-using runtime::LowRankTerms;
-using runtime::Source;
-
 constexpr int64_t kRank = 2;
-
-Source source_of(const Tensor& tensor) {
-  const base::Bytes bytes(static_cast<const std::byte*>(tensor.data()), tensor.bytes());
-  return std::make_shared<weights::TensorSource>(weights::TensorSource{
-      tensor.dtype(), tensor.shape(), base::memory_source(bytes, tensor.owner()), 0});
-}
 
 /// Quarters from -2 to 2: products and sums of them are exact in f32, whatever their order.
 Tensor quarters(const Shape& shape, uint64_t seed) {
@@ -38,7 +28,9 @@ struct Adapter {
   Tensor a, b;
   double scale = 1;
 
-  LowRankTerm term() const { return {source_of(a), source_of(b), scale}; }
+  LowRank term(const std::string& name) const {
+    return {.adapter = name, .a = a, .b = b, .scale = scale};
+  }
 };
 
 /// W + Σ s·B·A in f64, rounded to the weight's dtype.
@@ -103,14 +95,12 @@ class LowRankLaws : public testing::TestWithParam<std::string> {
 
   using Named = std::map<std::string, std::map<std::string, Adapter>>;
   static void apply(const Engine& engine, const Named& adapters, const Arrays& base = {}) {
-    LowRankTerms terms;
+    Refitter refitter(engine);
+    for (const auto& [name, tensor] : base) refitter.set(name, tensor);
+    refitter.clear_low_rank();
     for (const auto& [name, of] : adapters)
-      for (const auto& [weight, each] : of) terms[weight][name] = each.term();
-    Engine::Impl& impl = *engine.impl();
-    runtime::GivenWeights given;
-    for (const auto& [name, tensor] : base)
-      given[name] = {.kind = runtime::Given::Kind::set, .source = source_of(tensor)};
-    impl.commit(given, {}, {}, nullptr, impl.extended(terms));
+      for (const auto& [weight, each] : of) refitter.add_low_rank(weight, each.term(name));
+    refitter.commit();
   }
 
   static Arrays summed(Arrays weights, const Named& adapters) {
@@ -153,6 +143,36 @@ TEST_P(LowRankLaws, applied_terms_hold_the_bits_of_a_build_with_the_sums) {
   });
 }
 
+TEST_P(LowRankLaws, terms_are_added_to_those_of_a_set_and_taken_away_by_scale_0) {
+  for_each([&](Engine& engine, const Config& config) {
+    const auto add = [&](const std::string& name, const std::map<std::string, Adapter>& adapter,
+                         double scale) {
+      Refitter refitter(engine);
+      for (auto [weight, each] : adapter) {
+        each.scale = scale;
+        refitter.add_low_rank(weight, each.term(name));
+      }
+      refitter.commit();
+    };
+    apply(engine, {});
+    const Arrays before = run(engine, model);
+    add("one", one, 0.5);
+    add("two", two, -2);
+    expect_holds(engine, summed(first, {{"one", one}, {"two", two}}), config);
+    add("one", one, 0);
+    expect_holds(engine, summed(first, {{"two", two}}), config);
+    engine.reset();
+    expect_same_bits(run(engine, model), before);
+    if (config.memory == Memory::in_place) return;
+    const WeightSet plain = engine.current();
+    add("two", two, -2);
+    Refitter beside(engine, {.base = plain});
+    for (const auto& [weight, each] : one) beside.add_low_rank(weight, each.term("one"));
+    engine.publish(beside.prepare());
+    expect_holds(engine, summed(first, {{"one", one}}), config);
+  });
+}
+
 TEST_P(LowRankLaws, scale_0_is_absence) {
   for_each([&](Engine& engine, const Config&) {
     const Arrays before = run(engine, model);
@@ -191,7 +211,7 @@ TEST_P(LowRankLaws, save_writes_the_base_or_by_option_the_sums) {
     const auto saved = [&](bool merged) {
       const auto path = scratch_folder() / "low_rank.plan";
       PlainWriter writer(path);
-      engine.impl()->save(writer, {}, merged);
+      engine.impl()->save(writer, {.merge = merged});
       return Engine::load(path, {.device = config.device, .threads = 2, .memory = config.memory});
     };
     apply(engine, {{"one", one}, {"two", two}});

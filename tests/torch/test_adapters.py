@@ -274,7 +274,12 @@ BAD = [
         named("head", lora_A_weight=torch.ones(2, 7), lora_B_weight=torch.ones(5, 2)),
         r'makes \[5, 7\], "head.weight" has \[5, 5\]',
     ),
-    (named("head", lora_magnitude_vector=torch.ones(5)), "is of DoRA, which is not supported"),
+    (named("head", lora_magnitude_vector=torch.ones(5)), '"base_model.model.head" has no factor A'),
+    (
+        named("head", **{k.replace(".", "_"): v for k, v in PAIR.items()}, lora_magnitude_vector=torch.ones(4)),
+        "has 4 magnitudes for 5 rows",
+    ),
+    ({"lora_unet_head.dora_scale": torch.ones(5, 1)}, "is of kohya's DoRA, which is not supported"),
     ({"lora_unet_head.hada_w1_a": torch.ones(5, 2)}, "is of LoHa, which is not supported"),
     ({"lora_unet_head.lokr_w1": torch.ones(5, 2)}, "is of LoKr, which is not supported"),
     (

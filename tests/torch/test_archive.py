@@ -229,3 +229,20 @@ def test_a_reference_to_an_engine_that_is_gone_is_refused(tmp_path):
     gc.collect()
     with pytest.raises(tenon.PlanError, match="engine of another process, or one that is gone"):
         torch.export.load(tmp_path / "model.pt2").module()(X)
+
+
+@pytest.mark.parametrize("shapes", ["by position", "by name"])
+def test_other_examples_and_their_dynamic_shapes_save_the_same(same, tmp_path, shapes):
+    batch = torch.export.Dim("rows", min=1, max=9)
+    module, ids = seeded(Bert), torch.arange(14).reshape(2, 7)
+    named = {"ids": {0: batch}, "mask": {0: batch}}
+    mask = torch.ones_like(ids)
+    compiled = tenon.torch.compile(module, (ids,), kwarg_inputs={"mask": mask}, dynamic_shapes=named, tactics="first")
+    given = named if shapes == "by name" else ({0: batch}, {0: batch})
+    tenon.torch.save(
+        compiled, tmp_path / "m.ep", arg_inputs=[ids], kwarg_inputs={"mask": mask}, dynamic_shapes=given
+    )
+    loaded = tenon.torch.load(tmp_path / "m.ep").module()
+    for rows in (1, 5):
+        x, ones = torch.arange(7 * rows).reshape(rows, 7), torch.ones(rows, 7, dtype=torch.int64)
+        assert same(loaded(x, mask=ones), compiled(x, mask=ones))

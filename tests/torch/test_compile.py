@@ -11,6 +11,7 @@ import torch
 from models import ZOO, Bert, Gpt2, Hostile, Mlp, Recurrent, ResNet18, seeded
 from torch import nn
 
+import tenon
 import tenon.torch
 
 NAMES = sorted(ZOO)
@@ -192,3 +193,112 @@ def test_what_the_exporter_drops_runs_in_torch(close):
     assert "drops it" in compiled.report[0].reason
     with torch.no_grad():
         assert close(compiled(x), module(x))
+
+
+class Numbers(nn.Module):
+    """Numbers beside tensors: extents, what is worked out of them, and constants."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 3)
+
+    def forward(self, x):
+        rows = x.shape[0]
+        return {"rows": rows, "y": self.fc(x), "more": 2 * rows + 1, "seven": 7, "columns": x.shape[1]}
+
+
+def test_numbers_are_outputs(close, tmp_path):
+    batch = torch.export.Dim("batch", min=1, max=9)
+    module, x = seeded(Numbers), torch.randn(2, 4)
+    compiled = tenon.torch.compile(module, (x,), dynamic_shapes={"x": {0: batch}}, tactics="first")
+    assert compiled.report == []
+    tenon.torch.save(compiled, tmp_path / "m.ep")
+    loaded = tenon.torch.load(tmp_path / "m.ep").module()
+    exported = torch.export.export(compiled, (x,), dynamic_shapes=({0: batch},)).module()
+    for rows in (1, 5, 9):
+        x = torch.randn(rows, 4)
+        with torch.no_grad():
+            wanted = module(x)
+        for each in (compiled, loaded, exported):
+            found = each(x)
+            assert close(found.pop("y"), wanted["y"])
+            assert found == {"rows": rows, "more": 2 * rows + 1, "seven": 7, "columns": 4}
+
+
+def test_numbers_are_outputs_beside_parts_in_torch(close):
+    batch = torch.export.Dim("batch", min=1, max=9)
+    module = seeded(Numbers)
+    options = {"dynamic_shapes": {"x": {0: batch}}, "torch_executed_ops": {"aten.linear"}, "tactics": "first"}
+    compiled = tenon.torch.compile(module, (torch.randn(2, 4),), **options)
+    x = torch.randn(5, 4)
+    found = compiled(x)
+    with torch.no_grad():
+        assert close(found.pop("y"), module(x)["y"])
+    assert found == {"rows": 5, "more": 11, "seven": 7, "columns": 4}
+
+
+@pytest.mark.parametrize("dim", [torch.export.Dim("steps", min=2, max=9), torch.export.Dim.AUTO])
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
+def test_a_recurrent_sequence_that_shall_vary_is_refused_by_name(kind, dim):
+    module = seeded(lambda: Recurrent(kind))
+    with pytest.raises(tenon.BuildError, match=f'"rnn" is a {kind.__name__}, whose sequence'):
+        tenon.torch.compile(module, (torch.randn(2, 5, 6),), dynamic_shapes={"x": {1: dim}}, tactics="first")
+
+
+def test_a_recurrent_batch_may_vary(close):
+    module = seeded(lambda: Recurrent(nn.LSTM))
+    batch = torch.export.Dim("batch", min=1, max=9)
+    compiled = tenon.torch.compile(
+        module, (torch.randn(2, 5, 6),), dynamic_shapes={"x": {0: batch}}, tactics="first"
+    )
+    with torch.no_grad():
+        for rows in (1, 4):
+            x = torch.randn(rows, 5, 6)
+            assert close(compiled(x), module(x))
+
+
+class Conditional(nn.Module):
+    """One of two layers, chosen by the data."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 4)
+
+    def forward(self, x):
+        return torch.cond(x.sum() > 0, lambda x: self.a(x), lambda x: self.b(x) + 1, (x,))
+
+
+class Loop(nn.Module):
+    """A layer, as often as an input says."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x, times):
+        def more(i, x):
+            return i < times
+
+        def body(i, x):
+            return i + 1, torch.tanh(self.fc(x))
+
+        return torch._higher_order_ops.while_loop(more, body, (torch.zeros((), dtype=torch.int64), x))[1]
+
+
+def test_cond_answers_and_refits_as_the_module(close):
+    module, x = seeded(Conditional), torch.ones(2, 4)
+    compiled = tenon.torch.compile(module, (x,), tactics="first")
+    for seed in (0, 1):
+        compiled.refit(seeded(Conditional, seed).state_dict())
+        with torch.no_grad():
+            assert all(close(compiled(each), seeded(Conditional, seed)(each)) for each in (x, -x))
+
+
+def test_while_loop_answers_and_refits_as_the_module(close):
+    module, x, three = seeded(Loop), torch.randn(2, 4), torch.tensor(3)
+    compiled = tenon.torch.compile(module, (x, three), tactics="first")
+    for seed in (0, 1):
+        compiled.refit(seeded(Loop, seed).state_dict())
+        with torch.no_grad():
+            for times in (torch.tensor(0), three, torch.tensor(7)):
+                assert close(compiled(x, times), seeded(Loop, seed)(x, times))

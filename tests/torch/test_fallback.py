@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 
 import pytest
@@ -11,7 +12,7 @@ from torch import nn
 
 import tenon
 import tenon.torch
-from tenon.torch import refit_module_weights
+from tenon.torch import _archive, refit_module_weights
 
 X = torch.randn(2, 4)
 
@@ -172,3 +173,101 @@ def test_a_large_network_with_one_operator_in_torch(close):
     refitted = refit_module_weights(compiled, other, (x,), verify_output=True)
     with torch.no_grad():
         assert close(refitted(x), other(x)) and close(compiled(x), module(x))
+
+
+class Mixed(nn.Module):
+    """Engines beside torch, a chain of weights alone, complex numbers, and an extent among the outputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = Bessel(), orthogonal()
+        self.turn = nn.Parameter(torch.randn(4, dtype=torch.complex64))
+        self.small = nn.Parameter(torch.rand(4).bfloat16())
+
+    def forward(self, x, *, scale=2.0):
+        y = torch.fft.ifft(torch.fft.fft(self.b(x)) * self.turn).real
+        return {"y": self.a(y * scale) + self.a(x), "rows": x.shape[0], "half": x.to(torch.bfloat16) * self.small}
+
+
+def test_modules_with_parts_in_torch_are_saved_and_loaded_for_ever(same, close, tmp_path):
+    batch = torch.export.Dim("batch", min=1, max=9)
+    options = {"dynamic_shapes": {"x": {0: batch}, "scale": None}, "tactics": "first"}
+    module, other, x = seeded(Mixed), seeded(Mixed, 1), torch.randn(5, 4)
+    compiled = tenon.torch.compile(module, (X,), kwarg_inputs={"scale": 2.0}, **options)
+    assert compiled.report
+    tenon.torch.save(compiled, tmp_path / "1.ep")
+    first = tenon.torch.load(tmp_path / "1.ep")
+    assert same(first.module()(x, scale=2.0), compiled(x, scale=2.0))
+    refit_module_weights(first, other, in_place=True)
+    compiled.refit(other)
+    assert same(first.module()(x, scale=2.0), compiled(x, scale=2.0))
+    with torch.no_grad():
+        assert close(compiled(x, scale=2.0)["y"], other(x)["y"])
+    tenon.torch.save(first, tmp_path / "2.pt2")
+    second = torch.export.load(tmp_path / "2.pt2")
+    assert same(second.module()(x, scale=2.0), compiled(x, scale=2.0))
+    new = refit_module_weights(second, module, (x,), {"scale": 2.0}, verify_output=True)
+    with torch.no_grad():
+        assert close(new(x, scale=2.0)["y"], module(x)["y"])
+    assert same(dict(new.state_dict()), dict(module.state_dict()))
+    assert [str(each) for each in new.report] == [str(each) for each in compiled.report]
+
+
+def bundle(tmp_path):
+    """The plan of a saved module with parts in torch, its description, and what follows it."""
+    _, compiled = both(Bessel)
+    tenon.torch.save(compiled, tmp_path / "m.ep")
+    data = tenon.torch.load(tmp_path / "m.ep").state_dict["tenon_plan_0"].numpy().tobytes()
+    length = int.from_bytes(data[8:16], "little")
+    return json.loads(data[16 : 16 + length]), data[16 + length + -(16 + length) % 64 :]
+
+
+def repacked(text, rest):
+    head = json.dumps(text).encode()
+    head += b" " * (-(16 + len(head)) % 64)  # what follows lies as it lay
+    return torch.frombuffer(bytearray(b"TENONMOD" + len(head).to_bytes(8, "little") + head + rest), dtype=torch.uint8)
+
+
+def torch_nodes(text):
+    return next(each["torch"]["nodes"] for each in text["children"].values() if "torch" in each)
+
+
+def call(text):
+    return next(node for node in torch_nodes(text) if node["op"] == "call_function")
+
+
+DAMAGE = {
+    "an operator of nobody's": (lambda t: call(t).update(target="os.system"), "calls 'os.system'"),
+    "an operator that reads files": (
+        lambda t: call(t).update(target="aten.from_file.default"), "calls 'aten.from_file.default'",
+    ),
+    "another kind of node": (lambda t: call(t).update(op="call_method"), "a node call_method"),
+    "a child that is not there": (
+        lambda t: t["graph"][-2].update(op="call_module", target="other"), "a node call_module 'other'",
+    ),
+    "an argument of no kind": (lambda t: call(t).update(args=[{"eval": "1"}]), "an argument eval '1'"),
+    "sizes beyond the end": (lambda t: t.update(sizes=[1 << 40, *t["sizes"][1:]]), "is cut off"),
+    "negative sizes": (lambda t: t.update(sizes=[-1, *t["sizes"][1:]]), "is cut off"),
+    "another format": (lambda t: t.update(format=99), "has format 99"),
+    "no graph": (lambda t: t.pop("graph"), "is damaged"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", DAMAGE)
+def test_damaged_bundles_are_refused(tmp_path, case):
+    change, message = DAMAGE[case]
+    text, rest = bundle(tmp_path)
+    change(text)
+    with pytest.raises(tenon.PlanError, match=message):
+        _archive.bundled(repacked(text, rest))
+
+
+def test_the_bundle_is_read_as_it_was_written(tmp_path, same):
+    text, rest = bundle(tmp_path)
+    assert same(_archive.bundled(repacked(text, rest))(X), both(Bessel)[1](X))
+
+
+def test_what_has_no_portable_form_is_refused(tmp_path):
+    _, compiled = both(Bessel)
+    with pytest.raises(tenon.InputError, match="such are saved with weights"):
+        tenon.torch.save(compiled, tmp_path / "m.ep", strip=True)

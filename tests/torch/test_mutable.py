@@ -11,7 +11,7 @@ from torch import nn
 
 import tenon
 import tenon.torch
-from tenon.torch import Bank, MutableModule
+from tenon.torch import Bank, MutableModule, _mutable
 
 X = torch.randn(2, 4)
 
@@ -181,3 +181,70 @@ def test_bert_follows_as_a_whole(close):
         assert close(fast(ids), module(ids))
         module.load_state_dict(seeded(Bert, 1).state_dict())
         assert close(fast(ids), module(ids))
+
+
+def test_loads_what_it_saved_without_a_compile(close, tmp_path, monkeypatch):
+    fast = MutableModule(seeded(Mlp), tactics="first")
+    fast(X)
+    fast.save(tmp_path / "m.ep")
+    other = seeded(Mlp, 1)
+    again = MutableModule.load(tmp_path / "m.ep", other, tactics="first")
+    monkeypatch.setattr(_mutable, "compile", lambda *_, **__: pytest.fail("a compile, though the file has it"))
+    with torch.no_grad():
+        assert close(again(X), other(X))
+        other.fc1.bias.add_(1)
+        assert close(again(X), other(X))
+
+
+def test_loads_a_module_of_dynamic_shapes(close, tmp_path):
+    batch = torch.export.Dim("batch", min=1, max=9)
+    fast = MutableModule(seeded(Bert), dynamic_shapes={"ids": {0: batch}, "mask": {0: batch}}, tactics="first")
+    ids, mask = torch.arange(14).reshape(2, 7), torch.ones(2, 7, dtype=torch.int64)
+    fast(ids, mask=mask)
+    fast.save(tmp_path / "m.ep")
+    other = seeded(Bert, 1)
+    again = MutableModule.load(tmp_path / "m.ep", other)
+    with torch.no_grad():
+        for rows in (1, 4):
+            ids, mask = torch.arange(7 * rows).reshape(rows, 7), torch.ones(rows, 7, dtype=torch.int64)
+            assert close(again(ids, mask=mask), other(ids, mask=mask))
+    assert len(again._compiled) == 1
+
+
+def test_a_module_of_another_architecture_does_not_load(tmp_path):
+    fast = MutableModule(seeded(Mlp), tactics="first")
+    fast(X)
+    fast.save(tmp_path / "m.ep")
+
+    class Other(Mlp):
+        def forward(self, x):
+            return self.fc2(torch.tanh(self.fc1(x)))
+
+    with pytest.raises(tenon.RefitError, match="another architecture.*tanh"):
+        MutableModule.load(tmp_path / "m.ep", seeded(Other))
+
+
+@pytest.mark.parametrize("watch", ["sample", "digest"])
+def test_bytes_are_watched_whatever_the_layout(close, watch):
+    class Layouts(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(2, 3, 3).to(memory_format=torch.channels_last)
+            self.wide = nn.Parameter(torch.ones(3, 1, 1, dtype=torch.float64)[:, :, ::1].expand(3, 2, 2))
+            self.register_buffer("on", torch.tensor([True, False, True]))
+            self.register_buffer("none", torch.empty(0))
+
+        def forward(self, x):
+            return self.conv(x) * self.wide.float() * self.on[:, None, None]
+
+    module, x = seeded(Layouts), torch.randn(1, 2, 4, 4)
+    fast = MutableModule(module, watch=watch, tactics="first")
+    with torch.no_grad():
+        assert close(fast(x), module(x))
+        for change in (
+            lambda: module.conv.weight.data.mul_(2),
+            lambda: module.wide.data[:, :1, :1].mul_(3),
+            lambda: module.on.data.logical_not_(),
+        ):
+            change()
+            assert close(fast(x), module(x))

@@ -12,12 +12,13 @@ except ImportError as error:  # pragma: no cover
 
 from typing import Any as _Any
 
-from tenon.torch import dynamo, logging
+from tenon.torch import dynamo, logging, runtime
 from tenon.torch._archive import load, save
 from tenon.torch._bank import Bank
 from tenon.torch._cache import BaseEngineCache
 from tenon.torch._compile import compile
 from tenon.torch._device import Device
+from tenon.torch._dtype import dtype
 from tenon.torch._input import Input
 from tenon.torch._module import CompiledModule
 from tenon.torch._mutable import MutableModule
@@ -48,9 +49,11 @@ __all__ = [
     "State",
     "backend",
     "compile",
+    "dtype",
     "dynamo",
     "load",
     "logging",
     "refit_module_weights",
+    "runtime",
     "save",
 ]

@@ -83,19 +83,38 @@ class Adapters:
         if not used:
             return base
         program = self._module._program
-        touched = sorted({t for each in used.values() for t in (*each.changes, *each.replaced)})
+        touched = sorted({t for each in used.values() for t in (*each.changes, *each.shifts, *each.replaced)})
         self._refuse_clashes(used, touched)
-        values = self._values(base, touched)
-        merged = {name: _merged(name, values[name], used, scales) for name in touched}
-        sets = list(base.sets)
+        sets, tensors = list(base.sets), dict(base.tensors)
         for part in program.parts:
-            if own := {name: tensor for name, tensor in merged.items() if name in part.weights}:
-                sets[part.index] = part.prepare(base.sets[part.index], own)
-        tensors = {**base.tensors, **{name: t for name, t in merged.items() if name in program.torch_weights}}
+            if own := [name for name in touched if name in part.weights]:
+                by_core = [name for name in own if _is_sum(name, used)]
+                whole = self._merged(base, [name for name in own if name not in by_core], used, scales)
+                replaced = {n: t for n in by_core if (t := _replaced(n, used)) is not None}
+                terms = [
+                    (name, adapter, each.changes[name], scales[adapter])
+                    for adapter, each in used.items()
+                    for name in by_core
+                    if name in each.changes
+                ]
+                sets[part.index] = part.prepare(base.sets[part.index], {**whole, **replaced}, terms)
+        tensors.update(self._merged(base, [n for n in touched if n in program.torch_weights], used, scales))
         active = tuple((name, float(scales[name])) for name in sorted(scales))
         return State(next(program.versions), tuple(sets), tensors, base, active)
 
-    def _values(self, base: State, names: Iterable[str]) -> dict[str, torch.Tensor]:
+    def merged(self, state: State) -> dict[str, torch.Tensor]:
+        """The weights that a state's adapters change, as torch sums them."""
+        used = {name: self._known[name] for name, scale in state.active if scale != 0}
+        touched = {t for each in used.values() for t in (*each.changes, *each.shifts, *each.replaced)}
+        return self._merged(state.plain or state, sorted(touched), used, dict(state.active))
+
+    def _merged(
+        self, base: State, names: list[str], used: Mapping[str, _lora.Adapter], scales: Mapping[str, float]
+    ) -> dict[str, torch.Tensor]:
+        values = self._values(base, names) if names else {}
+        return {name: _merged(name, value, used, scales) for name, value in values.items()}
+
+    def _values(self, base: State, names: list[str]) -> dict[str, torch.Tensor]:
         program, found = self._module._program, {}
         for part in program.parts:
             found.update(part.values(base.sets[part.index], [n for n in names if n in part.weights]))
@@ -117,6 +136,13 @@ class Adapters:
         problems = []
         for target in touched:
             replacing = [name for name, each in used.items() if target in each.replaced]
+            renormalising = [n for n, each in used.items() if _renormalises(each, target)]
+            others = [n for n, each in used.items() if target in each.changes and n not in renormalising[:1]]
+            if renormalising and others:
+                problems.append(
+                    f'adapters: "{renormalising[0]}" is DoRA of "{target}", which "{others[0]}" changes too; '
+                    "such changes have no sum"
+                )
             if len(replacing) > 1:
                 problems.append(f'adapters: "{replacing[0]}" and "{replacing[1]}" both replace "{target}"')
         calculated = self._module._program.calculator
@@ -129,13 +155,32 @@ class Adapters:
             raise error_with(RefitError, problems)
 
 
+def _renormalises(adapter: _lora.Adapter, name: str) -> bool:
+    return name in adapter.changes and adapter.changes[name].magnitude is not None
+
+
+def _is_sum(name: str, used: Mapping[str, _lora.Adapter]) -> bool:
+    """Whether low rank alone changes a weight: then the engine adds it, by rows."""
+    return not any(_renormalises(each, name) or name in each.shifts for each in used.values())
+
+
+def _replaced(name: str, used: Mapping[str, _lora.Adapter]) -> torch.Tensor | None:
+    return next((each.replaced[name] for each in used.values() if name in each.replaced), None)
+
+
 def _merged(
     name: str, base: torch.Tensor, used: Mapping[str, _lora.Adapter], scales: Mapping[str, float]
 ) -> torch.Tensor:
     """The weight under all adapters, in float32 and rounded once."""
-    value = next((each.replaced[name] for each in used.values() if name in each.replaced), base)
-    total = value.to(torch.float64 if base.dtype == torch.float64 else torch.float32, copy=True)
+    value = _replaced(name, used)
+    wide = torch.float64 if base.dtype == torch.float64 else torch.float32
+    total = (base if value is None else value).to(wide, copy=True)
     for adapter, each in used.items():
         if name in each.changes:
             total += each.changes[name].delta(base.shape, scales[adapter])
+        if name in each.shifts:
+            bias, scaling = each.shifts[name]
+            total += bias.float() * (scaling * scales[adapter])
+        if _renormalises(each, name):
+            total = each.changes[name].renormalised(total)
     return total.to(base.dtype)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import inspect
 import json
 import os
+import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +18,35 @@ import torch.utils._pytree as pytree
 from torch.export import ExportedProgram
 
 from tenon import InputError, PlanError
-from tenon.torch import _op
+from tenon.torch import _bundle, _op
 from tenon.torch._module import CompiledModule, Program, whole
 from tenon.torch._part import State
 from tenon.torch._program import quiet
 from tenon.torch._vet import vet
 from tenon.torch._signature import Leaf, Signature
+from tenon.torch._spec import spec_of
 
 FORMAT = 1
 
 _INFO, _PLAN, _TENSOR = "tenon_info", "tenon_plan_{}", "tenon_tensor_{}"
+
+
+class _Bundled(torch.nn.Module):
+    """A module with parts in torch as torch.export takes it: one buffer holds all."""
+
+    def __init__(self, module: CompiledModule, state: State) -> None:
+        super().__init__()
+        program = module._program
+        self.signature, self.spec = program.signature, spec_of(program.signature)
+        description = info_of(program, State(state.version, (), {}))
+        packed = _bundle.pack(module, state, description)
+        self.register_buffer(_PLAN.format(0), torch.frombuffer(packed, dtype=torch.uint8))
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        leaves = pytree.tree_leaves((args, kwargs))
+        tensors = [each for each, leaf in zip(leaves, self.signature.inputs) if leaf.is_tensor]
+        plan = getattr(self, _PLAN.format(0))
+        return self.signature.unflatten(torch.ops.tenon.run(tensors, plan, self.spec), tensors)
 
 
 class _Portable(torch.nn.Module):
@@ -45,7 +67,7 @@ class _Portable(torch.nn.Module):
         leaves = pytree.tree_leaves((args, kwargs))
         tensors = [each for each, leaf in zip(leaves, self.signature.inputs) if leaf.is_tensor]
         plan = getattr(self, _PLAN.format(0))
-        return self.signature.unflatten(torch.ops.tenon.run(tensors, plan, self.part.spec))
+        return self.signature.unflatten(torch.ops.tenon.run(tensors, plan, self.part.spec), tensors)
 
 
 def save(
@@ -72,23 +94,53 @@ def save(
     compiled = compiled_of(module) if isinstance(module, ExportedProgram) else module
     if not isinstance(compiled, CompiledModule):
         raise InputError("save takes what tenon.torch.compile() or load() returns", "invalid_input")
-    if compiled._whole is None:
-        raise InputError(
-            "save: parts of the module run in torch; only wholly compiled modules are saved", "unsupported"
-        )
+    if compiled._whole is None and strip:
+        raise InputError("save: parts of the module run in torch; such are saved with weights", "unsupported")
     if adapters not in ("drop", "merge"):
         raise InputError(f'adapters is {adapters!r}; give "drop" or "merge"', "invalid_input")
     state = compiled.state if adapters == "merge" else compiled.state.plain or compiled.state
-    args, kwargs, shapes = _examples(compiled._program.signature)
+    args, kwargs, shapes = examples(compiled._program.signature)
     given = arg_inputs if inputs is None else inputs
     if given is not None or kwarg_inputs is not None:
         args, kwargs = tuple(given or ()), dict(kwarg_inputs or {})
-    shapes = dynamic_shapes if dynamic_shapes is not None else shapes
+    if dynamic_shapes is not None:
+        shapes = _of_arguments(compiled._program.signature, args, kwargs, dynamic_shapes)
     with quiet(), torch.no_grad():
-        program = torch.export.export(
-            _Portable(compiled, state, strip), args, kwargs, dynamic_shapes=shapes, strict=False
-        )
+        portable = _Bundled(compiled, state) if compiled._whole is None else _Portable(compiled, state, strip)
+        named = _named(portable, args, kwargs)
+        program = torch.export.export(named, args, kwargs, dynamic_shapes=shapes, strict=False)
     _write(program, Path(file_path), dict(extra_files or {}))
+
+
+def _of_arguments(signature: Signature, args: Sequence[Any], kwargs: Mapping[str, Any], shapes: Any) -> Any:
+    """dynamic_shapes of the compiled module, by position or by name, for *args and **kwargs."""
+    if isinstance(shapes, Mapping):
+        names = list(dict.fromkeys(re.split(r"[\[.]", leaf.path)[0] for leaf in signature.inputs))
+        positional = [shapes.get(name) for name, _ in zip(names, args)]
+        named = {name: shapes.get(name) for name in kwargs}
+    else:
+        positional, named = list(shapes[: len(args)]), dict(zip(kwargs, shapes[len(args) :]))
+    return _of_packed(positional, named)
+
+
+def _of_packed(args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Shapes by the names that _named() gives."""
+    return {**{f"arg{index}": shape for index, shape in enumerate(args)}, **kwargs}
+
+
+def _named(module: torch.nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> torch.nn.Module:
+    """Gives forward(*args, **kwargs) the arguments of a call: torch.export has no shapes for what is packed."""
+    packed = module.forward
+
+    def forward(*given: Any, **named: Any) -> Any:
+        return packed(*given, **named)
+
+    kinds = inspect.Parameter
+    positional = [kinds(f"arg{index}", kinds.POSITIONAL_OR_KEYWORD) for index in range(len(args))]
+    by_name = [kinds(name, kinds.KEYWORD_ONLY) for name in kwargs]
+    forward.__signature__ = inspect.Signature([*positional, *by_name])  # type: ignore[attr-defined]
+    module.forward = forward
+    return module
 
 
 def _write(program: ExportedProgram, path: Path, extra_files: dict[str, str]) -> None:
@@ -148,6 +200,8 @@ def info_of(program: Program, state: State) -> dict[str, Any]:
 
 
 def _leaf(leaf: Leaf) -> dict[str, Any]:
+    if leaf.extent:
+        return {"path": leaf.path, "extent": leaf.extent}
     if not leaf.is_tensor:
         if leaf.constant is not None and not isinstance(leaf.constant, (bool, int, float, str)):
             raise InputError(
@@ -164,6 +218,8 @@ def _leaf(leaf: Leaf) -> dict[str, Any]:
 
 
 def _as_leaf(entry: Mapping[str, Any]) -> Leaf:
+    if "extent" in entry:
+        return Leaf(entry["path"], False, extent=str(entry["extent"]))
     if "dtype" not in entry:
         return Leaf(entry["path"], False, entry["constant"])
     bounds = tuple((int(a), str(n), int(low), int(high)) for a, n, low, high in entry["bounds"])
@@ -174,24 +230,40 @@ def _as_leaf(entry: Mapping[str, Any]) -> Leaf:
 def compiled_of(program: ExportedProgram) -> CompiledModule | None:
     """The compiled module inside a program, or None; always the same one."""
     tensors = program.state_dict
-    if _INFO not in tensors:
+    plan = tensors.get(_PLAN.format(0))
+    if plan is None:
         return None
-    plan = tensors[_PLAN.format(0)]
     if (known := _op.owner_of(plan)) is not None:
         return known  # type: ignore[no-any-return]
-    try:
+    if _bundle.is_bundle(plan):
+        return bundled(plan)
+    if _INFO not in tensors:
+        return None
+    with _damage():
         info = json.loads(tensors[_INFO].numpy().tobytes())
-        if info["format"] != FORMAT:
-            raise PlanError(
-                f"the archive has format {info['format']}, this version reads {FORMAT}; save it again", "plan"
-            )
         made = _module_of(info, tensors, _spec_of(program), plan)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, PlanError):
+    _op.adopt(plan, next(made.children()), made)
+    return made
+
+
+def bundled(plan: torch.Tensor) -> CompiledModule:
+    """The module of a plan that is a bundle."""
+    with _damage():
+        info = _bundle.described(plan)
+        made = _bundle.unpack(plan, info, _fields(info))
+    _op.adopt(plan, _bundle.Whole(made), made)
+    return made
+
+
+@contextlib.contextmanager
+def _damage() -> Iterator[None]:
+    """Whatever a damaged description makes of reading it is a PlanError."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
+        if isinstance(error, (PlanError, NotImplementedError)):
             raise
         raise PlanError(f"the archive's description of its engine is damaged: {error}", "plan") from error
-    _op.adopt(plan, next(made.children()), made)  # type: ignore[arg-type]
-    return made
 
 
 def _spec_of(program: ExportedProgram) -> str:
@@ -201,40 +273,43 @@ def _spec_of(program: ExportedProgram) -> str:
     return str(calls[0].args[2])
 
 
-def _module_of(
-    info: dict[str, Any], tensors: Mapping[str, Any], spec: str, plan: torch.Tensor
-) -> CompiledModule:
+def _fields(info: dict[str, Any]) -> dict[str, Any]:
+    """What info_of() wrote of a Program."""
+    if info["format"] != FORMAT:
+        raise PlanError(
+            f"the archive has format {info['format']}, this version reads {FORMAT}; save it again", "plan"
+        )
     signature = Signature(
         [_as_leaf(each) for each in info["inputs"]],
         pytree.treespec_loads(info["in_spec"]),
         [_as_leaf(each) for each in info["outputs"]],
         pytree.treespec_loads(info["out_spec"]),
     )
+    sets = {each: frozenset(info[each]) for each in ("constants", "frozen", "unused", "complexes")}
+    names = {"fqns": tuple(info["names"]), "exported": tuple(info["exported"])}
+    return {"signature": signature, "aliases": info["aliases"], **names, **sets}
+
+
+def _module_of(
+    info: dict[str, Any], tensors: Mapping[str, Any], spec: str, plan: torch.Tensor
+) -> CompiledModule:
+    fields = _fields(info)
     part = _op.load(plan, 0, spec).part
-    program = Program(
-        signature=signature,
-        parts=(part,),
-        fqns=tuple(info["names"]),
-        aliases=info["aliases"],
-        constants=frozenset(info["constants"]),
-        frozen=frozenset(info["frozen"]),
-        unused=frozenset(info["unused"]),
-        complexes=frozenset(info["complexes"]),
-        exported=tuple(info["exported"]),
-    )
+    program = Program(parts=(part,), **fields)
     kept = {name: tensors[_TENSOR.format(index)] for index, name in enumerate(info["tensors"])}
     current = part.engine.current if part.engine.ready else None
-    return CompiledModule(*whole(signature, part), program, State(1, (current,), kept))
+    return CompiledModule(*whole(program.signature, part), program, State(1, (current,), kept))
 
 
 # Examples. ---------------------------------------------------------------------------------------
 
 
-def _examples(signature: Signature) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
+def examples(signature: Signature) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
     """Inputs that the signature allows, with the dynamic shapes that it has."""
     dims: dict[str, Any] = {}
     sizes: dict[str, int] = {}
-    values, shapes = [], []
+    values: list[Any] = []
+    shapes: list[Any] = []
     for leaf in signature.inputs:
         if not leaf.is_tensor:
             values.append(leaf.constant)
@@ -256,5 +331,5 @@ def _examples(signature: Signature) -> tuple[tuple[Any, ...], dict[str, Any], An
         shapes.append(axes or None)
     args, kwargs = pytree.tree_unflatten(values, signature.in_spec)
     arg_shapes, kwarg_shapes = pytree.tree_unflatten(shapes, signature.in_spec)
-    dynamic = {**({"args": tuple(arg_shapes)} if args else {}), **kwarg_shapes} if dims else None
+    dynamic = _of_packed(arg_shapes, kwarg_shapes) if dims else None
     return tuple(args), dict(kwargs), dynamic

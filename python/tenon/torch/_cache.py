@@ -25,7 +25,7 @@ from tenon.torch._signature import Signature
 from tenon.torch._spec import spec_of
 from tenon.torch._tensors import array_of
 
-_MAGIC = b"tenon torch 1\n"
+_MAGIC = b"tenon torch 2\n"
 _IN_PROCESS = 64 << 20
 _ON_DISK = 256 << 20
 
@@ -108,9 +108,13 @@ def stores(cache: Any) -> list[BaseEngineCache]:
 
 
 def name_of(
-    program: ExportedProgram, signature: Signature, refit: str | Iterable[str], options: Mapping[str, Any]
+    program: ExportedProgram,
+    signature: Signature,
+    refit: str | Iterable[str],
+    options: Mapping[str, Any],
+    lines: tuple[str, ...],
 ) -> str:
-    """Equal for programs that differ in refittable weights alone, under equal options."""
+    """Equal for programs that differ in refittable weights alone, under equal options. `lines`: _key's."""
     patterns = refit if isinstance(refit, str) else sorted(refit)
     without = options["without"]
     chosen = {**options, "without": without if isinstance(without, str) else sorted(without)}
@@ -118,13 +122,13 @@ def name_of(
         _MAGIC.decode(),
         tenon.__version__,
         torch.__version__,
-        platform.platform(),
+        *os.uname()[:3:2],  # platform.platform() starts a process
         platform.machine(),
         str(patterns),
         str(sorted(chosen.items(), key=str)),
         spec_of(signature),
         *_frozen(program, patterns),
-        *_key.lines(program),
+        *lines,
     ]
     return _key.digest(tuple(parts))
 
@@ -137,13 +141,13 @@ def _frozen(program: ExportedProgram, patterns: Any) -> Iterable[str]:
     for name, tensor in sorted(tensors_of(program).items()):
         if not any(fnmatch.fnmatchcase(name, pattern) for pattern in listed):
             values = array_of(tensor).contiguous().reshape(-1).view(torch.uint8)
-            yield f"{name} {hashlib.blake2b(values.numpy(), digest_size=16).hexdigest()}"
+            yield f"{name} {hashlib.blake2b(values.numpy().data, digest_size=16).hexdigest()}"
 
 
-def pack(module: CompiledModule) -> bytes:
-    """The module without its weights."""
+def pack(module: CompiledModule, checked: bool) -> bytes:
+    """The module without its weights; `checked`: it has been compared with the original."""
     part, state = module._program.parts[0], module.state
-    info = json.dumps(_archive.info_of(module._program, state)).encode()
+    info = json.dumps({**_archive.info_of(module._program, state), "checked": checked}).encode()
     body = len(info).to_bytes(8, "little") + info + part.plan(state.sets[0], strip=True)
     return _MAGIC + hashlib.blake2b(body, digest_size=16).digest() + body
 
@@ -154,8 +158,10 @@ def unpack(
     signature: Signature,
     names: tuple[str, ...],
     options: Mapping[str, Any],
-) -> CompiledModule | None:
-    """The module with the program's weights; None for a blob that is damaged or does not fit."""
+    lines: tuple[str, ...],
+) -> tuple[CompiledModule, bool] | None:
+    """The module with the program's weights, and whether its architecture has been compared with the
+    original; None for a blob that is damaged or does not fit."""
     start = len(_MAGIC) + 16
     body = blob[start:]
     if (
@@ -177,10 +183,15 @@ def unpack(
         signature=signature,
         parts=(part,),
         fqns=names,
-        exported=_key.lines(program),
+        exported=lines,
         options=dict(options),
         aliases=info["aliases"],
-        **{each: frozenset(info[each]) for each in ("constants", "frozen", "unused", "complexes")},
+        filled=True,
+        constants=frozenset(info["constants"]),
+        frozen=frozenset(info["frozen"]),
+        unused=frozenset(info["unused"]),
+        complexes=frozenset(info["complexes"]),
     )
     kept = {name: tensors[name].detach().clone() for name in (*shared.frozen, *shared.unused)}
-    return CompiledModule(*whole(signature, part), shared, State(1, (engine.current,), kept))
+    made = CompiledModule(*whole(signature, part), shared, State(1, (engine.current,), kept))
+    return made, bool(info["checked"])

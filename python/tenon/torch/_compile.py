@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import threading
 from collections.abc import Iterable, Mapping
@@ -15,6 +16,7 @@ from torch.export import ExportedProgram
 from tenon import BuildError, InputError
 from tenon.torch import _cache, _dims, _key
 from tenon.torch._compare import differences
+from tenon.torch._device import type_of
 from tenon.torch._dims import Examples
 from tenon.torch._input import examples_of
 from tenon.torch._module import CompiledModule, Program, whole
@@ -83,7 +85,11 @@ def compile(
         signature=signature_of(program, names),
         order=_order(model, program),
         examples=(args, kwargs),
-        widened=_dims.widened(model, args, kwargs, dynamic_shapes) if dynamic_shapes else (args, kwargs),
+        widened=(
+            _dims.widened(model, args, kwargs, dynamic_shapes)
+            if isinstance(model, torch.nn.Module) and dynamic_shapes
+            else (args, kwargs)
+        ),
         refit=_patterns(own.get("refit", refit)),
         options={
             "device": "cpu",
@@ -122,24 +128,37 @@ class _Job:
     min_block_size: int
     in_torch: tuple[Any, ...]
 
+    @functools.cached_property
+    def lines(self) -> tuple[str, ...]:
+        """What the program is but for its weights."""
+        return _key.lines(self.program)
+
     def compiled(self, fallback: str, check: bool, stores: list[Any]) -> CompiledModule:
-        """Found in a store, or built and kept there; checked in either case."""
+        """Found in a store, or built and kept there. What an exporter gets wrong is the architecture's,
+        so one comparison with the original holds for all that are found."""
         stores = [] if self.in_torch else stores
-        key = _cache.name_of(self.program, self.signature, self.refit, self.options) if stores else ""
+        key = (
+            _cache.name_of(self.program, self.signature, self.refit, self.options, self.lines)
+            if stores
+            else ""
+        )
         found = self._found(stores, key)
-        module = found or self._built(fallback)
-        if check and any(self.examples):
+        module, checked = found or (self._built(fallback), False)
+        checks = check and any(self.examples) and not checked
+        if checks:
             _check(module, self.model, self.program, *self.examples)
-        if found is None and module._whole is not None and module._program.calculator is None:
+        new = found is None and module._whole is not None and module._program.calculator is None
+        if new or (found is not None and checks):
             for store in stores:
-                store.save(key, _cache.pack(module))
+                store.save(key, _cache.pack(module, checks))
         return module
 
-    def _found(self, stores: list[Any], key: str) -> CompiledModule | None:
+    def _found(self, stores: list[Any], key: str) -> tuple[CompiledModule, bool] | None:
         for store in stores:
             blob = store.load(key)
-            if blob and (m := _cache.unpack(blob, self.program, self.signature, self.order, self.options)):
-                return m
+            known = (self.program, self.signature, self.order, self.options, self.lines)
+            if blob and (found := _cache.unpack(blob, *known)):
+                return found
         return None
 
     def _built(self, fallback: str) -> CompiledModule:
@@ -168,7 +187,7 @@ class _Job:
 
         translation = _translate(self.program, self.signature, self.names)
         engine = _core.build(translation, self.refit, options)
-        return _module(self.order, self.program, self.signature, translation, engine, options)
+        return _module(self, translation, engine)
 
 
 def _refuse_options(ir: str, fallback: str, device: Any) -> None:
@@ -178,7 +197,7 @@ def _refuse_options(ir: str, fallback: str, device: Any) -> None:
         )
     if fallback not in ("torch", "error"):
         raise InputError(f'fallback is {fallback!r}; give "torch" or "error"', "invalid_input")
-    if device is not None and torch.device(str(device)).type != "cpu":
+    if device is not None and type_of(device) != "cpu":
         raise InputError(f"device is {device}; modules are compiled for the CPU", "unsupported")
 
 
@@ -238,10 +257,25 @@ def _program_of(
         except (KeyboardInterrupt, MemoryError):
             raise
         except Exception as error:
+            if dynamic_shapes is not None and "specialized" in str(error):
+                _refuse_recurrent(model)
             cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise BuildError(f"torch.export.export failed: {cause}", "build") from error
+    if _dims.fixed(model, program, args, kwargs, dynamic_shapes):
+        _refuse_recurrent(model)
     note_names(program, model)
     return program, _dims.names(model, program, args, kwargs, dynamic_shapes)
+
+
+def _refuse_recurrent(model: torch.nn.Module) -> None:
+    """An axis that was to vary is fixed: torch.export unrolls what is recurrent."""
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.RNNBase):
+            raise BuildError(
+                f'"{name}" is a {type(module).__name__}, whose sequence torch.export fixes to the example\'s: '
+                "leave that axis out of dynamic_shapes; its batch may vary",
+                "unsupported",
+            )
 
 
 def _refuse_training(model: torch.nn.Module) -> None:
@@ -278,20 +312,14 @@ def _order(model: Any, program: ExportedProgram) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*(name for name in first if name in tensors), *tensors]))
 
 
-def _module(
-    names: tuple[str, ...],
-    program: ExportedProgram,
-    signature: Signature,
-    translation: Translation,
-    engine: Any,
-    options: dict[str, Any],
-) -> CompiledModule:
-    part = EnginePart(engine, 0, spec_of(signature))
+def _module(job: _Job, translation: Translation, engine: Any) -> CompiledModule:
+    program, names = job.program, job.order
+    part = EnginePart(engine, 0, spec_of(job.signature))
     frozen = {name: t for name, t in translation.tensors.items() if name not in part.weights}
     kept = {name: t.detach().clone() for name, t in {**frozen, **translation.unused}.items()}
     volatile = set(program.graph_signature.non_persistent_buffers)
     shared = Program(
-        signature=signature,
+        signature=job.signature,
         parts=(part,),
         fqns=names,
         aliases=translation.aliases,
@@ -299,10 +327,10 @@ def _module(
         frozen=frozenset(frozen),
         unused=frozenset(translation.unused),
         complexes=complex_names(program),
-        exported=_key.lines(program),
-        options=options,
+        exported=job.lines,
+        options={**job.options, **job.work},
     )
-    return CompiledModule(*whole(signature, part), shared, State(1, (engine.current,), kept))
+    return CompiledModule(*whole(job.signature, part), shared, State(1, (engine.current,), kept))
 
 
 def _check(

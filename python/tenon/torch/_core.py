@@ -32,10 +32,9 @@ def _is_large(tensor: torch.Tensor) -> bool:
 
 def _without(model: ir.Model, names: Iterable[str]) -> bytes:
     """The model with initializers that are external data, in a file that is nowhere."""
-    held = {name: model.graph.initializers[name].const_value for name in names}
+    held: dict[str, Any] = {name: model.graph.initializers[name].const_value for name in names}
     try:
         for name, value in held.items():
-            assert value is not None
             model.graph.initializers[name].const_value = ir.ExternalTensor(
                 "weights", 0, value.nbytes, value.dtype, shape=value.shape, name=name
             )

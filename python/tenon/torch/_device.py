@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import torch
+
 from tenon import InputError
+
+#: Types that mean another one in this process: {"cuda": "cpu"} under `python -m tenon.trt --cuda=host`.
+stand_ins: dict[str, str] = {}
 
 
 class Device:
@@ -20,3 +27,9 @@ class Device:
 
     def __repr__(self) -> str:
         return f"Device({self.name!r})"
+
+
+def type_of(device: Any) -> str:
+    """The type of torch's device, or of a Device, by whatever name."""
+    named = torch.device(device if isinstance(device, int) else str(device)).type
+    return stand_ins.get(named, named)

@@ -23,7 +23,8 @@ def widened(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, An
                 tensor = tensor.repeat_interleave(2, dim=axis)
         return tensor
 
-    return pytree.tree_map_only(torch.Tensor, widen, (args, kwargs))
+    found: Examples = pytree.tree_map_only(torch.Tensor, widen, (args, kwargs))
+    return found
 
 
 def names(
@@ -34,18 +35,42 @@ def names(
     shapes: Any,
 ) -> dict[str, str]:
     """The Dims' names by the symbols that torch.export gave them."""
+    found: dict[str, str] = {}
+    for extent, dim in _extents(module, program, args, kwargs, shapes):
+        name = getattr(dim, "__name__", None)
+        if isinstance(extent, torch.SymInt) and name and extent.node.expr.is_symbol:
+            found.setdefault(str(extent.node.expr), name)
+    return found
+
+
+def fixed(
+    module: torch.nn.Module,
+    program: ExportedProgram,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    shapes: Any,
+) -> bool:
+    """Whether an axis that was to vary does not."""
+    extents = [extent for extent, _ in _extents(module, program, args, kwargs, shapes)]
+    return any(isinstance(each, int) or each.node.expr.is_number for each in extents)
+
+
+def _extents(
+    module: torch.nn.Module,
+    program: ExportedProgram,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    shapes: Any,
+) -> Iterator[tuple[Any, Any]]:
+    """The program's extent of each axis that was to vary, and what dynamic_shapes says of it."""
     leaves = pytree.tree_leaves((args, kwargs))
     placeholders = {n.name: n.meta.get("val") for n in program.graph.nodes if n.op == "placeholder"}
     users = [s.arg for s in program.graph_signature.input_specs if s.kind.name == "USER_INPUT"]
     values = {id(t): placeholders.get(getattr(arg, "name", "")) for t, arg in zip(leaves, users)}
-    found: dict[str, str] = {}
     for tensor, axes in _dynamic(module, args, kwargs, shapes):
-        for axis, dim in axes.items():
-            extent = getattr(values.get(id(tensor)), "shape", {axis: 0})[axis]
-            name = getattr(dim, "__name__", None)
-            if isinstance(extent, torch.SymInt) and name and extent.node.expr.is_symbol:
-                found.setdefault(str(extent.node.expr), name)
-    return found
+        shape = getattr(values.get(id(tensor)), "shape", None)
+        if shape is not None:
+            yield from ((shape[axis], dim) for axis, dim in axes.items())
 
 
 def by_name(

@@ -18,6 +18,7 @@ from tenon.torch._compile import compile
 from tenon.torch._module import CompiledModule
 from tenon.torch._part import State
 from tenon.torch._partition import holder
+from tenon.torch._settings import ACCEPTED, HONOURED
 from tenon.torch._sources import Source
 
 log = logging.getLogger("tenon")
@@ -33,6 +34,7 @@ _OPTIONS = (
     "without",
     "sets",
     "sources",
+    "cache",
 )
 _said_training = False
 
@@ -44,7 +46,8 @@ def backend(
 
     model = torch.compile(model, backend="tenon", options={"tactics": "first"})"""
     chosen = dict(options or {})
-    if unknown := sorted(chosen.keys() - {*_OPTIONS}):
+    theirs = {name: value for name, value in chosen.items() if name not in _OPTIONS}
+    if unknown := sorted(theirs.keys() - {*HONOURED, *ACCEPTED}):
         raise TypeError(
             f'backend "tenon": there is no option "{unknown[0]}"; there are {", ".join(_OPTIONS)}'
         )
@@ -52,14 +55,14 @@ def backend(
         isinstance(each, torch.Tensor) and each.requires_grad for each in inputs
     ):
         _say_training()
-        return module.forward  # type: ignore[no-any-return]
+        return module.forward
     try:
         return _Graph(module, inputs, chosen)
     except BuildError as error:
         if chosen.get("fallback", "torch") == "error":
             raise
         log.warning("a graph runs in torch: %s", error)
-        return module.forward  # type: ignore[no-any-return]
+        return module.forward
 
 
 def _say_training() -> None:

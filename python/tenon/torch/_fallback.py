@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import operator
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -207,9 +208,16 @@ class Splitter:
             named[name] = child
             call = graph.call_module(name, tuple(made[node] for node in piece.inputs))
             for number, node in enumerate(piece.outputs):
-                made[node] = graph.call_function(_getitem, (call, number))
+                made[node] = graph.call_function(operator.getitem, (call, number))
         output = next(node for node in self.module.graph.nodes if node.op == "output")
-        graph.output(fx.map_arg(output.args[0], lambda node: made[node]))
+
+        def copied(node: fx.Node) -> fx.Node:
+            """A value of the parts, or an extent of one."""
+            if node not in made:
+                made[node] = graph.node_copy(node, copied)
+            return made[node]
+
+        graph.output(fx.map_arg(output.args[0], copied))
         graph.set_codegen(self.module.graph._codegen)
         parts = tuple(child.part for child in children if isinstance(child, EngineModule))
         return CompiledModule(named, graph, self._program(cut, parts, names), self._state(cut, parts))
@@ -265,10 +273,6 @@ class Splitter:
         if lines:
             log.warning("%d operators run in torch; the first is %s", len(lines), lines[0])
         return lines
-
-
-def _getitem(values: Any, index: int) -> Any:
-    return values[index]
 
 
 def _values(module: fx.GraphModule, examples: Any) -> dict[fx.Node, Any]:

@@ -68,8 +68,17 @@ def _drop_identities(graph: ir.Graph) -> None:
     outputs = {id(value) for value in graph.outputs}
     for node in list(graph):
         if node.op_type == "Identity" and not node.domain and id(node.outputs[0]) not in outputs:
-            ir.convenience.replace_all_uses_with(node.outputs[0], node.inputs[0])
+            source = node.inputs[0]
+            assert source is not None
+            ir.convenience.replace_all_uses_with(node.outputs[0], source)
             graph.remove(node, safe=True)
+
+
+def _as_typed(value: ir.Value, other: ir.Value) -> None:
+    """Gives a value another's type."""
+    if other.dtype is not None:
+        value.dtype = other.dtype
+    value.shape = other.shape
 
 
 def _separate_outputs(graph: ir.Graph) -> None:
@@ -78,7 +87,7 @@ def _separate_outputs(graph: ir.Graph) -> None:
     for index, value in enumerate(graph.outputs):
         if id(value) in held:
             node = ir.Node("", "Identity", [value])
-            node.outputs[0].dtype, node.outputs[0].shape = value.dtype, value.shape
+            _as_typed(node.outputs[0], value)
             graph.append(node)
             graph.outputs[index] = node.outputs[0]
         held.add(id(graph.outputs[index]))
@@ -99,8 +108,8 @@ def _split_tensors(graph: ir.Graph) -> None:
             part.name = f"{sequence.name}~part{number}"
         graph.insert_before(node, split)
         for user, place in zip(users, places):
-            part = split.outputs[int(place)]
-            part.dtype, part.shape = user.outputs[0].dtype, user.outputs[0].shape
+            part = split.outputs[int(place)]  # type: ignore[arg-type]
+            _as_typed(part, user.outputs[0])
             ir.convenience.replace_all_uses_with(user.outputs[0], part, replace_graph_outputs=True)
             graph.remove(user, safe=True)
         graph.remove(node, safe=True)

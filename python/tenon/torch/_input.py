@@ -9,6 +9,7 @@ import torch
 import torch.utils._pytree as pytree
 
 from tenon import InputError
+from tenon.torch import _dtype
 
 
 class Input:
@@ -23,7 +24,7 @@ class Input:
         min_shape: Sequence[int] | None = None,
         opt_shape: Sequence[int] | None = None,
         max_shape: Sequence[int] | None = None,
-        dtype: torch.dtype = torch.float32,
+        dtype: torch.dtype | _dtype.dtype = torch.float32,
         format: Any = None,
         tensor_domain: tuple[float, float] | None = None,
         name: str = "",
@@ -33,9 +34,7 @@ class Input:
             raise InputError("Input: give a shape, or min_shape, opt_shape and max_shape", "invalid_input")
         if shape is None and any(each is None for each in ranged):
             raise InputError("Input: min_shape, opt_shape and max_shape come together", "invalid_input")
-        least, typical, greatest = (
-            tuple(each if shape is None else shape) for each in (ranged if shape is None else (shape,) * 3)
-        )
+        least, typical, greatest = (tuple(shape or each or ()) for each in ranged)
         if not len(least) == len(typical) == len(greatest):
             raise InputError(
                 "Input: min_shape, opt_shape and max_shape have different ranks", "invalid_input"
@@ -46,7 +45,7 @@ class Input:
                     f"Input: axis {axis} is {low}, {middle}, {high}; they must not fall", "invalid_input"
                 )
         self.min_shape, self.shape, self.max_shape = least, typical, greatest
-        self.dtype, self.name, self.domain = dtype, name, tensor_domain
+        self.dtype, self.name, self.domain = _dtype.of_torch(dtype), name, tensor_domain
 
     def example(self) -> torch.Tensor:
         """A tensor of the typical shape."""

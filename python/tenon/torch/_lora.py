@@ -19,36 +19,49 @@ from tenon.torch._tensors import error_with
 
 #: Parts of keys that mean another method than A and B; taking them for these gives wrong answers.
 _OTHERS = {
-    "lora_magnitude_vector": "DoRA", "dora_scale": "DoRA", "hada_w": "LoHa", "lokr_w": "LoKr",
-    "lora_mid": "a Tucker decomposition", ".oft_": "OFT", "vera_": "VeRA", "lora_B.bias": "lora_bias",
+    "dora_scale": "kohya's DoRA", "hada_w": "LoHa", "lokr_w": "LoKr",
+    "lora_mid": "a Tucker decomposition", ".oft_": "OFT", "vera_": "VeRA",
 }  # fmt: skip
 _DOWN = r"(?:\.lora_A(?:\.\w+)?\.weight|\.lora_embedding_A(?:\.\w+)?|[._]lora[._]down\.weight)"
 _UP = r"(?:\.lora_B(?:\.\w+)?\.weight|\.lora_embedding_B(?:\.\w+)?|[._]lora[._]up\.weight)"
+_BIAS = r"\.lora_B(?:\.\w+)?\.bias"
+_MAGNITUDE = r"\.lora_magnitude_vector(?:\.(?!weight$)\w+)?(?:\.weight)?"
+_KINDS = {"a": _DOWN, "b": _UP, "alpha": r"\.alpha", "bias": _BIAS, "magnitude": _MAGNITUDE}
 _PREFIXES = ("base_model.model.", "unet.", "transformer.", "text_encoder.")
 _KOHYA = ("lora_unet_", "lora_te1_", "lora_te2_", "lora_te_")
 
 
 @dataclass
 class LowRank:
-    """W' = W + s · scaling · (b · a), laid out as the weight is."""
+    """W' = W + s · scaling · (b · a), laid out as the weight is; with DoRA's magnitude m,
+    W' = m / ‖row of that‖ · that."""
 
-    a: torch.Tensor
-    b: torch.Tensor
+    a: torch.Tensor  # [rank, columns]
+    b: torch.Tensor  # [rows, rank]
     scaling: float
-    transposed: bool = False
+    magnitude: torch.Tensor | None = None
+    turned: bool = False  # magnitudes are of columns, for a weight that is kept transposed
 
     def delta(self, shape: torch.Size, scale: float) -> torch.Tensor:
         """The change for one scale, in float32."""
-        product = self.b.float().flatten(1) @ self.a.float().flatten(1)
-        product = product.T if self.transposed else product
-        return product.reshape(shape) * (self.scaling * scale)
+        product: torch.Tensor = self.b.float() @ self.a.float()
+        change: torch.Tensor = product.reshape(shape)
+        return change * (self.scaling * scale)
+
+    def renormalised(self, weight: torch.Tensor) -> torch.Tensor:
+        """DoRA's last step, over the changed weight."""
+        assert self.magnitude is not None
+        rows: torch.Tensor = weight.T if self.turned else weight.flatten(1)
+        rows = rows * (self.magnitude.float().reshape(-1, 1) / rows.norm(dim=1, keepdim=True))
+        return (rows.T if self.turned else rows).reshape(weight.shape)
 
 
 @dataclass
 class Adapter:
-    """What one adapter changes: weights by low rank, and weights that it replaces."""
+    """What one adapter changes: weights by low rank, biases by a sum, and weights that it replaces."""
 
     changes: dict[str, LowRank] = field(default_factory=dict)
+    shifts: dict[str, tuple[torch.Tensor, float]] = field(default_factory=dict)  # with their scalings
     replaced: dict[str, torch.Tensor] = field(default_factory=dict)
 
 
@@ -62,7 +75,7 @@ def read(source: Any, config: Mapping[str, Any] | None, shapes: Mapping[str, tor
         for part, what in _OTHERS.items()
         if part in key
     ]
-    for name in ("use_dora", "lora_bias", "layer_replication", "target_parameters"):
+    for name in ("layer_replication", "target_parameters"):
         if settings.get(name):
             problems.append(f"adapter: its configuration has {name}, which is not supported")
     if settings.get("peft_type", "LORA") != "LORA":
@@ -100,12 +113,15 @@ def _opened(source: Any) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
 def _assembled(
     tensors: Mapping[str, torch.Tensor], settings: Mapping[str, Any], shapes: Mapping[str, torch.Size]
 ) -> tuple[Adapter, list[str]]:
-    adapter, problems = Adapter(), []
+    adapter = Adapter()
+    problems: list[str] = []
     pairs: dict[str, dict[str, Any]] = {}
     for key, tensor in tensors.items():
-        for kind, pattern in (("a", _DOWN), ("b", _UP), ("alpha", r"\.alpha")):
+        for kind, pattern in _KINDS.items():
             if match := re.fullmatch(rf"(.+?){pattern}", key):
                 pairs.setdefault(match[1], {})[kind] = tensor
+                if ".lora_embedding_" in key:
+                    pairs[match[1]]["embedding"] = tensor
                 break
         else:
             _take_replaced(adapter, problems, key, tensor, shapes)
@@ -123,6 +139,8 @@ def _assembled(
             problems.append(f'adapter: "{module}" {made}')
         else:
             adapter.changes[target] = made
+            if "bias" in pair and (why := _shift(adapter, target, pair["bias"], made.scaling, shapes)):
+                problems.append(f'adapter: "{module}" {why}')
     return adapter, problems
 
 
@@ -140,9 +158,34 @@ def _low_rank(
     if not plain and not turned:
         return f'makes {[rows, columns]}, "{target}" has {list(shape)}'
     wants = bool(settings.get("fan_in_fan_out")) and len(shape) == 2
-    return LowRank(
-        a.clone(), b.clone(), _scaling(target, pair, settings, rank), turned and (wants or not plain)
-    )
+    transposed = turned and (wants or not plain)
+    a, b = a.flatten(1), b.flatten(1)
+    if transposed:
+        a, b = b.T, a.T
+    made = LowRank(a.clone(), b.clone(), _scaling(target, pair, settings, rank))
+    magnitude = pair.get("magnitude")
+    if magnitude is None:
+        wanted = bool(settings.get("use_dora"))
+        return "has no lora_magnitude_vector, and its configuration has use_dora" if wanted else made
+    if "embedding" in pair:
+        return "is DoRA of an embedding, which is not supported"
+    if magnitude.numel() != rows:
+        return f"has {magnitude.numel()} magnitudes for {rows} rows"
+    made.magnitude, made.turned = magnitude.clone(), transposed
+    return made
+
+
+def _shift(
+    adapter: Adapter, target: str, bias: torch.Tensor, scaling: float, shapes: Mapping[str, torch.Size]
+) -> str | None:
+    """Takes what an adapter adds to the bias beside `target`; or says why not."""
+    name = target.removesuffix("weight") + "bias"
+    if name not in shapes:
+        return f'changes a bias, and there is no "{name}"'
+    if shapes[name] != bias.shape:
+        return f'has a bias of {list(bias.shape)}, "{name}" has {list(shapes[name])}'
+    adapter.shifts[name] = bias.clone(), scaling
+    return None
 
 
 def _scaling(target: str, pair: Mapping[str, Any], settings: Mapping[str, Any], rank: int) -> float:

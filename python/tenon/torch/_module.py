@@ -19,12 +19,14 @@ from torch.fx.graph import _PyTreeCodeGen, _PyTreeInfo
 import tenon
 from tenon.torch._adapters import Adapters
 from tenon.torch._part import EngineModule, EnginePart, State, TorchModule, taken
+from tenon.torch._extent import evaluate
 from tenon.torch._signature import Signature
+from tenon.torch._spec import extents_of, spec_of
 
 
 @dataclass
 class Program:
-    """What all modules that were refitted from one compile share. Nothing here changes."""
+    """What all modules that were refitted from one compile share."""
 
     signature: Signature
     parts: tuple[EnginePart, ...]
@@ -41,6 +43,8 @@ class Program:
     calculator: fx.GraphModule | None = None  # computes weights of engines from weights of torch
     calculated: tuple[str, ...] = ()  # what it gives, in order
     torch_reads: frozenset[str] = frozenset()  # what torch's parts read, computed tensors too
+    filled: bool = False  # engines were loaded without weights, and do not know the first ones
+    first: State | None = None  # what reset() goes back to; without sets where engines remember theirs
     lock: threading.RLock = field(default_factory=threading.RLock)
     versions: Iterator[int] = field(default_factory=lambda: itertools.count(2))
 
@@ -59,7 +63,9 @@ class CompiledModule(fx.GraphModule):
         for child in self.children():
             if isinstance(child, (EngineModule, TorchModule)):
                 child.owner = weakref.ref(self)
-        self._program, self._state, self._first = program, state, state
+        self._program, self._state = program, state
+        if program.first is None:
+            program.first = first_of(program, state)
         self._adapters: Adapters | None = None
         self.chosen: ContextVar[State | None] = ContextVar("tenon_torch_chosen", default=None)  # by a bank
         self._whole = program.parts[0] if len(program.parts) == 1 and not _has_torch(self) else None
@@ -83,7 +89,7 @@ class CompiledModule(fx.GraphModule):
         """A call with a state that need not be published."""
         tensors = self._program.signature.flatten(args, kwargs)
         if self._whole is not None:
-            return self._program.signature.unflatten(self._whole.run(tensors, state.sets[0]))
+            return self._program.signature.unflatten(self._whole.run(tensors, state.sets[0]), tensors)
         return self._run_graph(state, args, kwargs)
 
     # Weights. ------------------------------------------------------------------------------------
@@ -129,7 +135,22 @@ class CompiledModule(fx.GraphModule):
 
     def reset(self) -> None:
         """Goes back to the weights of compile() or load()."""
-        self.publish(self._first)
+        first, program = self._program.first, self._program
+        assert first is not None
+        if first.sets:
+            self.publish(first)
+            return
+        with program.lock:
+            before = [part.engine.current for part in program.parts]
+            try:
+                for part in program.parts:
+                    part.engine.reset()
+            except BaseException:
+                for part, weights in zip(program.parts, before):
+                    part.engine.publish(weights)
+                raise
+            sets = tuple(part.engine.current for part in program.parts)
+            self._state = State(next(program.versions), sets, first.tensors)
 
     def refit(self, source: Any, *, strict: bool = False, complete: bool = False) -> Any:
         """Replaces weights in place, all or nothing, and reports.
@@ -150,7 +171,7 @@ class CompiledModule(fx.GraphModule):
 
         return _refit.load_state_dict(self, state_dict, strict)
 
-    def state_dict(
+    def state_dict(  # type: ignore[override]
         self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False
     ) -> dict[str, Any]:
         """Copies of the current weights without adapters, under all names of the module that was compiled."""
@@ -167,10 +188,13 @@ class CompiledModule(fx.GraphModule):
 
     def weights(self, merged: bool = False) -> dict[str, torch.Tensor]:
         """As state_dict(), with non-persistent buffers and tensor constants; `merged`: under the adapters."""
-        state, values = self._state if merged else self._state.plain or self._state, {}
+        now = self._state
+        state, values = now.plain or now, {}
         for part, weights in zip(self._program.parts, state.sets):
             values.update(part.values(weights))
         values.update((name, tensor.clone()) for name, tensor in state.tensors.items())
+        if merged and now.active:
+            values.update(self.adapters.merged(now))
         for name in self._program.complexes & values.keys():
             values[name] = (
                 torch.view_as_complex(values[name]) if not values[name].is_complex() else values[name]
@@ -207,6 +231,14 @@ class CompiledModule(fx.GraphModule):
         return self
 
 
+def first_of(program: Program, state: State) -> State:
+    """The first weights: by their sources, which engines keep anyway, and else as the set itself."""
+    known = all(part.engine.ready for part in program.parts) and not program.filled
+    if known and program.options.get("sources") != "drop":
+        return State(state.version, (), state.tensors)
+    return state
+
+
 def _again(child: Any) -> torch.nn.Module:
     """A child for another module of the same program."""
     if isinstance(child, EngineModule):
@@ -232,16 +264,25 @@ def whole(signature: Signature, part: EnginePart) -> tuple[dict[str, Any], fx.Gr
     results: list[Any] = []
     count = 0
     for leaf in signature.outputs:
-        results.append(
-            graph.call_function(operator.getitem, (call, count)) if leaf.is_tensor else leaf.constant
-        )
+        if leaf.is_tensor:
+            results.append(graph.call_function(operator.getitem, (call, count)))
+        elif leaf.extent:
+            results.append(graph.call_function(_number, (spec_of(signature), leaf.extent, tensors)))
+        else:
+            results.append(leaf.constant)
         count += leaf.is_tensor
     graph.output(tuple(results))
-    graph.set_codegen(_codegen(signature, names))
+    graph.set_codegen(codegen_of(signature))
     return {"_run_on_acc_0": EngineModule(part)}, graph
 
 
-def _codegen(signature: Signature, names: Sequence[str]) -> _PyTreeCodeGen:
+def _number(spec: str, extent: str, tensors: Sequence[torch.Tensor]) -> Any:
+    """An output that is worked out from the inputs' extents."""
+    return evaluate(extent, extents_of(spec, tensors))
+
+
+def codegen_of(signature: Signature) -> _PyTreeCodeGen:
+    """What lets a graph of leaves take and give pytrees."""
     args, kwargs = signature.in_spec.children()
     flat = [f"arg{i}" for i in range(args.num_children)]
     tops = [*flat, *(kwargs.context or [])]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,17 +13,15 @@ import tenon
 from tenon.torch import _archive
 from tenon.torch._compile import compile
 from tenon.torch._module import CompiledModule
-from tenon.torch._tensors import refuse_unfit
-
-_WATCHES = ("version", "sample", "digest")
-_SAMPLE = 64  # bytes of each end, and of the middle
+from tenon.torch._program import quiet
+from tenon.torch._watch import KINDS, Watch
 
 
 class MutableModule(torch.nn.Module):
     """Looks like `module`, and answers from an engine with the weights that it has at each call.
 
     watch: how a change is seen. "version": new objects, addresses, and in-place operators that torch
-    counts; "sample": some bytes of each tensor too, for what writes through `.data`; "digest": all bytes.
+    counts; "sample": some elements of each tensor too, for what writes through `.data`; "digest": all bytes.
 
         fast = tenon.torch.MutableModule(model); fast(x); model.load_state_dict(other); fast(x)"""
 
@@ -31,13 +29,13 @@ class MutableModule(torch.nn.Module):
         self, module: torch.nn.Module, *, dynamic_shapes: Any = None, watch: str = "sample", **options: Any
     ) -> None:
         super().__init__()
-        if watch not in _WATCHES:
-            raise tenon.InputError(f"watch is {watch!r}; give one of {', '.join(_WATCHES)}", "invalid_input")
+        if watch not in KINDS:
+            raise tenon.InputError(f"watch is {watch!r}; give one of {', '.join(KINDS)}", "invalid_input")
         object.__setattr__(self, "original", module)
-        self._shapes, self._watch, self._options = dynamic_shapes, watch, options
+        self._shapes, self._options = dynamic_shapes, options
+        self._watch = Watch(module, watch)
         self._compiled: list[tuple[Any, CompiledModule]] = []
         self._seen: Any = None
-        self._structure: Any = None
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -51,7 +49,7 @@ class MutableModule(torch.nn.Module):
 
     forward = __call__
 
-    def compile(self, *args: Any, **kwargs: Any) -> CompiledModule:
+    def compile(self, *args: Any, **kwargs: Any) -> CompiledModule:  # type: ignore[override]
         """What calls of this structure and these shapes run; compiled now if it is new."""
         self._follow()
         return self._fitting(args, kwargs)
@@ -59,7 +57,9 @@ class MutableModule(torch.nn.Module):
     def refit(self) -> None:
         """Takes the module's weights now, whether they have changed or not. RefitError leaves all as it was,
         and comes again at every call until the module's weights fit."""
-        seen = self._mark()
+        if self._watch.restructured():
+            self._compiled.clear()
+        seen = self._watch.mark()
         before = [(compiled, compiled.state) for _, compiled in self._compiled]
         try:
             for compiled, _ in before:
@@ -70,6 +70,14 @@ class MutableModule(torch.nn.Module):
             self._seen = None
             raise
         self._seen = seen
+
+    refit_gm = refit  # its name in torch_tensorrt
+
+    def set_expected_dynamic_shape_range(self, args: Any, kwargs: Mapping[str, Any]) -> None:
+        """torch_tensorrt's: what varies, by position and by name; later calls compile anew."""
+        names = list(inspect.signature(self.original.forward).parameters)
+        self._shapes = {**dict(zip(names, args)), **kwargs}
+        self._compiled.clear()
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
@@ -91,43 +99,43 @@ class MutableModule(torch.nn.Module):
         self._follow()
         _archive.save(self._compiled[-1][1], file_path)
 
-    # Changes. ------------------------------------------------------------------------------------
+    @classmethod
+    def load(cls, file_path: Any, module: torch.nn.Module, **options: Any) -> MutableModule:
+        """A MutableModule of `module` with the engine of a file that save() wrote: what it takes is not
+        compiled again. RefitError for a module of another architecture. options: as of MutableModule.
+
+        fast = tenon.torch.MutableModule.load("model.ep", model)"""
+        compiled = _archive.compiled_of(_archive.load(file_path))
+        if compiled is None:
+            raise tenon.PlanError(f'"{file_path}": has no engine; MutableModule.save() writes such', "plan")
+        signature = compiled._program.signature
+        args, kwargs, shapes = _archive.examples(signature)
+        names = [*list(inspect.signature(module.forward).parameters)[: len(args)], *kwargs]
+        shapes = dict(zip(names, shapes.values())) if shapes else None
+        with quiet(), torch.no_grad():
+            program = torch.export.export(module, args, kwargs, dynamic_shapes=shapes, strict=False)
+        compiled.refit(program)
+        made = cls(module, **options)
+        made._watch.restructured()
+        made._compiled.append((signature.in_spec, compiled))
+        return made
 
     def _follow(self) -> None:
-        structure = self._outline()
-        if structure != self._structure:
+        if self._watch.restructured():
             self._compiled.clear()
-            self._structure, self._seen = structure, None
-        elif self._compiled and self._mark() != self._seen:
+            self._seen = None
+        elif self._compiled and self._watch.mark() != self._seen:
             self.refit()
-
-    def _outline(self) -> Any:
-        """What a new compile is needed for: other submodules, names, shapes or dtypes."""
-        modules = [(name, type(module)) for name, module in self.original.named_modules()]
-        return modules, [(name, tuple(t.shape), t.dtype) for name, t in self._tensors()]
-
-    def _tensors(self) -> list[tuple[str, torch.Tensor]]:
-        return [
-            *self.original.named_parameters(remove_duplicate=False),
-            *self.original.named_buffers(remove_duplicate=False),
-        ]
-
-    def _mark(self) -> Any:
-        refuse_unfit(self._tensors(), tenon.RefitError)
-        marks = [(id(t), t._version, t.data_ptr()) for _, t in self._tensors()]
-        if self._watch == "version":
-            return marks
-        read = _digest if self._watch == "digest" else _sample
-        return marks, [read(t) for _, t in self._tensors()]
 
     def _fitting(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> CompiledModule:
         """The compiled module that takes such a call: known, or compiled with it as the example."""
         leaves, spec = pytree.tree_flatten((args, kwargs))
-        for known, compiled in reversed(self._compiled):
-            if known == spec and _takes(compiled, leaves):
-                return compiled
+        made: CompiledModule
+        for known, made in reversed(self._compiled):
+            if known == spec and _takes(made, leaves):
+                return made
         if self._seen is None:
-            self._seen = self._mark()
+            self._seen = self._watch.mark()
         made = compile(self.original, args, kwarg_inputs=kwargs, dynamic_shapes=self._shapes, **self._options)
         self._compiled.append((spec, made))
         return made
@@ -148,26 +156,3 @@ def _takes(compiled: CompiledModule, leaves: list[Any]) -> bool:
             return False
     return True
 
-
-def _bytes(tensor: torch.Tensor) -> torch.Tensor:
-    """The bytes of a tensor's elements, in any order that stays the same."""
-    tensor = tensor.detach()
-    if not tensor.is_contiguous():
-        order = sorted(range(tensor.dim()), key=lambda axis: -tensor.stride(axis))
-        tensor = tensor.permute(order).contiguous()
-    return tensor.reshape(-1).view(torch.uint8)
-
-
-def _sample(tensor: torch.Tensor) -> bytes:
-    """Elements spread evenly over a tensor: what scales or adds to all of it shows in them."""
-    if tensor.numel() == 0:
-        return b""
-    tensor = tensor.detach()
-    if not tensor.is_contiguous():
-        return _bytes(tensor)[:_SAMPLE].numpy().tobytes()
-    flat = tensor.view(-1)
-    return flat[:: max(1, flat.numel() // _SAMPLE)].contiguous().view(torch.uint8).numpy().tobytes()
-
-
-def _digest(tensor: torch.Tensor) -> bytes:
-    return hashlib.blake2b(_bytes(tensor).numpy(), digest_size=16).digest()

@@ -12,7 +12,7 @@ from torch.export import ExportedProgram
 
 from tenon import BuildError
 from tenon.torch import _graph
-from tenon.torch._program import WEIGHTS, place, quiet, refuse_mutation, tensors_of
+from tenon.torch._program import WEIGHTS, place, quiet, refuse_mutation, tensors_alone, tensors_of
 from tenon.torch._tensors import aliases_of, error_with
 
 #: The first in which attention and GELU stay one node.
@@ -34,7 +34,7 @@ def translate(program: ExportedProgram, inputs: list[str], outputs: list[str]) -
 
     BuildError names operators without a translation, and what the program writes or would lose."""
     refuse_mutation(program)
-    model = _export(program)
+    model = _export(tensors_alone(program))
     tensors = tensors_of(program)
     _graph.tidy(model.graph)
     _graph.name_values(model.graph, inputs, outputs)
@@ -49,17 +49,22 @@ def _export(program: ExportedProgram) -> ir.Model:
     options: dict[str, Any] = {"dynamo": True, "optimize": False, "opset_version": OPSET, "verbose": False}
     with quiet(), torch.no_grad():
         try:
-            return torch.onnx.export(program, **options).model
+            return _model(torch.onnx.export(program, **options))
         except Exception as first:  # noqa: BLE001  (the exporter raises whatever its passes do)
             if refused := untranslated(first):
                 raise _no_translation(program, refused) from first
             try:
-                return torch.onnx.export(program.run_decompositions(), **options).model
+                return _model(torch.onnx.export(program.run_decompositions(), **options))
             except Exception as second:  # noqa: BLE001
                 if refused := untranslated(second):
                     raise _no_translation(program, refused) from second
                 cause = str(_root(second)).strip().splitlines() or [type(second).__name__]
                 raise BuildError(f"torch.onnx.export failed: {cause[0]}", "build") from second
+
+
+def _model(program: Any) -> ir.Model:
+    model: ir.Model = program.model
+    return model
 
 
 def _root(error: BaseException) -> BaseException:

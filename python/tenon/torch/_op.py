@@ -30,7 +30,7 @@ def reference_to(module: EngineModule) -> torch.Tensor:
     return torch.frombuffer(bytearray(_MAGIC + number.to_bytes(8, "little")), dtype=torch.uint8)
 
 
-def engine_of(plan: torch.Tensor, spec: str) -> EngineModule:
+def engine_of(plan: torch.Tensor, spec: str) -> Any:
     """The engine of a plan: the live one, or the one loaded from these bytes, once."""
     if plan.dtype != torch.uint8 or plan.dim() != 1:
         raise InputError("tenon::run: the plan is no vector of uint8", "invalid_input")
@@ -47,6 +47,11 @@ def engine_of(plan: torch.Tensor, spec: str) -> EngineModule:
     with _lock:
         if (found := _loaded.get(key)) is not None:
             return found[1]
+    if plan[:8].numpy().tobytes() == b"TENONMOD":
+        from tenon.torch import _archive
+
+        _archive.bundled(plan)
+        return engine_of(plan, spec)
     return adopt(plan, load(plan, 0, spec))
 
 
@@ -57,7 +62,7 @@ def load(plan: torch.Tensor, index: int, spec: str) -> EngineModule:
     return EngineModule(EnginePart(tenon.load(plan.numpy()), index, spec))
 
 
-def adopt(plan: torch.Tensor, module: EngineModule, owner: Any = None) -> EngineModule:
+def adopt(plan: torch.Tensor, module: Any, owner: Any = None) -> Any:
     """Makes `module` what calls with this plan run, as long as the tensor lives; keeps `owner` as long."""
     key = (plan.data_ptr(), plan.numel())
     with _lock:
@@ -72,7 +77,7 @@ def owner_of(plan: torch.Tensor) -> Any:
         return _loaded.get((plan.data_ptr(), plan.numel()), (None, None))[0]
 
 
-_library = torch.library.Library("tenon", "DEF")
+_library: Any = torch.library.Library("tenon", "DEF")  # type: ignore[no-untyped-call]
 _library.define("run(Tensor[] inputs, Tensor plan, str spec) -> Tensor[]")
 
 
@@ -81,7 +86,8 @@ def _run(inputs: list[torch.Tensor], plan: torch.Tensor, spec: str) -> list[torc
         raise InputError(
             "tenon::run: an input requires grad, and engines do not differentiate", "invalid_input"
         )
-    return engine_of(plan, spec).run(inputs)
+    outputs: list[torch.Tensor] = engine_of(plan, spec).run(inputs)
+    return outputs
 
 
 def _fake(inputs: list[torch.Tensor], plan: torch.Tensor, spec: str) -> list[torch.Tensor]:

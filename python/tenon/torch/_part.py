@@ -6,13 +6,16 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 import tenon
 from tenon.torch import _op
 from tenon.torch._tensors import array_of, tensor_dtype, tensor_of
+
+if TYPE_CHECKING:
+    from tenon.torch._lora import LowRank
 
 #: The state that the call under way in this thread has taken.
 taken: ContextVar[State | None] = ContextVar("tenon_torch_state", default=None)
@@ -48,12 +51,21 @@ class EnginePart:
 
     # Relative to a set. --------------------------------------------------------------------------
 
-    def prepare(self, base: tenon.WeightSet | None, tensors: Mapping[str, torch.Tensor]) -> tenon.WeightSet:
-        """The set that `tensors` make of `base`; all or nothing, and nothing is published."""
+    def prepare(
+        self,
+        base: tenon.WeightSet | None,
+        tensors: Mapping[str, torch.Tensor],
+        terms: Iterable[tuple[str, str, LowRank, float]] = (),
+    ) -> tenon.WeightSet:
+        """The set that `tensors` make of `base`, with terms of (weight, adapter, change, scale) over it;
+        all or nothing, and nothing is published."""
         with self.lock:
             refitter = self.engine.refitter(strict=True, base=base)
             for name, tensor in tensors.items():
                 refitter.borrow(name, array_of(tensor))
+            for name, adapter, change, scale in terms:
+                a, b = change.a.detach(), change.b.detach()
+                refitter.add_low_rank(name, a, b, change.scaling * scale, adapter)
             return refitter.prepare()
 
     def values(
@@ -65,9 +77,9 @@ class EnginePart:
             return {name: tensor_of(weights[name].numpy()) for name in (weights if names is None else names)}
 
     def plan(self, base: tenon.WeightSet | None, strip: bool = False) -> bytes:
-        """The plan with the weights of a set."""
+        """The plan with the weights of a set, as they answer."""
         with self.lock, _as_current(self.engine, base):
-            return self.engine.to_bytes(strip=strip)
+            return self.engine.to_bytes(strip=strip, merge=True)
 
 
 class EngineModule(torch.nn.Module):

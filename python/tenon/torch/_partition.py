@@ -40,7 +40,7 @@ class Piece:
 
 def flat_module(program: ExportedProgram) -> fx.GraphModule:
     """The program without in-place operators and guards; every tensor is read by get_attr."""
-    module = program.run_decompositions({}).module()
+    module: fx.GraphModule = program.run_decompositions({}).module()
     for node in list(module.graph.nodes):
         if node.op == "call_module" and node.target == "_guards_fn":
             module.graph.erase_node(node)

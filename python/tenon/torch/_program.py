@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import logging
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import torch
+import torch.utils._pytree as pytree
 from torch.export import ExportedProgram
-from torch.export.graph_signature import InputKind
+from torch.export.graph_signature import ExportGraphSignature, InputKind, OutputKind, TensorArgument
 
 from tenon import BuildError
 from tenon.torch._tensors import error_with
@@ -43,6 +46,45 @@ def tensors_of(program: ExportedProgram) -> dict[str, torch.Tensor]:
 def complex_names(program: ExportedProgram) -> frozenset[str]:
     """The tensors of complex numbers."""
     return frozenset(name for name, tensor in tensors_of(program).items() if tensor.is_complex())
+
+
+def tensors_alone(program: ExportedProgram) -> ExportedProgram:
+    """The program without those of its outputs that are no tensors, for which the exporter has no place."""
+    signature = program.graph_signature
+    kept = [isinstance(spec.arg, TensorArgument) for spec in signature.output_specs]
+    if all(kept):
+        return program
+    graph = torch.fx.Graph()
+    made: dict[torch.fx.Node, torch.fx.Node] = {}
+    graph.graph_copy(program.graph, made)
+    results = [made[value] for value, keep in zip(_results(program), kept) if keep]
+    graph.output(tuple(results))
+    users = [spec.kind == OutputKind.USER_OUTPUT for spec, keep in zip(signature.output_specs, kept) if keep]
+    calls = copy.copy(program.module_call_graph)
+    calls[0] = copy.deepcopy(calls[0])
+    if calls[0].signature is not None:
+        calls[0].signature.out_spec = pytree.tree_structure(tuple([0] * sum(users)))
+        calls[0].signature.outputs = [
+            each for each in calls[0].signature.outputs if isinstance(each, TensorArgument)
+        ]
+    return ExportedProgram(
+        root=torch.fx.GraphModule(program.graph_module, graph),
+        graph=graph,
+        graph_signature=ExportGraphSignature(
+            list(signature.input_specs), [s for s, keep in zip(signature.output_specs, kept) if keep]
+        ),
+        state_dict=program.state_dict,
+        range_constraints=program.range_constraints,
+        module_call_graph=calls,
+        example_inputs=program.example_inputs,
+        constants=program.constants,
+        verifiers=program.verifiers,
+    )
+
+
+def _results(program: ExportedProgram) -> Any:
+    """What the graph gives, in order."""
+    return program.graph.output_node().args[0]
 
 
 def place(node: torch.fx.Node) -> str:

@@ -44,6 +44,7 @@ ACCEPTED = {
     "num_avg_timing_iters": "timing is Tenon's own",
     "offload_module_to_cpu": "the module stays where it is",
     "optimization_level": "tactics= is Tenon's",
+    "strict": "programs are exported without it",
     "refit_identical_engine_weights": "every weight is refitted by its name",
     "reuse_cached_engines": "the cache is Tenon's own, `cache=`",
     "sparse_weights": "weights are dense",

@@ -11,14 +11,15 @@ from typing import Any
 import torch
 import torch.utils._pytree as pytree
 from torch.export import ExportedProgram
-from torch.export.graph_signature import ConstantArgument, OutputKind, TensorArgument
+from torch.export.graph_signature import ConstantArgument, OutputKind, SymIntArgument, TensorArgument
 
 from tenon import BuildError, InputError
+from tenon.torch._extent import evaluate
 
 
 @dataclass(frozen=True)
 class Leaf:
-    """One leaf of a pytree: a tensor with the extents that the program allows, or a constant."""
+    """One leaf of a pytree: a tensor with the extents that the program allows, an extent, or a constant."""
 
     path: str
     is_tensor: bool
@@ -26,6 +27,7 @@ class Leaf:
     dtype: torch.dtype | None = None
     shape: tuple[int | str, ...] = ()
     bounds: tuple[tuple[int, str, int, int], ...] = ()  # axis, name of the extent, least, greatest
+    extent: str = ""  # of an output that is a number: its expression over the inputs' extents
 
 
 class Signature:
@@ -39,6 +41,7 @@ class Signature:
         self.device = torch.device("cpu")
         self._flat = len(inputs) if _is_flat(in_spec, inputs) else -1
         self._single = out_spec.is_leaf() and outputs[0].is_tensor
+        self.extents = any(leaf.extent for leaf in outputs)
 
     def flatten(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[torch.Tensor]:
         """The tensors of a call, checked for what the engine cannot tell; InputError names the path."""
@@ -60,13 +63,22 @@ class Signature:
                 )
         return tensors
 
-    def unflatten(self, tensors: Sequence[torch.Tensor]) -> Any:
-        """The result of a call."""
+    def unflatten(self, tensors: Sequence[torch.Tensor], inputs: Sequence[torch.Tensor]) -> Any:
+        """The result of a call with these inputs, as flatten() gave them."""
         if self._single:
             return tensors[0]
-        given = iter(tensors)
-        leaves = [next(given) if leaf.is_tensor else leaf.constant for leaf in self.outputs]
+        given, sizes = iter(tensors), self.sizes(inputs) if self.extents else {}
+        leaves = [next(given) if leaf.is_tensor else number(leaf, sizes) for leaf in self.outputs]
         return pytree.tree_unflatten(leaves, self.out_spec)
+
+    def sizes(self, inputs: Sequence[torch.Tensor]) -> dict[str, Any]:
+        """The extents of a call by their names."""
+        found: dict[str, Any] = {}
+        for leaf, tensor in zip((each for each in self.inputs if each.is_tensor), inputs):
+            for name, size in zip(leaf.shape, tensor.shape):
+                if isinstance(name, str):
+                    found.setdefault(name, size)
+        return found
 
     def _leaves(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
         names = self.in_spec.children()[1].context or []
@@ -126,6 +138,11 @@ class Signature:
                 )
 
 
+def number(leaf: Leaf, sizes: Mapping[str, Any]) -> Any:
+    """An output that is no tensor."""
+    return evaluate(leaf.extent, dict(sizes)) if leaf.extent else leaf.constant
+
+
 def _is_flat(spec: pytree.TreeSpec, inputs: list[Leaf]) -> bool:
     args, kwargs = spec.children()
     return (
@@ -161,10 +178,21 @@ def signature_of(program: ExportedProgram, names: Mapping[str, str] | None = Non
     results = [s.arg for s in program.graph_signature.output_specs if s.kind == OutputKind.USER_OUTPUT]
     labels = _output_paths(out_spec)
     outputs = [
-        _leaf(path, arg, produced.get(getattr(arg, "name", "")), program, names)
+        _extent(path, arg, produced.get(getattr(arg, "name", "")), names)
+        or _leaf(path, arg, produced.get(getattr(arg, "name", "")), program, names)
         for path, arg in zip(labels, results)
     ]
     return Signature(inputs, in_spec, outputs, out_spec)
+
+
+def _extent(path: str, arg: Any, value: Any, names: Mapping[str, str]) -> Leaf | None:
+    """An output that is worked out from the inputs' extents."""
+    if not isinstance(arg, SymIntArgument) or not isinstance(value, torch.SymInt):
+        return None
+    unknown = [str(each) for each in value.node.expr.free_symbols if not str(each).startswith("s")]
+    if unknown:
+        raise BuildError(f'"{path}" is a number that depends on the data; return it as a tensor', "build")
+    return Leaf(path, False, None, extent=rename(str(value.node.expr), names))
 
 
 def _leaf(path: str, arg: Any, value: Any, program: ExportedProgram, names: Mapping[str, str]) -> Leaf:
@@ -175,7 +203,7 @@ def _leaf(path: str, arg: Any, value: Any, program: ExportedProgram, names: Mapp
             f'"{path}" is a {type(arg).__name__} of the program; it must be a tensor or a constant', "build"
         )
     shape: list[int | str] = []
-    bounds = []
+    bounds: list[tuple[int, str, int, int]] = []
     for axis, extent in enumerate(value.shape):
         if isinstance(extent, int):
             shape.append(extent)

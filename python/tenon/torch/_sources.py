@@ -67,7 +67,7 @@ def _tensor(name: str, value: Any) -> torch.Tensor:
             f'weights: "{name}" is a mapping, not a tensor; if the weights lie in it, give source["{name}"]'
         )
     try:
-        return torch.from_dlpack(value)
+        return torch.utils.dlpack.from_dlpack(value)
     except (TypeError, AttributeError, RuntimeError, BufferError) as error:
         raise RefitError(f'weights: "{name}" is a {type(value).__name__}, not a tensor') from error
 

@@ -13,9 +13,25 @@ from tenon.torch._input import examples_of
 from tenon.torch._module import CompiledModule
 from tenon.torch._program import quiet
 from tenon.torch._refit import refit_module_weights
-from tenon.torch._settings import inputs_of
+from tenon.torch._settings import OWN, inputs_of, understood
 
-__all__ = ["compile", "export", "refit_module_weights", "trace"]
+__all__ = ["CompilationSettings", "compile", "export", "refit_module_weights", "trace"]
+
+
+class CompilationSettings(dict[str, Any]):
+    """Settings by name, as attributes too; TypeError for one that compile() does not take.
+
+    settings = CompilationSettings(min_block_size=1); compile(program, inputs, **settings)"""
+
+    def __init__(self, **settings: Any) -> None:
+        understood({name: value for name, value in settings.items() if name not in OWN})
+        super().__init__(**settings)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"{name!r} is not among the settings") from None
 
 
 def compile(

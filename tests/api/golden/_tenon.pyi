@@ -169,6 +169,13 @@ class Layer:
 
     def __repr__(self) -> str: ...
 
+def digest(array: Any) -> str:
+    """
+    xxh3:… of an array's bytes, as Weight.digest gives it of a weight.
+
+        changed = tenon.digest(array) != engine.weights["fc.weight"].digest
+    """
+
 class Weight:
     """
     A refittable weight of an engine; reads the engine's current value.
@@ -361,14 +368,14 @@ class Engine:
     def reset(self) -> RefitReport:
         """Goes back to the weights that the engine was built or loaded with."""
 
-    def save(self, path: str | os.PathLike[str] | Any, strip: bool = False, identical: bool = False, *, progress: bool | Callable[[str, float], object] | None = None, stop: threading.Event | None = None) -> None:
+    def save(self, path: str | os.PathLike[str] | Any, strip: bool = False, identical: bool = False, *, merge: bool = False, progress: bool | Callable[[str, float], object] | None = None, stop: threading.Event | None = None) -> None:
         """
-        Writes a plan, which is a safetensors file, to a path or an open binary file. `strip` leaves the refittable weights out; a plan saved as `identical` takes only these weights.
+        Writes a plan, which is a safetensors file, to a path or an open binary file. `strip` leaves the refittable weights out; a plan saved as `identical` takes only these weights. merge: weights with low-rank terms as the sums, not as their bases.
 
             engine.save("model.plan")
         """
 
-    def to_bytes(self, strip: bool = False, identical: bool = False, *, progress: bool | Callable[[str, float], object] | None = None, stop: threading.Event | None = None) -> bytes:
+    def to_bytes(self, strip: bool = False, identical: bool = False, *, merge: bool = False, progress: bool | Callable[[str, float], object] | None = None, stop: threading.Event | None = None) -> bytes:
         """
         The plan that save() would write.
 
@@ -431,6 +438,16 @@ class Refitter:
         """
 
     def unset(self, name: str) -> None: ...
+
+    def add_low_rank(self, name: str, a: object, b: object, scale: float = 1.0, adapter: str = '') -> None:
+        """
+        From the next commit on the engine answers with the weight plus scale * b @ a, for a [rank, k] and b [n, rank] beside n rows of k elements each. The weight itself is kept: refits change it, and it is what is read and saved. Adapters' terms are summed by name; a scale of 0 takes one away. Copies.
+
+            refitter.add_low_rank("fc.weight", a, b, scale=0.5)
+        """
+
+    def clear_low_rank(self) -> None:
+        """Takes all such terms away; those added afterwards stay."""
 
     def load(self, path: str | os.PathLike[str]) -> None:
         """

@@ -12,6 +12,8 @@ import sys
 import types
 from typing import Any, NoReturn
 
+from tenon.trt._cuda import torch_host
+
 SHIMS = pathlib.Path(__file__).parent / "_shims"
 USAGE = """usage: python -m tenon.trt [--cuda=auto|host|real] [--prelude FILE] script.py args…
        python -m tenon.trt [options] -m module args…
@@ -136,6 +138,8 @@ def run(options: Options) -> None:
     sys.path[0] = folder
     install(options.cuda)
     hand_on(options.cuda)
+    if options.cuda == "host":
+        torch_host.when_imported()
     tell_of_shadowed(options.cuda)
     sys.argv = [kind or target, *arguments]
     prelude: dict[str, Any] = {}

@@ -1,0 +1,3 @@
+"""What custom caches are made of."""
+
+from tenon.torch import BaseEngineCache as BaseEngineCache

@@ -1,0 +1,3 @@
+"""tenon.torch.logging."""
+
+from tenon.torch.logging import *  # noqa: F403

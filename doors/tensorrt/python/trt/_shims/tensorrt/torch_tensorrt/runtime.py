@@ -1,0 +1,3 @@
+"""tenon.torch.runtime."""
+
+from tenon.torch.runtime import *  # noqa: F403
