@@ -282,6 +282,9 @@ class ITensor : public INoCopy {
   virtual DataType getType() const noexcept = 0;
   virtual bool isNetworkInput() const noexcept = 0;
   virtual bool isNetworkOutput() const noexcept = 0;
+  /// Of an input: axes of one name have one extent. nullptr is none.
+  virtual void setDimensionName(int32_t index, char const* name) noexcept = 0;
+  virtual char const* getDimensionName(int32_t index) const noexcept = 0;
   ~ITensor() noexcept override = default;
 };
 

@@ -257,10 +257,9 @@ Value ElementWise::lower(Lowering& to) const {
   static constexpr std::array ops{"Add", "Mul", "Max", "Min", "Sub",   "Div",     "Pow",
                                   "",    "And", "Or",  "Xor", "Equal", "Greater", "Less"};
   const std::vector<Value> operands{input(to, 0), input(to, 1)};
-  const size_t left = rank(to, 0), right = rank(to, 1);
-  if (left != right)
-    refuse(layer_text(*this) + ": operands of rank " + std::to_string(left) + " and " +
-           std::to_string(right) + "; reshape one by a shuffle layer");
+  if (!broadcast_ && rank(to, 0) != rank(to, 1))
+    refuse(layer_text(*this) + ": operands of rank " + std::to_string(rank(to, 0)) + " and " +
+           std::to_string(rank(to, 1)) + "; reshape one by a shuffle layer");
   if (op_ != ElementWiseOperation::kFLOOR_DIV)
     return to.add(*this, ops[static_cast<size_t>(op_)], operands);
   if (is_floating(to.info(operands[0]).dtype))
@@ -351,7 +350,7 @@ Value MatrixMultiply::lower(Lowering& to) const {
     }
     operands.push_back(x);
   }
-  if (batch[0] != batch[1])
+  if (!broadcast_ && batch[0] != batch[1])
     refuse(layer_text(*this) + ": operands with " + std::to_string(batch[0]) + " and " +
            std::to_string(batch[1]) + " axes before the matrix; reshape one by a shuffle layer");
   Value y = to.add(*this, "MatMul", operands);
@@ -371,7 +370,7 @@ void Constant::init(const Dims& dims, const nvinfer1::Weights& weights) {
 
 Value Constant::lower(Lowering& to) const {
   const std::string what = layer_text(*this);
-  return to.weights(weights_, shape_of(dims_, what), what);
+  return to.weights(weights_, shape_of(dims_, what), what, !frozen_);
 }
 
 Value Cast::lower(Lowering& to) const {

@@ -26,9 +26,9 @@ class Layer : public Interface, public LayerCore {
   nvinfer1::ITensor* getInput(int32_t i) const noexcept override {
     return i >= 0 && index(i) < inputs.size() ? inputs[index(i)] : nullptr;
   }
-  int32_t getNbOutputs() const noexcept override { return 1; }
+  int32_t getNbOutputs() const noexcept override { return static_cast<int32_t>(outputs.size()); }
   nvinfer1::ITensor* getOutput(int32_t i) const noexcept override {
-    return i == 0 ? output.get() : nullptr;
+    return i >= 0 && index(i) < outputs.size() ? outputs[index(i)].get() : nullptr;
   }
   void setInput(int32_t i, nvinfer1::ITensor& tensor) noexcept override {
     edit("ILayer::setInput", [&] {
@@ -42,7 +42,8 @@ class Layer : public Interface, public LayerCore {
     });
   }
   DataType getOutputType(int32_t i) const noexcept override {
-    return i == 0 ? output->getType() : DataType::kFLOAT;
+    const nvinfer1::ITensor* output = getOutput(i);
+    return output != nullptr ? output->getType() : DataType::kFLOAT;
   }
   void setMetadata(const char* given) noexcept override {
     edit("ILayer::setMetadata", [&] { metadata = name_of(given, "the metadata"); });
@@ -52,7 +53,7 @@ class Layer : public Interface, public LayerCore {
  protected:
   template <class Body>
   void edit(const char* function, Body&& body) noexcept {
-    if (guarded(network.reporter, function, body)) network.changed();
+    if (guarded(network.reporter, function, body)) network.changed(*this);
   }
 };
 
@@ -210,9 +211,12 @@ class ElementWise final
   void init(nvinfer1::ElementWiseOperation op) { op_ = check(op, name); }
   Value lower(Lowering& to) const override;
   TENON_PARAMETER(nvinfer1::ElementWiseOperation, nvinfer1::ElementWiseOperation, Operation, op_)
+  /// A model's operands of any ranks, broadcast as ONNX does.
+  void broadcast() { broadcast_ = true; }
 
  private:
   nvinfer1::ElementWiseOperation op_{};
+  bool broadcast_ = false;
 };
 
 class Unary final : public Layer<nvinfer1::IUnaryLayer, nvinfer1::LayerType::kUNARY> {
@@ -268,9 +272,12 @@ class MatrixMultiply final
   nvinfer1::MatrixOperation getOperation(int32_t i) const noexcept override {
     return i == 0 || i == 1 ? ops_[i] : nvinfer1::MatrixOperation::kNONE;
   }
+  /// A model's operands, with as many axes before the matrix as they have.
+  void broadcast() { broadcast_ = true; }
 
  private:
   nvinfer1::MatrixOperation ops_[2]{};
+  bool broadcast_ = false;
 };
 
 class Constant final : public Layer<nvinfer1::IConstantLayer, nvinfer1::LayerType::kCONSTANT> {
@@ -279,14 +286,18 @@ class Constant final : public Layer<nvinfer1::IConstantLayer, nvinfer1::LayerTyp
   void init(const Dims& dims, const Weights& weights);
   Value lower(Lowering& to) const override;
   std::vector<LayerWeights> refittable() const override {
+    if (frozen_) return {};
     return {{WeightsRole::kCONSTANT, weights_}};
   }
+  /// A model's constant that Tenon does not list as a weight.
+  void freeze() { frozen_ = true; }
   TENON_PARAMETER(nvinfer1::Weights, nvinfer1::Weights, Weights, weights_)
   TENON_PARAMETER(Dims, Dims const&, Dimensions, dims_)
 
  private:
   nvinfer1::Weights weights_{};
   Dims dims_{};
+  bool frozen_ = false;
 };
 
 class Identity final : public Layer<nvinfer1::IIdentityLayer, nvinfer1::LayerType::kIDENTITY> {

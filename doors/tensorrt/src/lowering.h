@@ -45,19 +45,35 @@ class Lowering {
   explicit Lowering(const std::map<WeightsKey, std::string>* names = nullptr) : names_(names) {}
 
   Value value(const TensorImpl& tensor);
+  bool knows(const TensorImpl& tensor) const { return values_.contains(&tensor); }
+  /// All outputs of a layer.
+  void layer(const LayerCore& layer);
   ValueInfo info(Value value) const { return net_.info(value); }
   Network& network() { return net_; }
 
   // What layers are made with.
   Value add(const LayerCore& layer, const std::string& op, const std::vector<Value>& inputs,
             const Attributes& attributes = {});
+  /// `options` says domain, version and which outputs are wanted ("" is not); names are added.
+  std::vector<Value> add_node(const LayerCore& layer, const std::string& op,
+                              const std::vector<Value>& inputs, const Attributes& attributes,
+                              NodeOptions options);
+  /// A frozen tensor; copied.
+  Value constant(const TensorView& view) { return named(fresh("tenon.constant."), view); }
+  /// The name by which bodies see a value.
+  const std::string& name_of(Value value) const { return value_names_.at(value.id); }
+  std::string fresh(const char* stem) { return stem + std::to_string(next_++); }
   Value weights(const nvinfer1::Weights& weights, const Shape& shape, const std::string& what,
                 bool refittable = true);
   Value ints(const std::vector<int64_t>& values);
   Value scalar(const LayerCore& layer, double value, Value like);  // of the dtype of `like`
 
  private:
-  std::string fresh(const char* stem) { return stem + std::to_string(next_++); }
+  void lower(const TensorImpl& tensor);
+  /// Pushes the inputs that are to come before the tensor; whether there are any.
+  bool push_inputs(const TensorImpl& tensor, std::vector<const TensorImpl*>& waiting);
+  Value named(const std::string& name, const TensorView& view);
+  Value called(Value value, const std::string& name);
   Value leaf(const nvinfer1::Weights& weights, const Shape& shape, const std::string& what,
              bool refittable);
 
@@ -66,6 +82,7 @@ class Lowering {
   std::map<const TensorImpl*, Value> values_;
   std::set<const TensorImpl*> open_;
   std::map<WeightsKey, std::pair<Value, Shape>> leaves_;
+  std::map<int, std::string> value_names_;  // by id
   int next_ = 0;
 };
 

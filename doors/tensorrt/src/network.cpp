@@ -48,6 +48,21 @@ DataType TensorImpl::getType() const noexcept try {
 
 bool TensorImpl::isNetworkOutput() const noexcept { return network.is_output(*this); }
 
+void TensorImpl::setDimensionName(int32_t axis, const char* given) noexcept {
+  guarded(network.reporter, "ITensor::setDimensionName", [&] {
+    if (producer != nullptr) refuse("\"" + name + "\" is no input of the network");
+    if (axis < 0 || axis >= dims.nbDims)
+      refuse("\"" + name + "\" has no axis " + std::to_string(axis));
+    dim_names[index(axis)] = given != nullptr ? name_of(given) : "";
+  });
+  network.changed();
+}
+
+const char* TensorImpl::getDimensionName(int32_t axis) const noexcept {
+  const bool named = axis >= 0 && axis < dims.nbDims && !dim_names[index(axis)].empty();
+  return named ? dim_names[index(axis)].c_str() : nullptr;
+}
+
 Value LayerCore::input(Lowering& to, size_t i) const {
   if (i >= inputs.size() || inputs[i] == nullptr)
     refuse("layer \"" + name + "\" lacks its input " + std::to_string(i));
@@ -79,14 +94,18 @@ ITensor* NetworkImpl::addInput(const char* name, DataType type, const Dims& dims
   return guarded(reporter, "INetworkDefinition::addInput", static_cast<ITensor*>(nullptr), [&] {
     const std::string given = name_of(name, "an input's name");
     if (given.empty()) refuse("an input's name is empty; give it one");
-    for (const auto& each : inputs_)
-      if (each->name == given) refuse("there is an input \"" + given + "\" already");
     dtype_of(type, "input \"" + given + "\"");
     shape_of(dims, "input \"" + given + "\"", -1);
-    auto made = std::make_unique<TensorImpl>(*this, nullptr, given);
-    made->type = type, made->dims = dims;
-    return static_cast<ITensor*>(inputs_.emplace_back(std::move(made)).get());
+    return static_cast<ITensor*>(&add_input(given, type, dims));
   });
+}
+
+TensorImpl& NetworkImpl::add_input(const std::string& name, DataType type, const Dims& dims) {
+  for (const auto& each : inputs_)
+    if (each->name == name) refuse("there is an input \"" + name + "\" already");
+  auto made = std::make_unique<TensorImpl>(*this, nullptr, name);
+  made->type = type, made->dims = dims;
+  return *inputs_.emplace_back(std::move(made));
 }
 
 void NetworkImpl::markOutput(ITensor& tensor) noexcept {
@@ -109,20 +128,8 @@ void NetworkImpl::unmarkOutput(ITensor& tensor) noexcept {
 template <class L, class... Args>
 L* NetworkImpl::add(const char* function, const char* kind, const std::vector<ITensor*>& inputs,
                     const Args&... args) noexcept {
-  return guarded(reporter, function, static_cast<L*>(nullptr), [&] {
-    const std::string name =
-        "(Unnamed Layer* " + std::to_string(layers_.size()) + ") [" + kind + "]";
-    auto made = std::make_unique<L>(*this, name);
-    for (ITensor* each : inputs) {
-      if (each == nullptr) refuse("an input is null; give a tensor of this network");
-      made->inputs.push_back(&own(*each));
-    }
-    made->init(args...);
-    made->output = std::make_unique<TensorImpl>(*this, made.get(), name + "_output_0");
-    L* raw = made.get();
-    layers_.push_back(std::move(made));
-    return raw;
-  });
+  return guarded(reporter, function, static_cast<L*>(nullptr),
+                 [&] { return &emplace<L>(kind, inputs, 1, args...); });
 }
 
 nvinfer1::IConvolutionLayer* NetworkImpl::addConvolutionNd(ITensor& input, int64_t maps,
@@ -265,7 +272,7 @@ tenon::Network NetworkImpl::lower(const std::map<WeightsKey, std::string>& names
     refuse(ErrorCode::kINVALID_STATE, "the network has no output; mark one by markOutput");
   Lowering lowering(&names);
   for (const auto& input : inputs_) lowering.value(*input);
-  for (const auto& layer : layers_) lowering.value(*layer->output);
+  for (const auto& layer : layers_) lowering.layer(*layer);
   for (const TensorImpl* output : outputs_)
     lowering.network().output(output->name, lowering.value(*output));
   return lowering.network();
@@ -288,6 +295,18 @@ bool NetworkImpl::setWeightsName(Weights weights, const char* name) noexcept {
         refuse("\"" + given + "\" is the name of other weights already");
     given_names_[weights] = given;
   });
+}
+
+void NetworkImpl::name_weights(const Weights& weights, const std::string& name) {
+  for (const auto& [key, other] : given_names_)
+    if (other == name && key != WeightsKey(weights)) return;
+  given_names_[weights] = name;
+}
+
+void NetworkImpl::move_to_end(const LayerCore& layer) {
+  const auto found =
+      std::ranges::find(layers_, &layer, [](const auto& each) { return each.get(); });
+  if (found != layers_.end()) std::rotate(found, found + 1, layers_.end());
 }
 
 WeightsKey NetworkImpl::weights_named(const char* name) const {

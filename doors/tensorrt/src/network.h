@@ -1,6 +1,8 @@
 // The live network: what the program added, with parameters that may change until a build.
 #pragma once
 
+#include <array>
+#include <deque>
 #include <memory>
 
 #include "convert.h"
@@ -27,20 +29,24 @@ struct TensorImpl final : nvinfer1::ITensor {
   nvinfer1::DataType getType() const noexcept override;
   bool isNetworkInput() const noexcept override { return producer == nullptr; }
   bool isNetworkOutput() const noexcept override;
+  void setDimensionName(int32_t axis, const char* name) noexcept override;
+  const char* getDimensionName(int32_t axis) const noexcept override;
 
   NetworkImpl& network;
   LayerCore* producer;  // null: an input of the network
   std::string name;
-  nvinfer1::Dims dims{};      // of an input
-  nvinfer1::DataType type{};  // of an input
+  nvinfer1::Dims dims{};                                        // of an input
+  nvinfer1::DataType type{};                                    // of an input
+  std::array<std::string, nvinfer1::Dims::MAX_DIMS> dim_names;  // of an input
 };
 
-/// What all layers share; every one here has one output.
+/// What all layers share. One that has several outputs overrides lower_all.
 struct LayerCore {
   LayerCore(NetworkImpl& network, std::string name) : network(network), name(std::move(name)) {}
   virtual ~LayerCore() = default;
   virtual nvinfer1::ILayer* face() = 0;
   virtual Value lower(Lowering& to) const = 0;
+  virtual std::vector<Value> lower_all(Lowering& to) const { return {lower(to)}; }
   virtual std::vector<LayerWeights> refittable() const { return {}; }
   virtual size_t most_inputs() const { return inputs.size(); }
 
@@ -50,7 +56,7 @@ struct LayerCore {
   NetworkImpl& network;
   std::string name, metadata;
   std::vector<TensorImpl*> inputs;
-  std::unique_ptr<TensorImpl> output;
+  std::vector<std::unique_ptr<TensorImpl>> outputs;
 };
 
 class NetworkImpl final : public nvinfer1::INetworkDefinition {
@@ -116,6 +122,10 @@ class NetworkImpl final : public nvinfer1::INetworkDefinition {
 
   /// Something that was there changed: types are inferred anew. What is only added needs none.
   void changed() noexcept { probe_.reset(); }
+  /// The same of a layer, which nothing may have been inferred from yet.
+  void changed(const LayerCore& layer) noexcept {
+    if (probe_ && !layer.outputs.empty() && probe_->knows(*layer.outputs[0])) probe_.reset();
+  }
   ValueInfo info(const TensorImpl& tensor) const;
   TensorImpl& own(nvinfer1::ITensor& tensor) const;  // refuses another network's
   bool is_output(const TensorImpl& tensor) const;
@@ -126,6 +136,19 @@ class NetworkImpl final : public nvinfer1::INetworkDefinition {
   bool is_marked(const WeightsKey& weights) const { return marked_.contains(weights); }
   /// Every layer and output. Refuses a network without outputs.
   tenon::Network lower(const std::map<WeightsKey, std::string>& names) const;
+
+  /// A layer of `L`, with `outputs` outputs, behind `inputs` (refused if one is null).
+  template <class L, class... Args>
+  L& emplace(const std::string& kind, const std::vector<nvinfer1::ITensor*>& inputs, size_t outputs,
+             const Args&... args);
+  /// Weights that a parser read: they live as long as the network.
+  const tenon::Tensor& keep(tenon::Tensor tensor) { return kept_.emplace_back(std::move(tensor)); }
+  /// Names weights that a layer has, unless other weights are called so.
+  void name_weights(const nvinfer1::Weights& weights, const std::string& name);
+  /// The layer that comes last in getLayer.
+  void move_to_end(const LayerCore& layer);
+  TensorImpl& add_input(const std::string& name, nvinfer1::DataType type, const nvinfer1::Dims&);
+  void add_output(TensorImpl& tensor) { outputs_.push_back(&tensor); }
 
   Reporter reporter;
 
@@ -143,7 +166,26 @@ class NetworkImpl final : public nvinfer1::INetworkDefinition {
   std::vector<TensorImpl*> outputs_;
   std::map<WeightsKey, std::string> given_names_;
   std::set<WeightsKey> marked_;
+  std::deque<tenon::Tensor> kept_;
   mutable std::unique_ptr<Lowering> probe_;
 };
+
+template <class L, class... Args>
+L& NetworkImpl::emplace(const std::string& kind, const std::vector<nvinfer1::ITensor*>& inputs,
+                        size_t outputs, const Args&... args) {
+  const std::string name = "(Unnamed Layer* " + std::to_string(layers_.size()) + ") [" + kind + "]";
+  auto made = std::make_unique<L>(*this, name);
+  for (nvinfer1::ITensor* each : inputs) {
+    if (each == nullptr) refuse("an input is null; give a tensor of this network");
+    made->inputs.push_back(&own(*each));
+  }
+  made->init(args...);
+  for (size_t i = 0; i < outputs; ++i)
+    made->outputs.push_back(
+        std::make_unique<TensorImpl>(*this, made.get(), name + "_output_" + std::to_string(i)));
+  L& raw = *made;
+  layers_.push_back(std::move(made));
+  return raw;
+}
 
 }  // namespace tenon::trt

@@ -131,5 +131,6 @@ void bind_layers(nb::module_& module);
 void bind_build(nb::module_& module);
 void bind_runtime(nb::module_& module);
 void bind_refitter(nb::module_& module);
+void bind_parser(nb::module_& module);
 
 }  // namespace tenon::trt::python

@@ -14,4 +14,5 @@ NB_MODULE(_trt, module) {
   python::bind_build(module);
   python::bind_runtime(module);
   python::bind_refitter(module);
+  python::bind_parser(module);
 }

@@ -44,7 +44,8 @@ _NOT_LEAN = {
     "Builder", "IBuilderConfig", "NetworkDefinitionCreationFlag", "INetworkDefinition", "ITensor",
     "LayerType", "ActivationType", "PoolingType", "PaddingMode", "ScaleMode",
     "ElementWiseOperation", "UnaryOperation", "ReduceOperation", "MatrixOperation",
-    "init_libnvinfer_plugins", "install",
+    "init_libnvinfer_plugins", "install", "OnnxParser", "OnnxParserRefitter", "ParserError",
+    "OnnxParserFlag", "ErrorCode", "get_nv_onnx_parser_version",
 }  # fmt: skip
 
 
