@@ -143,14 +143,20 @@ class ParserImpl final : public nvonnxparser::IParser {
     return true;
   }
 
+  // What Tenon takes and the interface cannot say, and what the model itself lacks.
   static std::vector<Problem> problems_of(const OnnxModel& model) {
     std::vector<Problem> problems = model.problems();
-    for (const OnnxPort& port : model.graph().inputs)
-      if (port.type == "STRING" || port.type == "UNDEFINED")
-        problems.push_back({"input", -1, port.name, "",
-                            "input \"" + port.name + "\" is of type " + port.type +
-                                ", which no DataType is; cut the model behind it, or use Tenon's "
-                                "own interface"});
+    for (const OnnxPort& port : model.graph().inputs) {
+      if (port.type != "STRING" && port.type != "UNDEFINED") continue;
+      const std::string what = "input \"" + port.name + "\"";
+      std::erase_if(problems, [&](const Problem& each) {
+        return each.index < 0 && each.message.find(what) != std::string::npos;
+      });
+      problems.push_back({"input", -1, port.name, "",
+                          what + " is of type " + port.type +
+                              ", which no DataType is; cut the model behind it, or use Tenon's "
+                              "own interface"});
+    }
     return problems;
   }
 

@@ -45,7 +45,9 @@ void bind_tensor(nb::module_& module) {
           [](ITensor& self, nb::handle shape) { self.setDimensions(to_dims(shape)); })
       .def_prop_rw("dtype", &ITensor::getType, &ITensor::setType)
       .def_prop_ro("is_network_input", &ITensor::isNetworkInput)
-      .def_prop_ro("is_network_output", &ITensor::isNetworkOutput);
+      .def_prop_ro("is_network_output", &ITensor::isNetworkOutput)
+      .def("set_dimension_name", &ITensor::setDimensionName, "index"_a, "name"_a.none())
+      .def("get_dimension_name", &ITensor::getDimensionName, "index"_a);
 }
 
 // Old scripts cast a layer by its __class__; a wrong cast would call another class's methods.

@@ -231,8 +231,8 @@ void bind_parser(nb::module_& module) {
   bind_enums_of_parser(module);
   bind_errors(module);
   nb::class_<IParser> parser(module, "OnnxParser", nb::dynamic_attr());
-  parser.def(nb::new_([](nb::object network, nvinfer1::ILogger& logger) {
-               auto& net = nb::cast<nvinfer1::INetworkDefinition&>(network);
+  parser.def(nb::new_([](nvinfer1::INetworkDefinition& net, nvinfer1::ILogger& logger) {
+               const nb::object network = nb::cast(&net, nb::rv_policy::reference);
                nb::object made = give(
                    made_or_throw(nvonnxparser::createParser(net, logger), "OnnxParser"), network);
                made.attr("_network") = network;
