@@ -16,39 +16,11 @@ using nvinfer1::UnaryOperation;
 
 namespace {
 
-std::string layer_text(const LayerCore& layer) { return "layer \"" + layer.name + "\""; }
-
-Attribute::Ints ints_of(const Dims& dims) { return {dims.d, dims.d + dims.nbDims}; }
-
-std::vector<int64_t> axes_of(uint32_t mask, size_t rank, const std::string& what) {
-  std::vector<int64_t> axes;
-  for (int64_t axis = 0; axis < 32; ++axis) {
-    if ((mask >> axis & 1U) == 0) continue;
-    if (index(axis) >= rank)
-      refuse(what + ": axis " + std::to_string(axis) + " is outside rank " + std::to_string(rank));
-    axes.push_back(axis);
-  }
-  return axes;
-}
-
 int64_t third_from_end(size_t rank) { return rank > 3 ? static_cast<int64_t>(rank) - 3 : 0; }
 
 bool is_identity(const Attribute::Ints& order) { return std::ranges::is_sorted(order); }
 
 }  // namespace
-
-Dims check(const Dims& value, const std::string& what) {
-  shape_of(value, what, -1);
-  return value;
-}
-
-nvinfer1::Permutation check(nvinfer1::Permutation value, const std::string& what) {
-  for (const int32_t axis : value.order) {
-    if (axis < 0 || axis >= Dims::MAX_DIMS)
-      refuse(what + ": axis " + std::to_string(axis) + " is outside 0 to 7");
-  }
-  return value;
-}
 
 void Window::set_kernel(const Dims& size, const std::string& what) {
   if (size.nbDims != 2 && size.nbDims != 3)
@@ -374,10 +346,7 @@ Value Constant::lower(Lowering& to) const {
 }
 
 Value Cast::lower(Lowering& to) const {
-  static const std::map<DType, int> numbers{{DType::f32, 1},  {DType::u8, 2},   {DType::i8, 3},
-                                            {DType::i32, 6},  {DType::i64, 7},  {DType::bool_, 9},
-                                            {DType::f16, 10}, {DType::bf16, 16}};  // ONNX's
-  return to.add(*this, "Cast", {input(to)}, {{"to", numbers.at(dtype_of(to_, layer_text(*this)))}});
+  return to.add(*this, "Cast", {input(to)}, {{"to", onnx_type(dtype_of(to_, layer_text(*this)))}});
 }
 
 }  // namespace tenon::trt

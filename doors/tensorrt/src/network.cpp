@@ -125,13 +125,6 @@ void NetworkImpl::unmarkOutput(ITensor& tensor) noexcept {
           [&] { std::erase(outputs_, &own(tensor)); });
 }
 
-template <class L, class... Args>
-L* NetworkImpl::add(const char* function, const char* kind, const std::vector<ITensor*>& inputs,
-                    const Args&... args) noexcept {
-  return guarded(reporter, function, static_cast<L*>(nullptr),
-                 [&] { return &emplace<L>(kind, inputs, 1, args...); });
-}
-
 nvinfer1::IConvolutionLayer* NetworkImpl::addConvolutionNd(ITensor& input, int64_t maps,
                                                            const Dims& kernel, Weights weights,
                                                            Weights bias) noexcept {

@@ -95,6 +95,90 @@ class NetworkImpl final : public nvinfer1::INetworkDefinition {
   nvinfer1::IConstantLayer* addConstant(const nvinfer1::Dims&, nvinfer1::Weights) noexcept override;
   nvinfer1::IIdentityLayer* addIdentity(nvinfer1::ITensor&) noexcept override;
   nvinfer1::ICastLayer* addCast(nvinfer1::ITensor&, nvinfer1::DataType) noexcept override;
+  nvinfer1::IDeconvolutionLayer* addDeconvolutionNd(nvinfer1::ITensor&, int64_t,
+                                                    const nvinfer1::Dims&, nvinfer1::Weights,
+                                                    nvinfer1::Weights) noexcept override;
+  nvinfer1::ILRNLayer* addLRN(nvinfer1::ITensor&, int64_t, float, float, float) noexcept override;
+  nvinfer1::IPaddingLayer* addPaddingNd(nvinfer1::ITensor&, const nvinfer1::Dims&,
+                                        const nvinfer1::Dims&) noexcept override;
+  nvinfer1::ITopKLayer* addTopK(nvinfer1::ITensor&, nvinfer1::TopKOperation, int32_t,
+                                uint32_t) noexcept override;
+  nvinfer1::ITopKLayer* addTopK(nvinfer1::ITensor&, nvinfer1::TopKOperation, int32_t, uint32_t,
+                                nvinfer1::DataType) noexcept override;
+  nvinfer1::IGatherLayer* addGather(nvinfer1::ITensor&, nvinfer1::ITensor&,
+                                    int32_t) noexcept override;
+  nvinfer1::IGatherLayer* addGatherV2(nvinfer1::ITensor&, nvinfer1::ITensor&,
+                                      nvinfer1::GatherMode) noexcept override;
+  nvinfer1::IScatterLayer* addScatter(nvinfer1::ITensor&, nvinfer1::ITensor&, nvinfer1::ITensor&,
+                                      nvinfer1::ScatterMode) noexcept override;
+  nvinfer1::IRaggedSoftMaxLayer* addRaggedSoftMax(nvinfer1::ITensor&,
+                                                  nvinfer1::ITensor&) noexcept override;
+  nvinfer1::ISliceLayer* addSlice(nvinfer1::ITensor&, const nvinfer1::Dims&, const nvinfer1::Dims&,
+                                  const nvinfer1::Dims&) noexcept override;
+  nvinfer1::IShapeLayer* addShape(nvinfer1::ITensor&) noexcept override;
+  nvinfer1::IParametricReLULayer* addParametricReLU(nvinfer1::ITensor&,
+                                                    nvinfer1::ITensor&) noexcept override;
+  nvinfer1::IResizeLayer* addResize(nvinfer1::ITensor&) noexcept override;
+  nvinfer1::ISelectLayer* addSelect(nvinfer1::ITensor&, nvinfer1::ITensor&,
+                                    nvinfer1::ITensor&) noexcept override;
+  nvinfer1::IFillLayer* addFill(const nvinfer1::Dims&, nvinfer1::FillOperation) noexcept override;
+  nvinfer1::IFillLayer* addFill(const nvinfer1::Dims&, nvinfer1::FillOperation,
+                                nvinfer1::DataType) noexcept override;
+  nvinfer1::IQuantizeLayer* addQuantize(nvinfer1::ITensor&, nvinfer1::ITensor&) noexcept override;
+  nvinfer1::IQuantizeLayer* addQuantize(nvinfer1::ITensor&, nvinfer1::ITensor&,
+                                        nvinfer1::DataType) noexcept override;
+  nvinfer1::IDequantizeLayer* addDequantize(nvinfer1::ITensor&,
+                                            nvinfer1::ITensor&) noexcept override;
+  nvinfer1::IDequantizeLayer* addDequantize(nvinfer1::ITensor&, nvinfer1::ITensor&,
+                                            nvinfer1::DataType) noexcept override;
+  nvinfer1::IEinsumLayer* addEinsum(nvinfer1::ITensor* const*, int32_t,
+                                    const char*) noexcept override;
+  nvinfer1::IAssertionLayer* addAssertion(nvinfer1::ITensor&, const char*) noexcept override;
+  nvinfer1::IOneHotLayer* addOneHot(nvinfer1::ITensor&, nvinfer1::ITensor&, nvinfer1::ITensor&,
+                                    int32_t) noexcept override;
+  nvinfer1::INonZeroLayer* addNonZero(nvinfer1::ITensor&) noexcept override;
+  nvinfer1::INonZeroLayer* addNonZero(nvinfer1::ITensor&, nvinfer1::DataType) noexcept override;
+  nvinfer1::IGridSampleLayer* addGridSample(nvinfer1::ITensor&,
+                                            nvinfer1::ITensor&) noexcept override;
+  nvinfer1::INMSLayer* addNMS(nvinfer1::ITensor&, nvinfer1::ITensor&,
+                              nvinfer1::ITensor&) noexcept override;
+  nvinfer1::INMSLayer* addNMS(nvinfer1::ITensor&, nvinfer1::ITensor&, nvinfer1::ITensor&,
+                              nvinfer1::DataType) noexcept override;
+  nvinfer1::IReverseSequenceLayer* addReverseSequence(nvinfer1::ITensor&,
+                                                      nvinfer1::ITensor&) noexcept override;
+  nvinfer1::INormalizationLayer* addNormalization(nvinfer1::ITensor&, nvinfer1::ITensor&,
+                                                  nvinfer1::ITensor&, uint32_t) noexcept override;
+  nvinfer1::INormalizationLayer* addNormalizationV2(nvinfer1::ITensor&, nvinfer1::ITensor&,
+                                                    nvinfer1::ITensor&, uint32_t) noexcept override;
+  nvinfer1::ISqueezeLayer* addSqueeze(nvinfer1::ITensor&, nvinfer1::ITensor&) noexcept override;
+  nvinfer1::IUnsqueezeLayer* addUnsqueeze(nvinfer1::ITensor&, nvinfer1::ITensor&) noexcept override;
+  nvinfer1::ICumulativeLayer* addCumulative(nvinfer1::ITensor&, nvinfer1::ITensor&,
+                                            nvinfer1::CumulativeOperation, bool,
+                                            bool) noexcept override;
+  nvinfer1::IPluginV2Layer* addPluginV2(nvinfer1::ITensor* const*, int32_t,
+                                        nvinfer1::IPluginV2&) noexcept override;
+  nvinfer1::IPluginV3Layer* addPluginV3(nvinfer1::ITensor* const*, int32_t,
+                                        nvinfer1::ITensor* const*, int32_t,
+                                        nvinfer1::IPluginV3&) noexcept override;
+  nvinfer1::IDistCollectiveLayer* addDistCollective(nvinfer1::ITensor&,
+                                                    nvinfer1::CollectiveOperation,
+                                                    nvinfer1::ReduceOperation, int64_t, int64_t*,
+                                                    int64_t) noexcept override;
+  nvinfer1::IMoELayer* addMoE(nvinfer1::ITensor&, nvinfer1::ITensor&,
+                              nvinfer1::ITensor&) noexcept override;
+  nvinfer1::IKVCacheUpdateLayer* addKVCacheUpdate(nvinfer1::ITensor&, nvinfer1::ITensor&,
+                                                  nvinfer1::ITensor&,
+                                                  nvinfer1::KVCacheMode) noexcept override;
+  nvinfer1::IAttention* addAttention(nvinfer1::ITensor&, nvinfer1::ITensor&, nvinfer1::ITensor&,
+                                     nvinfer1::AttentionNormalizationOp, bool) noexcept override;
+  nvinfer1::IRotaryEmbeddingLayer* addRotaryEmbedding(nvinfer1::ITensor&, nvinfer1::ITensor&,
+                                                      nvinfer1::ITensor&, bool,
+                                                      int32_t) noexcept override;
+  nvinfer1::IDynamicQuantizeLayer* addDynamicQuantize(nvinfer1::ITensor&, int32_t, int32_t,
+                                                      nvinfer1::DataType,
+                                                      nvinfer1::DataType) noexcept override;
+  nvinfer1::ILoop* addLoop() noexcept override;
+  nvinfer1::IIfConditional* addIfConditional() noexcept override;
 
   int32_t getNbLayers() const noexcept override { return static_cast<int32_t>(layers_.size()); }
   nvinfer1::ILayer* getLayer(int32_t i) const noexcept override;
@@ -156,6 +240,9 @@ class NetworkImpl final : public nvinfer1::INetworkDefinition {
   template <class L, class... Args>
   L* add(const char* function, const char* kind, const std::vector<nvinfer1::ITensor*>& inputs,
          const Args&... args) noexcept;
+  /// Reports what Tenon lacks.
+  template <class T>
+  T* lacking(const char* function, const char* what) noexcept;
   WeightsKey weights_named(const char* name) const;
 
   nvinfer1::IBuilder& builder_;
@@ -169,6 +256,13 @@ class NetworkImpl final : public nvinfer1::INetworkDefinition {
   std::deque<tenon::Tensor> kept_;
   mutable std::unique_ptr<Lowering> probe_;
 };
+
+template <class L, class... Args>
+L* NetworkImpl::add(const char* function, const char* kind,
+                    const std::vector<nvinfer1::ITensor*>& inputs, const Args&... args) noexcept {
+  return guarded(reporter, function, static_cast<L*>(nullptr),
+                 [&] { return &emplace<L>(kind, inputs, L::kOutputs, args...); });
+}
 
 template <class L, class... Args>
 L& NetworkImpl::emplace(const std::string& kind, const std::vector<nvinfer1::ITensor*>& inputs,
@@ -186,6 +280,13 @@ L& NetworkImpl::emplace(const std::string& kind, const std::vector<nvinfer1::ITe
   L& raw = *made;
   layers_.push_back(std::move(made));
   return raw;
+}
+
+template <class T>
+T* NetworkImpl::lacking(const char* function, const char* what) noexcept {
+  return guarded(reporter, function, static_cast<T*>(nullptr), [&]() -> T* {
+    refuse(nvinfer1::ErrorCode::kUNSUPPORTED_STATE, std::string("Tenon has no ") + what);
+  });
 }
 
 }  // namespace tenon::trt

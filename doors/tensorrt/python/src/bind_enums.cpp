@@ -4,17 +4,6 @@
 namespace tenon::trt::python {
 namespace {
 
-/// Enumerators that count from 0.
-template <class E>
-nb::enum_<E> counted(nb::handle scope, const char* name,
-                     std::initializer_list<const char*> values) {
-  nb::enum_<E> bound(scope, name, nb::is_arithmetic());
-  int32_t next = 0;
-  for (const char* each : values) bound.value(each, static_cast<E>(next++));
-  bound.attr("__repr__") = nb::module_::import_("enum").attr("Enum").attr("__repr__");
-  return bound;
-}
-
 void bind_shared(nb::module_& m) {
   counted<DataType>(m, "DataType",
                     {"FLOAT", "HALF", "INT8", "INT32", "BOOL", "UINT8", "FP8", "BF16", "INT64",
@@ -159,6 +148,32 @@ void bind_operations(nb::module_& m) {
   counted<nvinfer1::MatrixOperation>(m, "MatrixOperation", {"NONE", "TRANSPOSE", "VECTOR"});
 }
 
+void bind_modes(nb::module_& m) {
+  counted<nvinfer1::GatherMode>(m, "GatherMode", {"DEFAULT", "ELEMENT", "ND"});
+  counted<nvinfer1::ScatterMode>(m, "ScatterMode", {"ELEMENT", "ND"});
+  counted<nvinfer1::TopKOperation>(m, "TopKOperation", {"MAX", "MIN"});
+  counted<nvinfer1::SampleMode>(m, "SampleMode",
+                                {"STRICT_BOUNDS", "WRAP", "CLAMP", "FILL", "REFLECT"});
+  counted<nvinfer1::InterpolationMode>(m, "InterpolationMode", {"NEAREST", "LINEAR", "CUBIC"});
+  counted<nvinfer1::ResizeCoordinateTransformation>(m, "ResizeCoordinateTransformation",
+                                                    {"ALIGN_CORNERS", "ASYMMETRIC", "HALF_PIXEL"});
+  counted<nvinfer1::ResizeSelector>(m, "ResizeSelector", {"FORMULA", "UPPER"});
+  counted<nvinfer1::ResizeRoundMode>(m, "ResizeRoundMode",
+                                     {"HALF_UP", "HALF_DOWN", "FLOOR", "CEIL"});
+  counted<nvinfer1::FillOperation>(m, "FillOperation",
+                                   {"LINSPACE", "RANDOM_UNIFORM", "RANDOM_NORMAL"});
+  counted<nvinfer1::BoundingBoxFormat>(m, "BoundingBoxFormat", {"CORNER_PAIRS", "CENTER_SIZES"});
+  counted<nvinfer1::CumulativeOperation>(m, "CumulativeOperation", {"SUM"});
+  counted<nvinfer1::LoopOutput>(m, "LoopOutput", {"LAST_VALUE", "CONCATENATE", "REVERSE"});
+  counted<nvinfer1::TripLimit>(m, "TripLimit", {"COUNT", "WHILE"});
+  counted<nvinfer1::CollectiveOperation>(m, "CollectiveOperation",
+                                         {"ALL_REDUCE", "ALL_GATHER", "BROADCAST", "REDUCE",
+                                          "REDUCE_SCATTER", "ALL_TO_ALL", "GATHER", "SCATTER"});
+  counted<nvinfer1::AttentionNormalizationOp>(m, "AttentionNormalizationOp", {"NONE", "SOFTMAX"});
+  counted<nvinfer1::KVCacheMode>(m, "KVCacheMode", {"LINEAR"});
+  counted<nvinfer1::MoEActType>(m, "MoEActType", {"NONE", "SILU"});
+}
+
 }  // namespace
 
 void bind_enums(nb::module_& module) {
@@ -166,6 +181,7 @@ void bind_enums(nb::module_& module) {
   bind_builders(module);
   bind_layer_kinds(module);
   bind_operations(module);
+  bind_modes(module);
 }
 
 }  // namespace tenon::trt::python

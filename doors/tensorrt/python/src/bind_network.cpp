@@ -21,14 +21,6 @@ nb::object as(ILayer* layer, nb::handle network) {
   return owned(static_cast<T*>(layer), network);
 }
 
-INetworkDefinition& network_in(nb::handle self) { return nb::cast<INetworkDefinition&>(self); }
-
-std::vector<ITensor*> tensors(nb::handle given) {
-  std::vector<ITensor*> all;
-  for (const nb::handle each : nb::iter(given)) all.push_back(nb::cast<ITensor*>(each));
-  return all;
-}
-
 nb::object layer_at(nb::handle self, Py_ssize_t index) {
   const int32_t count = network_in(self).getNbLayers();
   const Py_ssize_t at = index < 0 ? index + count : index;
@@ -256,6 +248,12 @@ void bind_axis_layers(Network& network) {
 
 }  // namespace
 
+std::vector<ITensor*> tensors(nb::handle given) {
+  std::vector<ITensor*> all;
+  for (const nb::handle each : nb::iter(given)) all.push_back(nb::cast<ITensor*>(each));
+  return all;
+}
+
 nb::object part(ITensor* tensor, nb::handle network) {
   return tensor == nullptr ? nb::none() : owned(tensor, network);
 }
@@ -278,6 +276,30 @@ nb::object part(ILayer* layer, nb::handle network) {
     case LayerType::kMATRIX_MULTIPLY: return as<nvinfer1::IMatrixMultiplyLayer>(layer, network);
     case LayerType::kCONSTANT: return as<nvinfer1::IConstantLayer>(layer, network);
     case LayerType::kIDENTITY: return as<nvinfer1::IIdentityLayer>(layer, network);
+    case LayerType::kDECONVOLUTION: return as<nvinfer1::IDeconvolutionLayer>(layer, network);
+    case LayerType::kLRN: return as<nvinfer1::ILRNLayer>(layer, network);
+    case LayerType::kPADDING: return as<nvinfer1::IPaddingLayer>(layer, network);
+    case LayerType::kTOPK: return as<nvinfer1::ITopKLayer>(layer, network);
+    case LayerType::kGATHER: return as<nvinfer1::IGatherLayer>(layer, network);
+    case LayerType::kSCATTER: return as<nvinfer1::IScatterLayer>(layer, network);
+    case LayerType::kSLICE: return as<nvinfer1::ISliceLayer>(layer, network);
+    case LayerType::kSHAPE: return as<nvinfer1::IShapeLayer>(layer, network);
+    case LayerType::kPARAMETRIC_RELU: return as<nvinfer1::IParametricReLULayer>(layer, network);
+    case LayerType::kRESIZE: return as<nvinfer1::IResizeLayer>(layer, network);
+    case LayerType::kSELECT: return as<nvinfer1::ISelectLayer>(layer, network);
+    case LayerType::kFILL: return as<nvinfer1::IFillLayer>(layer, network);
+    case LayerType::kQUANTIZE: return as<nvinfer1::IQuantizeLayer>(layer, network);
+    case LayerType::kDEQUANTIZE: return as<nvinfer1::IDequantizeLayer>(layer, network);
+    case LayerType::kEINSUM: return as<nvinfer1::IEinsumLayer>(layer, network);
+    case LayerType::kONE_HOT: return as<nvinfer1::IOneHotLayer>(layer, network);
+    case LayerType::kNON_ZERO: return as<nvinfer1::INonZeroLayer>(layer, network);
+    case LayerType::kGRID_SAMPLE: return as<nvinfer1::IGridSampleLayer>(layer, network);
+    case LayerType::kNMS: return as<nvinfer1::INMSLayer>(layer, network);
+    case LayerType::kREVERSE_SEQUENCE: return as<nvinfer1::IReverseSequenceLayer>(layer, network);
+    case LayerType::kNORMALIZATION: return as<nvinfer1::INormalizationLayer>(layer, network);
+    case LayerType::kSQUEEZE: return as<nvinfer1::ISqueezeLayer>(layer, network);
+    case LayerType::kUNSQUEEZE: return as<nvinfer1::IUnsqueezeLayer>(layer, network);
+    case LayerType::kCUMULATIVE: return as<nvinfer1::ICumulativeLayer>(layer, network);
     default: return owned(layer, network);
   }
 }
@@ -298,6 +320,7 @@ void bind_network(nb::module_& module) {
   bind_scale_layers(network);
   bind_element_layers(network);
   bind_axis_layers(network);
+  bind_more_adds(network);
   managed(recorded(network));
 }
 

@@ -11,6 +11,7 @@ NB_MODULE(_trt, module) {
   python::bind_callbacks(module);
   python::bind_network(module);
   python::bind_layers(module);
+  python::bind_more_layers(module);
   python::bind_build(module);
   python::bind_runtime(module);
   python::bind_refitter(module);

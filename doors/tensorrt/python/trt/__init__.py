@@ -43,6 +43,10 @@ def init_libnvinfer_plugins(logger: object, namespace: str) -> object:
 _NOT_LEAN = {
     "Builder", "IBuilderConfig", "NetworkDefinitionCreationFlag", "INetworkDefinition", "ITensor",
     "LayerType", "ActivationType", "PoolingType", "PaddingMode", "ScaleMode",
+    "GatherMode", "ScatterMode", "TopKOperation", "SampleMode", "InterpolationMode",
+    "ResizeCoordinateTransformation", "ResizeSelector", "ResizeRoundMode", "FillOperation",
+    "BoundingBoxFormat", "CumulativeOperation", "LoopOutput", "TripLimit", "CollectiveOperation",
+    "AttentionNormalizationOp", "KVCacheMode", "MoEActType",
     "ElementWiseOperation", "UnaryOperation", "ReduceOperation", "MatrixOperation",
     "init_libnvinfer_plugins", "install", "OnnxParser", "OnnxParserRefitter", "ParserError",
     "OnnxParserFlag", "ErrorCode", "get_nv_onnx_parser_version",
