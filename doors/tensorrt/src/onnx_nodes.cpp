@@ -1,8 +1,8 @@
 // Which layers a node is: one function for each kind of op. What none expresses stays opaque.
+#include "onnx_nodes.h"
+
 #include <algorithm>
 #include <array>
-
-#include "onnx_import.h"
 
 namespace tenon::trt {
 namespace {
@@ -20,12 +20,6 @@ std::optional<Dims> dims_from(const Ints& values) {
   return dims_of(Shape(values));
 }
 
-std::optional<int64_t> axis_from(int64_t axis, const Dims& dims) {
-  if (dims.nbDims < 0) return std::nullopt;
-  const int64_t made = axis < 0 ? axis + dims.nbDims : axis;
-  return made >= 0 && made < dims.nbDims ? std::optional(made) : std::nullopt;
-}
-
 std::optional<uint32_t> mask_of(const Ints& axes, const Dims& dims) {
   uint32_t mask = 0;
   for (const int64_t each : axes) {
@@ -34,43 +28,6 @@ std::optional<uint32_t> mask_of(const Ints& axes, const Dims& dims) {
     mask |= 1U << *axis;
   }
   return mask;
-}
-
-// --- windows
-
-/// Strides, paddings and the like of a convolution or pool, where a layer can say them.
-struct WindowOf {
-  Dims kernel{}, stride{}, dilation{}, pre{}, post{};
-  PaddingMode mode = PaddingMode::kEXPLICIT_ROUND_DOWN;
-};
-
-std::optional<WindowOf> window_of(OnnxImport& to, const Ints& kernel) {
-  const size_t rank = kernel.size();
-  const Ints ones(rank, 1);
-  const Ints pads = to.attribute("pads", Ints(2 * rank, 0));
-  const std::string automatic = to.attribute("auto_pad", "NOTSET");
-  if ((rank != 2 && rank != 3) || pads.size() != 2 * rank) return std::nullopt;
-  const auto middle = pads.begin() + static_cast<std::ptrdiff_t>(rank);
-  const bool set = automatic == "NOTSET" || automatic.empty();
-  WindowOf made{.kernel = dims_of(kernel),
-                .stride = dims_of(to.attribute("strides", ones)),
-                .dilation = dims_of(to.attribute("dilations", ones)),
-                .pre = dims_of(set ? Shape(pads.begin(), middle) : Shape(rank, 0)),
-                .post = dims_of(set ? Shape(middle, pads.end()) : Shape(rank, 0))};
-  if (automatic == "SAME_UPPER") made.mode = PaddingMode::kSAME_UPPER;
-  if (automatic == "SAME_LOWER") made.mode = PaddingMode::kSAME_LOWER;
-  const bool fits = made.stride.nbDims == made.kernel.nbDims &&
-                    made.dilation.nbDims == made.kernel.nbDims &&
-                    std::ranges::all_of(pads, [](int64_t pad) { return pad >= 0; });
-  return fits ? std::optional(made) : std::nullopt;
-}
-
-template <class L>
-void set_window(L& layer, const WindowOf& window) {
-  layer.setStrideNd(window.stride);
-  layer.setPrePadding(window.pre);
-  layer.setPostPadding(window.post);
-  layer.setPaddingMode(window.mode);
 }
 
 bool convolution(OnnxImport& to) {
@@ -406,9 +363,37 @@ const std::map<std::string, OnnxLayers>& table() {
 
 }  // namespace
 
+std::optional<int64_t> axis_from(int64_t axis, const Dims& dims) {
+  if (dims.nbDims < 0) return std::nullopt;
+  const int64_t made = axis < 0 ? axis + dims.nbDims : axis;
+  return made >= 0 && made < dims.nbDims ? std::optional(made) : std::nullopt;
+}
+
+std::optional<WindowOf> window_of(OnnxImport& to, const Ints& kernel) {
+  const size_t rank = kernel.size();
+  const Ints ones(rank, 1);
+  const Ints pads = to.attribute("pads", Ints(2 * rank, 0));
+  const std::string automatic = to.attribute("auto_pad", "NOTSET");
+  if ((rank != 2 && rank != 3) || pads.size() != 2 * rank) return std::nullopt;
+  const auto middle = pads.begin() + static_cast<std::ptrdiff_t>(rank);
+  const bool set = automatic == "NOTSET" || automatic.empty();
+  WindowOf made{.kernel = dims_of(kernel),
+                .stride = dims_of(to.attribute("strides", ones)),
+                .dilation = dims_of(to.attribute("dilations", ones)),
+                .pre = dims_of(set ? Shape(pads.begin(), middle) : Shape(rank, 0)),
+                .post = dims_of(set ? Shape(middle, pads.end()) : Shape(rank, 0))};
+  if (automatic == "SAME_UPPER") made.mode = PaddingMode::kSAME_UPPER;
+  if (automatic == "SAME_LOWER") made.mode = PaddingMode::kSAME_LOWER;
+  const bool fits = made.stride.nbDims == made.kernel.nbDims &&
+                    made.dilation.nbDims == made.kernel.nbDims &&
+                    std::ranges::all_of(pads, [](int64_t pad) { return pad >= 0; });
+  return fits ? std::optional(made) : std::nullopt;
+}
+
 OnnxLayers layers_for(const std::string& op) {
-  const auto found = table().find(op);
-  return found != table().end() ? found->second : nullptr;
+  for (const auto* all : {&table(), &more_layers()})
+    if (const auto found = all->find(op); found != all->end()) return found->second;
+  return nullptr;
 }
 
 }  // namespace tenon::trt

@@ -196,6 +196,7 @@ CASES = {
     "global_mean": ([node("GlobalAveragePool", "x", "y")], []),
     "broadcast": ([node("Mul", "x b", "m"), node("Sub", "s m", "y")], [("b", W[:3, :1, :1, 0]), ("s", np.float32(2))]),
     "clip": ([node("Clip", "x lo hi", "y")], [("lo", np.float32(-0.5)), ("hi", np.float32(0.25))]),
+    "clip_fixed": ([node("Constant", "", "lo", value_float=-0.5), node("Constant", "", "hi", value_float=0.25), node("Clip", "x lo hi", "y")], []),
     "clip_half": ([node("Clip", "x lo", "y")], [("lo", np.float32(-0.5))]),
     "softmax": ([node("Softmax", "x", "y", axis=-2)], []),
     "concat": ([node("Concat", "x x w", "y", axis=0)], [("w", W[:, :, :1, :1] * np.ones((1, 1, 8, 8), np.float32))]),
@@ -209,6 +210,26 @@ CASES = {
     "cast": ([node("Cast", "x", "i", to=TensorProto.INT32), node("Cast", "i", "y", to=F32)], []),
     "elementwise_three": ([node("Max", "x w v", "y")], [("w", np.float32(0)), ("v", np.float32(-1))]),
     "double": ([node("Cast", "x", "d", to=TensorProto.DOUBLE), node("Mul", "d c", "m"), node("Cast", "m", "y", to=F32)], [("c", np.float64(3.25))]),
+    "gather": ([node("Gather", "x i", "y", axis=-1)], [("i", np.array([[0, -1], [3, 2]]))]),
+    "gather_elements": ([node("GatherElements", "x i", "y", axis=3)], [("i", np.argsort(X, 3)[..., :2])]),
+    "gather_nd": ([node("GatherND", "x i", "y", batch_dims=1)], [("i", np.array([[[0, 1]], [[2, 3]]]))]),
+    "scatter_elements": ([node("ScatterElements", "x i u", "y", axis=1)], [("i", np.ones((2, 1, 8, 8), np.int64)), ("u", X[:, :1])]),
+    "scatter_added": ([node("ScatterElements", "x i u", "y", axis=1, reduction="add")], [("i", np.ones((2, 1, 8, 8), np.int64)), ("u", X[:, :1])]),
+    "scatter_nd": ([node("ScatterND", "x i u", "y")], [("i", np.array([[1, 2]])), ("u", X[0, :1])]),
+    "where": ([node("Greater", "x z", "c"), node("Where", "c x n", "y")], [("z", np.float32(0)), ("n", np.full((8,), -1, np.float32))]),
+    "topk": ([node("TopK", "x k", "y i", axis=2, largest=0)], [("k", np.array([3]))]),
+    "topk_indices": ([node("TopK", "x k", "v i"), node("Cast", "i", "y", to=F32)], [("k", np.array([2]))]),
+    "non_zero": ([node("Relu", "x", "r"), node("NonZero", "r", "n"), node("Cast", "n", "y", to=F32)], []),
+    "slice": ([node("Slice", "x s e a t", "y")], [("s", np.array([-3, 7])), ("e", np.array([100, -100])), ("a", np.array([-1, 2])), ("t", np.array([1, -2]))]),
+    "slice_of_nothing": ([node("Slice", "x s e", "t"), node("Concat", "t x", "y", axis=0)], [("s", np.array([5])), ("e", np.array([9]))]),
+    "squeeze": ([node("Unsqueeze", "x a", "u"), node("Squeeze", "u b", "y")], [("a", np.array([0, -1])), ("b", np.array([-1]))]),
+    "shape": ([node("Shape", "x", "s"), node("Cast", "s", "y", to=F32)], []),
+    "conv_transpose": ([node("ConvTranspose", "x w b", "y", strides=[2, 1], pads=[1, 0, 0, 1], group=3)], [("w", W[:3, :2]), ("b", W[:2, :, 0, 0].ravel())]),
+    "conv_transpose_sized": ([node("ConvTranspose", "x w", "y", strides=[2, 2], output_padding=[1, 1])], [("w", W[:3, :2])]),
+    "lrn": ([node("LRN", "x", "y", size=3, alpha=0.1, bias=2.0)], []),
+    "prelu": ([node("PRelu", "x s", "y")], [("s", np.array([[[0.1]], [[0.2]], [[-0.3]]], np.float32))]),
+    "einsum": ([node("Einsum", "x x", "y", equation="bchw,bcwh->bc")], []),
+    "cum_sum": ([node("CumSum", "x a", "y", reverse=1)], [("a", np.array(2))]),
     "two_names": ([node("Identity", "w", "w2"), node("Conv", "x w", "a"), node("Conv", "x w2", "b"), node("Sub", "a b", "y")], [("w", W)]),
 }  # fmt: skip
 
@@ -217,6 +238,22 @@ CASES = {
 def test_a_node_is_onnxs(case):
     nodes, initializers = CASES[case]
     same_as_onnxruntime(model(nodes, [("x", F32, X.shape)], [("y", F32, None)], initializers), {"x": X})
+
+
+CLASSES = {
+    "gather": trt.IGatherLayer, "gather_elements": trt.IGatherLayer, "gather_nd": trt.IGatherLayer, "scatter_nd": trt.IScatterLayer, "where": trt.ISelectLayer,
+    "topk": trt.ITopKLayer, "slice": trt.ISliceLayer, "squeeze": trt.ISqueezeLayer, "conv_transpose": trt.IDeconvolutionLayer, "lrn": trt.ILRNLayer,
+    "prelu": trt.IParametricReLULayer, "einsum": trt.IEinsumLayer, "cum_sum": trt.ICumulativeLayer, "softmax": trt.ISoftMaxLayer,
+    "concat": trt.IConcatenationLayer, "reduce": trt.IReduceLayer, "pool_ceil": trt.IPoolingLayer, "clip_fixed": trt.IActivationLayer,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CLASSES)
+def test_a_node_is_the_layer_that_says_it(case):
+    nodes, initializers = CASES[case]
+    network = parsed(model(nodes, [("x", F32, X.shape)], [("y", F32, None)], initializers))._network
+    assert CLASSES[case] in {type(layer) for layer in network}
+    assert all(trt.ILayer.type.__get__(layer) != trt.LayerType.PLUGIN for layer in network)
 
 
 def test_two_names_of_one_initializer_are_two_weights():
