@@ -12,7 +12,7 @@
 
 namespace tenon::plan {
 
-inline constexpr int plan_format = 4;
+inline constexpr int plan_format = 5;
 
 /// A plan with its weights: what save takes and load gives.
 struct PlanFile {
@@ -26,6 +26,7 @@ struct PlanFile {
   bool stripped = false;
   bool identical = false;  ///< accepts only weights with these digests
   std::string library_version;
+  std::map<std::string, std::string> notes;  ///< of whoever saved it
 };
 
 /// Writes and commits. Weights whose source has another dtype are converted to the weight's.

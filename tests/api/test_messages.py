@@ -600,7 +600,7 @@ def plan_is_damaged_in_its_program(s):
 
 @scene
 def plan_is_of_another_format(s):
-    s.load(rewritten(s, lambda text: text.replace('"format":4', '"format":9')))
+    s.load(rewritten(s, lambda text: text.replace('"format":5', '"format":9')))
 
 
 @scene
@@ -610,7 +610,7 @@ def plan_has_an_op_of_another_version(s):
 
 @scene
 def plan_has_a_field_of_another_version(s):
-    s.load(rewritten(s, lambda text: text.replace('"format":4', '"format":4,"future":2')))
+    s.load(rewritten(s, lambda text: text.replace('"format":5', '"format":5,"future":2')))
 
 
 @scene
