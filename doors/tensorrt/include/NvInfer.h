@@ -12,9 +12,7 @@ class IBuilder;
 class IAttention;
 class IDistCollectiveLayer;
 class IDynamicQuantizeLayer;
-class IIfConditional;
 class IKVCacheUpdateLayer;
-class ILoop;
 class IMoELayer;
 class IPluginV2;
 class IPluginV2Layer;
@@ -144,6 +142,7 @@ class INetworkDefinition : public INoCopy {
   virtual char const* getName() const noexcept = 0;
   virtual NetworkDefinitionCreationFlags getFlags() const noexcept = 0;
   virtual bool getFlag(NetworkDefinitionCreationFlag flag) const noexcept = 0;
+  virtual bool hasImplicitBatchDimension() const noexcept = 0;
   virtual bool setWeightsName(Weights weights, char const* name) noexcept = 0;
   virtual void setErrorRecorder(IErrorRecorder* recorder) noexcept = 0;
   virtual IErrorRecorder* getErrorRecorder() const noexcept = 0;
@@ -151,6 +150,31 @@ class INetworkDefinition : public INoCopy {
   virtual bool markWeightsRefittable(char const* name) noexcept = 0;
   virtual bool unmarkWeightsRefittable(char const* name) noexcept = 0;
   virtual bool areWeightsMarkedRefittable(char const* name) const noexcept = 0;
+};
+
+namespace v_1_0 {
+/// Hears of a build's phases, which nest; an answer of false cancels it.
+class IProgressMonitor : public IVersionedInterface {
+ public:
+  InterfaceInfo getInterfaceInfo() const noexcept override {
+    return InterfaceInfo{"IProgressMonitor", 1, 0};
+  }
+  virtual void phaseStart(char const* phaseName, char const* parentPhase,
+                          int32_t nbSteps) noexcept = 0;
+  virtual bool stepComplete(char const* phaseName, int32_t step) noexcept = 0;
+  virtual void phaseFinish(char const* phaseName) noexcept = 0;
+};
+}  // namespace v_1_0
+using IProgressMonitor = v_1_0::IProgressMonitor;
+
+/// What programs keep between builds. Tenon's timings lie in a folder of its own: a cache holds
+/// none of them.
+class ITimingCache : public INoCopy {
+ public:
+  ~ITimingCache() noexcept override = default;
+  virtual IHostMemory* serialize() const noexcept = 0;
+  virtual bool combine(ITimingCache const& inputCache, bool ignoreMismatch) noexcept = 0;
+  virtual bool reset() noexcept = 0;
 };
 
 /// How to build.
@@ -168,6 +192,39 @@ class IBuilderConfig : public INoCopy {
   virtual std::size_t getMemoryPoolLimit(MemoryPoolType pool) const noexcept = 0;
   virtual void setBuilderOptimizationLevel(int32_t level) noexcept = 0;
   virtual int32_t getBuilderOptimizationLevel() noexcept = 0;
+  virtual void setProfilingVerbosity(ProfilingVerbosity verbosity) noexcept = 0;
+  virtual ProfilingVerbosity getProfilingVerbosity() const noexcept = 0;
+  virtual void setAvgTimingIterations(int32_t avgTiming) noexcept = 0;
+  virtual int32_t getAvgTimingIterations() const noexcept = 0;
+  virtual void setEngineCapability(EngineCapability capability) noexcept = 0;
+  virtual EngineCapability getEngineCapability() const noexcept = 0;
+  virtual bool setTacticSources(TacticSources tacticSources) noexcept = 0;
+  virtual TacticSources getTacticSources() const noexcept = 0;
+  /// An empty blob makes an empty cache; the caller deletes it.
+  virtual ITimingCache* createTimingCache(void const* blob, std::size_t size) const noexcept = 0;
+  virtual bool setTimingCache(ITimingCache const& cache, bool ignoreMismatch) noexcept = 0;
+  virtual ITimingCache const* getTimingCache() const noexcept = 0;
+  virtual void setPreviewFeature(PreviewFeature feature, bool enable) noexcept = 0;
+  virtual bool getPreviewFeature(PreviewFeature feature) const noexcept = 0;
+  virtual void setHardwareCompatibilityLevel(HardwareCompatibilityLevel level) noexcept = 0;
+  virtual HardwareCompatibilityLevel getHardwareCompatibilityLevel() const noexcept = 0;
+  virtual void setRuntimePlatform(RuntimePlatform runtimePlatform) noexcept = 0;
+  virtual RuntimePlatform getRuntimePlatform() const noexcept = 0;
+  virtual bool setMaxAuxStreams(int32_t nbStreams) noexcept = 0;
+  virtual int32_t getMaxAuxStreams() const noexcept = 0;
+  virtual void setMaxNbTactics(int32_t maxNbTactics) noexcept = 0;
+  virtual int32_t getMaxNbTactics() const noexcept = 0;
+  virtual bool setTilingOptimizationLevel(TilingOptimizationLevel level) noexcept = 0;
+  virtual TilingOptimizationLevel getTilingOptimizationLevel() const noexcept = 0;
+  virtual void setProgressMonitor(IProgressMonitor* monitor) noexcept = 0;
+  virtual IProgressMonitor* getProgressMonitor() const noexcept = 0;
+  virtual void setProfileStream(cudaStream_t const stream) noexcept = 0;
+  virtual cudaStream_t getProfileStream() const noexcept = 0;
+  virtual void setDefaultDeviceType(DeviceType deviceType) noexcept = 0;
+  virtual DeviceType getDefaultDeviceType() const noexcept = 0;
+  virtual void setDLACore(int32_t dlaCore) noexcept = 0;
+  virtual int32_t getDLACore() const noexcept = 0;
+  virtual bool canRunOnDLA(ILayer const* layer) const noexcept = 0;
   virtual void reset() noexcept = 0;
 };
 
@@ -182,6 +239,19 @@ class IBuilder : public INoCopy {
   virtual IErrorRecorder* getErrorRecorder() const noexcept = 0;
   virtual IHostMemory* buildSerializedNetwork(INetworkDefinition& network,
                                               IBuilderConfig& config) noexcept = 0;
+  virtual IHostMemory* buildSerializedNetwork(INetworkDefinition& network, IBuilderConfig& config,
+                                              IHostMemory*& kernelText) noexcept = 0;
+  virtual bool buildSerializedNetworkToStream(INetworkDefinition& network, IBuilderConfig& config,
+                                              IStreamWriter& writer) noexcept = 0;
+  /// A build's checks without the build.
+  virtual bool isNetworkSupported(INetworkDefinition const& network,
+                                  IBuilderConfig const& config) const noexcept = 0;
+  virtual bool platformHasFastFp16() const noexcept = 0;
+  virtual bool platformHasFastInt8() const noexcept = 0;
+  virtual bool platformHasTf32() const noexcept = 0;
+  virtual int32_t getMaxDLABatchSize() const noexcept = 0;
+  virtual int32_t getNbDLACores() const noexcept = 0;
+  virtual void reset() noexcept = 0;
   virtual ICudaEngine* buildEngineWithConfig(INetworkDefinition& network,
                                              IBuilderConfig& config) noexcept = 0;
   virtual ILogger* getLogger() const noexcept = 0;

@@ -259,6 +259,59 @@ constexpr int32_t EnumMax<NetworkDefinitionCreationFlag>() noexcept {
   return 4;
 }
 
+enum class TacticSource : int32_t {
+  kCUBLAS = 0,
+  kCUBLAS_LT = 1,
+  kCUDNN = 2,
+  kEDGE_MASK_CONVOLUTIONS = 3,
+  kJIT_CONVOLUTIONS = 4,
+};
+template <>
+constexpr int32_t EnumMax<TacticSource>() noexcept {
+  return 5;
+}
+
+enum class PreviewFeature : int32_t {
+  kPROFILE_SHARING_0806 = 0,
+  kALIASED_PLUGIN_IO_10_03 = 1,
+  kRUNTIME_ACTIVATION_RESIZE_10_10 = 2,
+  kMULTIDEVICE_RUNTIME_10_16 = 3,
+};
+template <>
+constexpr int32_t EnumMax<PreviewFeature>() noexcept {
+  return 4;
+}
+
+enum class RuntimePlatform : int32_t {
+  kSAME_AS_BUILD = 0,
+  kWINDOWS_AMD64 = 1,
+};
+template <>
+constexpr int32_t EnumMax<RuntimePlatform>() noexcept {
+  return 2;
+}
+
+enum class TilingOptimizationLevel : int32_t {
+  kNONE = 0,
+  kFAST = 1,
+  kMODERATE = 2,
+  kFULL = 3,
+};
+template <>
+constexpr int32_t EnumMax<TilingOptimizationLevel>() noexcept {
+  return 4;
+}
+
+enum class DeviceType : int32_t {
+  kGPU = 0,
+  kDLA = 1,
+};
+template <>
+constexpr int32_t EnumMax<DeviceType>() noexcept {
+  return 2;
+}
+
+using TacticSources = uint32_t;
 using BuilderFlags = uint32_t;
 using NetworkDefinitionCreationFlags = uint32_t;
 

@@ -26,6 +26,18 @@ class ITensor : public INoCopy {
   /// Of an input: axes of one name have one extent. nullptr is none.
   virtual void setDimensionName(int32_t index, char const* name) noexcept = 0;
   virtual char const* getDimensionName(int32_t index) const noexcept = 0;
+  virtual TensorLocation getLocation() const noexcept = 0;
+  /// A mask of 1 << format; linear is what there is.
+  virtual void setAllowedFormats(TensorFormats formats) noexcept = 0;
+  virtual TensorFormats getAllowedFormats() const noexcept = 0;
+  virtual bool isShapeTensor() const noexcept = 0;
+  virtual bool isExecutionTensor() const noexcept = 0;
+  /// Kept, and without effect: there is no calibration.
+  virtual bool setDynamicRange(float min, float max) noexcept = 0;
+  virtual bool dynamicRangeIsSet() const noexcept = 0;
+  virtual void resetDynamicRange() noexcept = 0;
+  virtual float getDynamicRangeMin() const noexcept = 0;
+  virtual float getDynamicRangeMax() const noexcept = 0;
   ~ITensor() noexcept override = default;
 };
 
@@ -43,6 +55,15 @@ class ILayer : public INoCopy {
   virtual DataType getOutputType(int32_t index) const noexcept = 0;
   virtual void setMetadata(char const* metadata) noexcept = 0;
   virtual char const* getMetadata() const noexcept = 0;
+  /// Kept, and without effect: layers compute in the types of their inputs.
+  virtual void setPrecision(DataType dataType) noexcept = 0;
+  virtual DataType getPrecision() const noexcept = 0;
+  virtual bool precisionIsSet() const noexcept = 0;
+  virtual void resetPrecision() noexcept = 0;
+  /// A cast behind the layer.
+  virtual void setOutputType(int32_t index, DataType dataType) noexcept = 0;
+  virtual bool outputTypeIsSet(int32_t index) const noexcept = 0;
+  virtual void resetOutputType(int32_t index) noexcept = 0;
   ~ILayer() noexcept override = default;
 };
 
@@ -461,6 +482,75 @@ class ICumulativeLayer : public ILayer {
   virtual bool getExclusive() const noexcept = 0;
   virtual void setReverse(bool value) noexcept = 0;
   virtual bool getReverse() const noexcept = 0;
+};
+
+class ILoop;
+class IIfConditional;
+
+/// Between a loop's inside and what is around it.
+class ILoopBoundaryLayer : public ILayer {
+ public:
+  virtual ILoop* getLoop() const noexcept = 0;
+};
+
+/// Ends a loop: after a count of turns, or before a turn whose condition is false.
+class ITripLimitLayer : public ILoopBoundaryLayer {
+ public:
+  virtual TripLimit getTripLimit() const noexcept = 0;
+};
+
+/// A value that each turn hands to the next: input 0 before the first turn, then input 1.
+class IRecurrenceLayer : public ILoopBoundaryLayer {};
+
+/// The slice of a tensor that belongs to the turn.
+class IIteratorLayer : public ILoopBoundaryLayer {
+ public:
+  virtual void setAxis(int32_t axis) noexcept = 0;
+  virtual int32_t getAxis() const noexcept = 0;
+  virtual void setReverse(bool reverse) noexcept = 0;
+  virtual bool getReverse() const noexcept = 0;
+};
+
+/// What a loop gives: the last turn's value, or those of all turns along a new axis.
+class ILoopOutputLayer : public ILoopBoundaryLayer {
+ public:
+  virtual LoopOutput getLoopOutput() const noexcept = 0;
+  virtual void setAxis(int32_t axis) noexcept = 0;
+  virtual int32_t getAxis() const noexcept = 0;
+};
+
+/// A loop; what depends on its recurrences and iterators is inside. The network's.
+class ILoop : public INoCopy {
+ public:
+  virtual IRecurrenceLayer* addRecurrence(ITensor& initialValue) noexcept = 0;
+  virtual ITripLimitLayer* addTripLimit(ITensor& tensor, TripLimit limit) noexcept = 0;
+  virtual IIteratorLayer* addIterator(ITensor& tensor, int32_t axis = 0,
+                                      bool reverse = false) noexcept = 0;
+  virtual ILoopOutputLayer* addLoopOutput(ITensor& tensor, LoopOutput outputKind,
+                                          int32_t axis = 0) noexcept = 0;
+  virtual void setName(char const* name) noexcept = 0;
+  virtual char const* getName() const noexcept = 0;
+  ~ILoop() noexcept override = default;
+};
+
+class IIfConditionalBoundaryLayer : public ILayer {
+ public:
+  virtual IIfConditional* getConditional() const noexcept = 0;
+};
+class IConditionLayer : public IIfConditionalBoundaryLayer {};
+class IIfConditionalInputLayer : public IIfConditionalBoundaryLayer {};
+class IIfConditionalOutputLayer : public IIfConditionalBoundaryLayer {};
+
+/// Two branches, of which one runs; what depends on its inputs is inside. The network's.
+class IIfConditional : public INoCopy {
+ public:
+  virtual IConditionLayer* setCondition(ITensor& condition) noexcept = 0;
+  virtual IIfConditionalOutputLayer* addOutput(ITensor& trueSubgraphOutput,
+                                               ITensor& falseSubgraphOutput) noexcept = 0;
+  virtual IIfConditionalInputLayer* addInput(ITensor& input) noexcept = 0;
+  virtual void setName(char const* name) noexcept = 0;
+  virtual char const* getName() const noexcept = 0;
+  ~IIfConditional() noexcept override = default;
 };
 
 }  // namespace nvinfer1

@@ -46,6 +46,27 @@ class Layer : public Interface, public LayerCore {
     const nvinfer1::ITensor* output = getOutput(i);
     return output != nullptr ? output->getType() : DataType::kFLOAT;
   }
+  void setPrecision(DataType given) noexcept override {
+    edit("ILayer::setPrecision", [&] {
+      dtype_of(given, "layer \"" + this->name + "\"");
+      precision = given;
+    });
+  }
+  DataType getPrecision() const noexcept override { return precision.value_or(DataType::kFLOAT); }
+  bool precisionIsSet() const noexcept override { return precision.has_value(); }
+  void resetPrecision() noexcept override { precision.reset(); }
+  void setOutputType(int32_t i, DataType given) noexcept override {
+    edit("ILayer::setOutputType", [&] {
+      if (i < 0 || i >= getNbOutputs())
+        refuse("layer \"" + this->name + "\" has no output " + std::to_string(i));
+      dtype_of(given, "layer \"" + this->name + "\"");
+      output_types[i] = given;
+    });
+  }
+  bool outputTypeIsSet(int32_t i) const noexcept override { return output_types.contains(i); }
+  void resetOutputType(int32_t i) noexcept override {
+    edit("ILayer::resetOutputType", [&] { output_types.erase(i); });
+  }
   void setMetadata(const char* given) noexcept override {
     edit("ILayer::setMetadata", [&] { metadata = name_of(given, "the metadata"); });
   }

@@ -27,6 +27,9 @@ void Window::set_kernel(const Dims& size, const std::string& what) {
     refuse(what + ": the window has " + std::to_string(size.nbDims) + " axes; it takes 2 or 3");
   shape_of(size, what + ": the window", 1);
   kernel = size;
+  const Dims ones = dims_of(Shape(index(size.nbDims), 1)), zeros{size.nbDims, {}};
+  stride = dilation = ones;
+  pre = post = zeros;
 }
 
 Attributes Window::attributes(const std::string& what) const {

@@ -5,7 +5,7 @@
 
 namespace tenon::trt {
 
-/// Strides and dilations, 1 where they are not set; paddings, 0.
+/// Strides and dilations are 1 at first; paddings, 0.
 struct Window {
   Dims kernel{0, {}}, stride{0, {}}, dilation{0, {}}, pre{0, {}}, post{0, {}};
   nvinfer1::PaddingMode mode = nvinfer1::PaddingMode::kEXPLICIT_ROUND_DOWN;

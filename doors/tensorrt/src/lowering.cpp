@@ -1,7 +1,7 @@
 #include "lowering.h"
 
 #include "convert.h"
-#include "network.h"
+#include "layer.h"
 #include "report.h"
 
 namespace tenon::trt {
@@ -13,8 +13,12 @@ Value Lowering::value(const TensorImpl& wanted) {
     while (!waiting.empty()) {
       const TensorImpl& tensor = *waiting.back();
       if (!values_.contains(&tensor)) {
-        if (push_inputs(tensor, waiting)) continue;
-        lower(tensor);
+        if (around_ != nullptr && !inside_(tensor)) {
+          capture(tensor);
+        } else {
+          if (push_inputs(tensor, waiting)) continue;
+          lower(tensor);
+        }
       }
       open_.erase(&tensor);
       waiting.pop_back();
@@ -31,7 +35,7 @@ void Lowering::layer(const LayerCore& layer) {
     value(*layer.outputs[0]);
     return;
   }
-  for (const TensorImpl* input : layer.inputs)
+  for (const TensorImpl* input : layer.reads())
     if (input != nullptr) value(*input);
   layer.lower_all(*this);
 }
@@ -39,7 +43,7 @@ void Lowering::layer(const LayerCore& layer) {
 bool Lowering::push_inputs(const TensorImpl& tensor, std::vector<const TensorImpl*>& waiting) {
   if (tensor.producer == nullptr || !open_.insert(&tensor).second) return false;
   const size_t before = waiting.size();
-  for (const TensorImpl* input : tensor.producer->inputs) {
+  for (const TensorImpl* input : tensor.producer->reads()) {
     if (input == nullptr || values_.contains(input)) continue;
     if (open_.contains(input))
       refuse("layer \"" + input->producer->name + "\" reads what is made from its own output");
@@ -50,7 +54,10 @@ bool Lowering::push_inputs(const TensorImpl& tensor, std::vector<const TensorImp
 
 void Lowering::lower(const TensorImpl& tensor) {
   if (tensor.producer != nullptr) {
-    const std::vector<Value> made = tensor.producer->lower_all(*this);
+    std::vector<Value> made = tensor.producer->lower_all(*this);
+    for (const auto& [i, type] : tensor.producer->output_types)
+      made.at(static_cast<size_t>(i)) = cast(*this, *tensor.producer, made[static_cast<size_t>(i)],
+                                             dtype_of(type, tensor.producer->name));
     for (size_t i = 0; i < tensor.producer->outputs.size(); ++i)
       values_[tensor.producer->outputs[i].get()] = made.at(i);
     return;
@@ -68,8 +75,48 @@ void Lowering::lower(const TensorImpl& tensor) {
   values_[&tensor] = called(net_.input(tensor.name, dtype, extents), tensor.name);
 }
 
+ValueInfo with_plain_extents(ValueInfo type, std::map<std::string, std::string>& names,
+                             Lowering& to) {
+  for (size_t axis = 0; type.extents && axis < type.extents->size(); ++axis) {
+    Extent& extent = (*type.extents)[axis];
+    if (extent.name.empty()) continue;
+    std::string& name = names[extent.name];
+    if (name.empty()) name = to.fresh("tenon_b");
+    extent = Extent(name);
+  }
+  return type;
+}
+
+Value Lowering::formal(const ValueInfo& type) {
+  if (!type.extents)
+    refuse(nvinfer1::ErrorCode::kUNSUPPORTED_STATE,
+           "a value of unknown rank goes into a loop or branch");
+  const std::string name = fresh("tenon.formal.");
+  return called(net_.input(name, type.dtype, *type.extents), name);
+}
+
+void Lowering::capture(const TensorImpl& tensor) {
+  const Value outer = around_->value(tensor);
+  if (same_) {
+    values_[&tensor] = outer;
+    return;
+  }
+  const std::string& name = around_->name_of(outer);
+  const auto here = captured_.find(name);
+  if (here != captured_.end()) {
+    values_[&tensor] = here->second;
+    return;
+  }
+  const ValueInfo type = with_plain_extents(around_->info(outer), extents_, *this);
+  if (!type.extents)
+    refuse(nvinfer1::ErrorCode::kUNSUPPORTED_STATE,
+           "\"" + tensor.name + "\", of unknown rank, goes into a loop or branch");
+  values_[&tensor] = captured_[name] = called(net_.input(name, type.dtype, *type.extents), name);
+}
+
 Value Lowering::called(Value value, const std::string& name) {
   value_names_.emplace(value.id, name);
+  if (same_) around_->called(value, name);
   return value;
 }
 

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <compare>
+#include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -40,9 +42,26 @@ using Roles = std::map<std::string, std::vector<LayerRole>>;
 
 class Lowering {
  public:
+  using Inside = std::function<bool(const TensorImpl& tensor)>;
   /// `names`: the refittable weights' (their values are borrowed); none while only types are asked
   /// for, which read no value of a float.
   explicit Lowering(const std::map<WeightsKey, std::string>* names = nullptr) : names_(names) {}
+  /// A body: what is not inside is captured of `around`, which outlives it. With `same`, what it
+  /// makes lies in the network of `around` itself.
+  Lowering(Lowering& around, Inside inside, bool same = false)
+      : names_(around.names_),
+        net_(same ? around.net_ : Network()),
+        next_(around.next_),
+        around_(&around),
+        inside_(std::move(inside)),
+        same_(same) {}
+  /// A tensor whose value comes from elsewhere.
+  void bind(const TensorImpl& tensor, Value value) { values_[&tensor] = value; }
+  /// An input of a body, which its node gives.
+  Value formal(const ValueInfo& type);
+  /// What a loop or conditional gives, by the layers that give it.
+  using RegionOutputs = std::map<const LayerCore*, Value>;
+  std::map<const void*, RegionOutputs>& regions() { return regions_; }
 
   Value value(const TensorImpl& tensor);
   bool knows(const TensorImpl& tensor) const { return values_.contains(&tensor); }
@@ -62,7 +81,7 @@ class Lowering {
   Value constant(const TensorView& view) { return named(fresh("tenon.constant."), view); }
   /// The name by which bodies see a value.
   const std::string& name_of(Value value) const { return value_names_.at(value.id); }
-  std::string fresh(const char* stem) { return stem + std::to_string(next_++); }
+  std::string fresh(const char* stem) { return stem + std::to_string((*next_)++); }
   Value weights(const nvinfer1::Weights& weights, const Shape& shape, const std::string& what,
                 bool refittable = true);
   Value ints(const std::vector<int64_t>& values);
@@ -70,6 +89,7 @@ class Lowering {
 
  private:
   void lower(const TensorImpl& tensor);
+  void capture(const TensorImpl& tensor);
   /// Pushes the inputs that are to come before the tensor; whether there are any.
   bool push_inputs(const TensorImpl& tensor, std::vector<const TensorImpl*>& waiting);
   Value named(const std::string& name, const TensorView& view);
@@ -82,8 +102,18 @@ class Lowering {
   std::map<const TensorImpl*, Value> values_;
   std::set<const TensorImpl*> open_;
   std::map<WeightsKey, std::pair<Value, Shape>> leaves_;
-  std::map<int, std::string> value_names_;  // by id
-  int next_ = 0;
+  std::map<int, std::string> value_names_;                // by id
+  std::shared_ptr<int> next_ = std::make_shared<int>(0);  // bodies count on
+  Lowering* around_ = nullptr;
+  Inside inside_;
+  bool same_ = false;
+  std::map<std::string, Value> captured_;
+  std::map<std::string, std::string> extents_;  // names in a body for expressions around it
+  std::map<const void*, RegionOutputs> regions_;
 };
+
+/// The type with a name for each extent that is an expression; equal ones have one.
+ValueInfo with_plain_extents(ValueInfo type, std::map<std::string, std::string>& names,
+                             Lowering& to);
 
 }  // namespace tenon::trt

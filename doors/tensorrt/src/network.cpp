@@ -1,6 +1,7 @@
 #include "network.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "layers.h"
 
@@ -61,6 +62,25 @@ void TensorImpl::setDimensionName(int32_t axis, const char* given) noexcept {
 const char* TensorImpl::getDimensionName(int32_t axis) const noexcept {
   const bool named = axis >= 0 && axis < dims.nbDims && !dim_names[index(axis)].empty();
   return named ? dim_names[index(axis)].c_str() : nullptr;
+}
+
+void TensorImpl::setAllowedFormats(uint32_t formats) noexcept {
+  guarded(network.reporter, "ITensor::setAllowedFormats", [&] {
+    constexpr uint32_t linear = 1U << static_cast<uint32_t>(nvinfer1::TensorFormat::kLINEAR);
+    if ((formats & linear) == 0)
+      refuse(ErrorCode::kUNSUPPORTED_STATE,
+             "\"" + name + "\": Tenon's inputs and outputs are linear; allow kLINEAR");
+    formats_ = formats;
+  });
+}
+
+bool TensorImpl::setDynamicRange(float least, float greatest) noexcept {
+  return guarded(network.reporter, "ITensor::setDynamicRange", [&] {
+    if (!(least <= greatest) || !std::isfinite(least) || !std::isfinite(greatest))
+      refuse("\"" + name + "\": a range from " + std::to_string(least) + " to " +
+             std::to_string(greatest));
+    range_ = {least, greatest};
+  });
 }
 
 Value LayerCore::input(Lowering& to, size_t i) const {
@@ -265,7 +285,10 @@ tenon::Network NetworkImpl::lower(const std::map<WeightsKey, std::string>& names
     refuse(ErrorCode::kINVALID_STATE, "the network has no output; mark one by markOutput");
   Lowering lowering(&names);
   for (const auto& input : inputs_) lowering.value(*input);
-  for (const auto& layer : layers_) lowering.layer(*layer);
+  std::set<const LayerCore*> hidden;
+  for (const auto& region : regions_) hidden.merge(inside(*region));
+  for (const auto& layer : layers_)
+    if (!hidden.contains(layer.get())) lowering.layer(*layer);
   for (const TensorImpl* output : outputs_)
     lowering.network().output(output->name, lowering.value(*output));
   return lowering.network();
@@ -294,6 +317,30 @@ void NetworkImpl::name_weights(const Weights& weights, const std::string& name) 
   for (const auto& [key, other] : given_names_)
     if (other == name && key != WeightsKey(weights)) return;
   given_names_[weights] = name;
+}
+
+// Layers come in any order, and a recurrence reads what is made from it: until nothing is added.
+std::set<const LayerCore*> NetworkImpl::inside(const Region& region) const {
+  std::set<const LayerCore*> found;
+  for (const LayerCore* each : region.boundary)
+    if (each->begins() == &region) found.insert(each);
+  const auto reads_inside = [&](const LayerCore& layer) {
+    const auto has = [&](const TensorImpl* input) {
+      return input != nullptr && input->producer != nullptr && found.contains(input->producer);
+    };
+    if (std::ranges::any_of(layer.inputs, has)) return true;
+    const Region* other = layer.ends() != nullptr ? layer.ends() : layer.begins();
+    return other != nullptr && std::ranges::any_of(other->boundary, [&](const LayerCore* each) {
+             return std::ranges::any_of(each->inputs, has);
+           });
+  };
+  for (size_t before = found.size() + 1; before != found.size();) {
+    before = found.size();
+    for (const auto& layer : layers_)
+      if (!found.contains(layer.get()) && layer->ends() != &region && reads_inside(*layer))
+        found.insert(layer.get());
+  }
+  return found;
 }
 
 void NetworkImpl::move_to_end(const LayerCore& layer) {

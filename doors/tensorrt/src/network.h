@@ -4,6 +4,7 @@
 #include <array>
 #include <deque>
 #include <memory>
+#include <optional>
 
 #include "convert.h"
 #include "lowering.h"
@@ -31,6 +32,18 @@ struct TensorImpl final : nvinfer1::ITensor {
   bool isNetworkOutput() const noexcept override;
   void setDimensionName(int32_t axis, const char* name) noexcept override;
   const char* getDimensionName(int32_t axis) const noexcept override;
+  nvinfer1::TensorLocation getLocation() const noexcept override {
+    return nvinfer1::TensorLocation::kDEVICE;
+  }
+  void setAllowedFormats(uint32_t formats) noexcept override;
+  uint32_t getAllowedFormats() const noexcept override { return formats_; }
+  bool isShapeTensor() const noexcept override { return false; }
+  bool isExecutionTensor() const noexcept override { return true; }
+  bool setDynamicRange(float least, float greatest) noexcept override;
+  bool dynamicRangeIsSet() const noexcept override { return range_.has_value(); }
+  void resetDynamicRange() noexcept override { range_.reset(); }
+  float getDynamicRangeMin() const noexcept override { return range_ ? range_->first : 0; }
+  float getDynamicRangeMax() const noexcept override { return range_ ? range_->second : 0; }
 
   NetworkImpl& network;
   LayerCore* producer;  // null: an input of the network
@@ -38,6 +51,16 @@ struct TensorImpl final : nvinfer1::ITensor {
   nvinfer1::Dims dims{};                                        // of an input
   nvinfer1::DataType type{};                                    // of an input
   std::array<std::string, nvinfer1::Dims::MAX_DIMS> dim_names;  // of an input
+
+ private:
+  uint32_t formats_ = (1U << nvinfer1::EnumMax<nvinfer1::TensorFormat>()) - 1;
+  std::optional<std::pair<float, float>> range_;
+};
+
+/// A loop or conditional: its layers are the network's.
+struct Region {
+  virtual ~Region() = default;
+  std::vector<LayerCore*> boundary;
 };
 
 /// What all layers share. One that has several outputs overrides lower_all.
@@ -49,6 +72,12 @@ struct LayerCore {
   virtual std::vector<Value> lower_all(Lowering& to) const { return {lower(to)}; }
   virtual std::vector<LayerWeights> refittable() const { return {}; }
   virtual size_t most_inputs() const { return inputs.size(); }
+  /// What comes before it. A loop's or branch's end reads nothing here: what is inside is lowered
+  /// in a body of its own.
+  virtual std::vector<TensorImpl*> reads() const { return inputs; }
+  /// The loop or conditional that it begins the inside of, or ends.
+  virtual const Region* begins() const { return nullptr; }
+  virtual const Region* ends() const { return nullptr; }
 
   Value input(Lowering& to, size_t i = 0) const;
   size_t rank(Lowering& to, size_t i = 0) const;
@@ -57,6 +86,8 @@ struct LayerCore {
   std::string name, metadata;
   std::vector<TensorImpl*> inputs;
   std::vector<std::unique_ptr<TensorImpl>> outputs;
+  std::map<int32_t, nvinfer1::DataType> output_types;  // of outputs that are cast
+  std::optional<nvinfer1::DataType> precision;
 };
 
 class NetworkImpl final : public nvinfer1::INetworkDefinition {
@@ -192,6 +223,7 @@ class NetworkImpl final : public nvinfer1::INetworkDefinition {
   bool getFlag(nvinfer1::NetworkDefinitionCreationFlag flag) const noexcept override {
     return (flags_ >> static_cast<uint32_t>(flag) & 1U) != 0;
   }
+  bool hasImplicitBatchDimension() const noexcept override { return false; }
   bool setWeightsName(nvinfer1::Weights weights, const char* name) noexcept override;
   void setErrorRecorder(nvinfer1::IErrorRecorder* recorder) noexcept override {
     reporter.set_recorder(recorder);
@@ -229,6 +261,8 @@ class NetworkImpl final : public nvinfer1::INetworkDefinition {
   const tenon::Tensor& keep(tenon::Tensor tensor) { return kept_.emplace_back(std::move(tensor)); }
   /// Names weights that a layer has, unless other weights are called so.
   void name_weights(const nvinfer1::Weights& weights, const std::string& name);
+  /// The layers that depend on what begins the region, and are not behind its end.
+  std::set<const LayerCore*> inside(const Region& region) const;
   /// The layer that comes last in getLayer.
   void move_to_end(const LayerCore& layer);
   TensorImpl& add_input(const std::string& name, nvinfer1::DataType type, const nvinfer1::Dims&);
@@ -254,6 +288,7 @@ class NetworkImpl final : public nvinfer1::INetworkDefinition {
   std::map<WeightsKey, std::string> given_names_;
   std::set<WeightsKey> marked_;
   std::deque<tenon::Tensor> kept_;
+  std::vector<std::unique_ptr<Region>> regions_;
   mutable std::unique_ptr<Lowering> probe_;
 };
 

@@ -3,6 +3,7 @@
 #include "layers_space.h"
 #include "layers_value.h"
 #include "network.h"
+#include "regions.h"
 
 namespace tenon::trt {
 
@@ -234,13 +235,23 @@ nvinfer1::IDynamicQuantizeLayer* NetworkImpl::addDynamicQuantize(ITensor&, int32
 }
 
 nvinfer1::ILoop* NetworkImpl::addLoop() noexcept {
-  return lacking<nvinfer1::ILoop>("INetworkDefinition::addLoop",
-                                  "loops of layers in this door; parse them from ONNX");
+  return guarded(reporter, "INetworkDefinition::addLoop", static_cast<nvinfer1::ILoop*>(nullptr),
+                 [&] {
+                   auto made = std::make_unique<Loop>(*this);
+                   Loop* raw = made.get();
+                   regions_.push_back(std::move(made));
+                   return raw;
+                 });
 }
 
 nvinfer1::IIfConditional* NetworkImpl::addIfConditional() noexcept {
-  return lacking<nvinfer1::IIfConditional>("INetworkDefinition::addIfConditional",
-                                           "branches of layers in this door; parse them from ONNX");
+  const auto none = static_cast<nvinfer1::IIfConditional*>(nullptr);
+  return guarded(reporter, "INetworkDefinition::addIfConditional", none, [&] {
+    auto made = std::make_unique<Conditional>(*this);
+    Conditional* raw = made.get();
+    regions_.push_back(std::move(made));
+    return raw;
+  });
 }
 
 }  // namespace tenon::trt

@@ -41,19 +41,7 @@ class Maker {
     const Around found = around_(name);
     const auto here = inputs_.find(found.name);
     if (here != inputs_.end()) return here->second;
-    return inputs_[found.name] = input(found.name, plain(found.type));
-  }
-
-  // Extents that are expressions around it are names in a body, one for each expression.
-  ValueInfo plain(ValueInfo type) {
-    for (size_t axis = 0; type.extents && axis < type.extents->size(); ++axis) {
-      Extent& extent = (*type.extents)[axis];
-      if (extent.name.empty()) continue;
-      const auto known = extents_.find(extent.name);
-      extent = known != extents_.end() ? Extent(known->second)
-                                       : Extent(extents_[extent.name] = to_.fresh("tenon_b"));
-    }
-    return type;
+    return inputs_[found.name] = input(found.name, with_plain_extents(found.type, extents_, to_));
   }
 
   Value value(const std::string& name) {

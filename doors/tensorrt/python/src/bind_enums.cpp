@@ -24,6 +24,34 @@ void bind_shared(nb::module_& m) {
       m, "ExecutionContextAllocationStrategy", {"STATIC", "ON_PROFILE_CHANGE", "USER_MANAGED"});
 }
 
+void bind_stored(nb::module_& m) {
+  counted<nvinfer1::TensorFormat>(m, "TensorFormat",
+                                  {"LINEAR", "CHW2", "HWC8", "CHW4", "CHW16", "CHW32", "DHWC8",
+                                   "CDHW32", "HWC", "DLA_LINEAR", "DLA_HWC4", "HWC16", "DHWC"});
+  counted<nvinfer1::SeekPosition>(m, "SeekPosition", {"SET", "CUR", "END"});
+  counted<nvinfer1::EngineCapability>(m, "EngineCapability",
+                                      {"STANDARD", "SAFETY", "DLA_STANDALONE"});
+  counted<nvinfer1::ProfilingVerbosity>(m, "ProfilingVerbosity",
+                                        {"LAYER_NAMES_ONLY", "NONE", "DETAILED"});
+  counted<nvinfer1::EngineStat>(m, "EngineStat", {"TOTAL_WEIGHTS_SIZE", "STRIPPED_WEIGHTS_SIZE"});
+  counted<nvinfer1::LayerInformationFormat>(m, "LayerInformationFormat", {"ONELINE", "JSON"});
+  counted<nvinfer1::TempfileControlFlag>(m, "TempfileControlFlag",
+                                         {"ALLOW_IN_MEMORY_FILES", "ALLOW_TEMPORARY_FILES"});
+  counted<nvinfer1::HardwareCompatibilityLevel>(m, "HardwareCompatibilityLevel",
+                                                {"NONE", "AMPERE_PLUS", "SAME_COMPUTE_CAPABILITY"});
+  counted<nvinfer1::TacticSource>(
+      m, "TacticSource",
+      {"CUBLAS", "CUBLAS_LT", "CUDNN", "EDGE_MASK_CONVOLUTIONS", "JIT_CONVOLUTIONS"});
+  counted<nvinfer1::PreviewFeature>(
+      m, "PreviewFeature",
+      {"PROFILE_SHARING_0806", "ALIASED_PLUGIN_IO_10_03", "RUNTIME_ACTIVATION_RESIZE_10_10",
+       "MULTIDEVICE_RUNTIME_10_16"});
+  counted<nvinfer1::RuntimePlatform>(m, "RuntimePlatform", {"SAME_AS_BUILD", "WINDOWS_AMD64"});
+  counted<nvinfer1::TilingOptimizationLevel>(m, "TilingOptimizationLevel",
+                                             {"NONE", "FAST", "MODERATE", "FULL"});
+  counted<nvinfer1::DeviceType>(m, "DeviceType", {"GPU", "DLA"});
+}
+
 void bind_builders(nb::module_& m) {
   counted<nvinfer1::BuilderFlag>(m, "BuilderFlag",
                                  {"FP16",
@@ -178,6 +206,7 @@ void bind_modes(nb::module_& m) {
 
 void bind_enums(nb::module_& module) {
   bind_shared(module);
+  bind_stored(module);
   bind_builders(module);
   bind_layer_kinds(module);
   bind_operations(module);

@@ -199,9 +199,6 @@ void bind_lacking(Network& network) {
         return lacking(network_in(self).addAssertion(condition, message));
       },
       "condition"_a, "message"_a);
-  network.def("add_loop", [](nb::object self) { return lacking(network_in(self).addLoop()); });
-  network.def("add_if_conditional",
-              [](nb::object self) { return lacking(network_in(self).addIfConditional()); });
   network.def(
       "add_attention",
       [](nb::object self, ITensor& query, ITensor& key, ITensor& value,

@@ -1,4 +1,6 @@
 // Networks, tensors and what all layers share.
+#include <nanobind/stl/pair.h>
+
 #include "bind.h"
 
 namespace tenon::trt::python {
@@ -39,7 +41,22 @@ void bind_tensor(nb::module_& module) {
       .def_prop_ro("is_network_input", &ITensor::isNetworkInput)
       .def_prop_ro("is_network_output", &ITensor::isNetworkOutput)
       .def("set_dimension_name", &ITensor::setDimensionName, "index"_a, "name"_a.none())
-      .def("get_dimension_name", &ITensor::getDimensionName, "index"_a);
+      .def("get_dimension_name", &ITensor::getDimensionName, "index"_a)
+      .def_prop_ro("location", &ITensor::getLocation)
+      .def_prop_rw("allowed_formats", &ITensor::getAllowedFormats, &ITensor::setAllowedFormats)
+      .def_prop_ro("is_shape_tensor", &ITensor::isShapeTensor)
+      .def_prop_ro("is_execution_tensor", &ITensor::isExecutionTensor)
+      .def_prop_rw(
+          "dynamic_range",
+          [](const ITensor& self) -> nb::object {
+            if (!self.dynamicRangeIsSet()) return nb::none();
+            return nb::make_tuple(self.getDynamicRangeMin(), self.getDynamicRangeMax());
+          },
+          [](ITensor& self, const std::pair<float, float>& range) {
+            self.setDynamicRange(range.first, range.second);
+          })
+      .def("set_dynamic_range", &ITensor::setDynamicRange, "min"_a, "max"_a)
+      .def("reset_dynamic_range", &ITensor::resetDynamicRange);
 }
 
 // Old scripts cast a layer by its __class__; a wrong cast would call another class's methods.
@@ -76,7 +93,13 @@ void bind_layer(nb::module_& module) {
           },
           "index"_a)
       .def("set_input", &ILayer::setInput, "index"_a, "tensor"_a)
-      .def("get_output_type", &ILayer::getOutputType, "index"_a);
+      .def("get_output_type", &ILayer::getOutputType, "index"_a)
+      .def_prop_rw("precision", &ILayer::getPrecision, &ILayer::setPrecision)
+      .def_prop_ro("precision_is_set", &ILayer::precisionIsSet)
+      .def("reset_precision", &ILayer::resetPrecision)
+      .def("set_output_type", &ILayer::setOutputType, "index"_a, "dtype"_a)
+      .def("output_type_is_set", &ILayer::outputTypeIsSet, "index"_a)
+      .def("reset_output_type", &ILayer::resetOutputType, "index"_a);
 }
 
 using Network = nb::class_<INetworkDefinition>;
@@ -90,6 +113,7 @@ void bind_state(Network& network) {
       .def_prop_ro("num_outputs", &INetworkDefinition::getNbOutputs)
       .def_prop_ro("flags", &INetworkDefinition::getFlags)
       .def("get_flag", &INetworkDefinition::getFlag, "flag"_a)
+      .def_prop_ro("has_implicit_batch_dimension", &INetworkDefinition::hasImplicitBatchDimension)
       .def_prop_ro("builder", [](nb::handle self) { return self.attr("_builder"); })
       .def("__len__", &INetworkDefinition::getNbLayers)
       .def("__getitem__", layer_at, "index"_a)
@@ -300,6 +324,15 @@ nb::object part(ILayer* layer, nb::handle network) {
     case LayerType::kSQUEEZE: return as<nvinfer1::ISqueezeLayer>(layer, network);
     case LayerType::kUNSQUEEZE: return as<nvinfer1::IUnsqueezeLayer>(layer, network);
     case LayerType::kCUMULATIVE: return as<nvinfer1::ICumulativeLayer>(layer, network);
+    case LayerType::kTRIP_LIMIT: return as<nvinfer1::ITripLimitLayer>(layer, network);
+    case LayerType::kRECURRENCE: return as<nvinfer1::IRecurrenceLayer>(layer, network);
+    case LayerType::kITERATOR: return as<nvinfer1::IIteratorLayer>(layer, network);
+    case LayerType::kLOOP_OUTPUT: return as<nvinfer1::ILoopOutputLayer>(layer, network);
+    case LayerType::kCONDITION: return as<nvinfer1::IConditionLayer>(layer, network);
+    case LayerType::kCONDITIONAL_INPUT:
+      return as<nvinfer1::IIfConditionalInputLayer>(layer, network);
+    case LayerType::kCONDITIONAL_OUTPUT:
+      return as<nvinfer1::IIfConditionalOutputLayer>(layer, network);
     default: return owned(layer, network);
   }
 }
@@ -321,6 +354,7 @@ void bind_network(nb::module_& module) {
   bind_element_layers(network);
   bind_axis_layers(network);
   bind_more_adds(network);
+  bind_region_adds(network);
   managed(recorded(network));
 }
 

@@ -601,6 +601,91 @@ def quantize_by_channel(to):
     return outputs_of(layer, axis=1), [want]
 
 
+# --- loops and branches
+
+
+def loop_over(to, count):
+    loop = to.net.add_loop()
+    loop.add_trip_limit(to.constant(np.array(count, np.int32)), trt.TripLimit.COUNT)
+    return loop
+
+
+@case()
+def loop_of_a_count(to):
+    x, step = floats(3), floats(3)
+    loop = loop_over(to, 4)
+    recurrence = loop.add_recurrence(to.input(x))
+    total = to.net.add_elementwise(recurrence.get_output(0), to.input(step), trt.ElementWiseOperation.SUM).get_output(0)
+    recurrence.set_input(1, total)
+    assert tuple(total.shape) == (3,) and recurrence.loop is loop
+    last = loop.add_loop_output(recurrence.get_output(0), trt.LoopOutput.LAST_VALUE).get_output(0)
+    every = loop.add_loop_output(total, trt.LoopOutput.CONCATENATE, 1).get_output(0)
+    turned = loop.add_loop_output(total, trt.LoopOutput.REVERSE).get_output(0)
+    sums = [x + np.float32(i) * step for i in range(1, 5)]
+    doubled = to.net.add_elementwise(last, last, trt.ElementWiseOperation.SUM).get_output(0)
+    return [doubled, every, turned], [2 * sums[-1], np.stack(sums, 1), np.stack(sums[::-1])]
+
+
+@case((False,), (True,))
+def loop_over_slices(to, reverse):
+    x = floats(2, 5)
+    loop = loop_over(to, 5)
+    recurrence = loop.add_recurrence(to.constant(np.zeros(2, np.float32)))
+    slice_ = loop.add_iterator(to.input(x), 1, reverse).get_output(0)
+    half = to.net.add_elementwise(recurrence.get_output(0), to.constant(np.array([0.5], np.float32)), trt.ElementWiseOperation.PROD).get_output(0)
+    recurrence.set_input(1, to.net.add_elementwise(half, slice_, trt.ElementWiseOperation.SUM).get_output(0))
+    want = np.zeros(2, np.float32)
+    for i in range(5):
+        want = np.float32(0.5) * want + x[:, 4 - i if reverse else i]
+    return [loop.add_loop_output(recurrence.get_output(0), trt.LoopOutput.LAST_VALUE).get_output(0)], [want]
+
+
+@case((1.0,), (200.0,))
+def loop_while_a_condition_holds(to, start):
+    loop = to.net.add_loop()
+    recurrence = loop.add_recurrence(to.input(np.array([start], np.float32)))
+    value = recurrence.get_output(0)
+    small = to.net.add_elementwise(value, to.constant(np.array([100], np.float32)), trt.ElementWiseOperation.LESS)
+    flat = to.net.add_shuffle(small.get_output(0))
+    flat.reshape_dims = ()
+    limit = loop.add_trip_limit(flat.get_output(0), trt.TripLimit.WHILE)
+    assert limit.kind == trt.TripLimit.WHILE
+    recurrence.set_input(1, to.net.add_elementwise(value, value, trt.ElementWiseOperation.SUM).get_output(0))
+    want = start
+    while want < 100:
+        want *= 2
+    return [loop.add_loop_output(value, trt.LoopOutput.LAST_VALUE).get_output(0)], [np.array([want], np.float32)]
+
+
+@case()
+def loop_in_a_loop(to):
+    x = floats(2)
+    outer, inner = loop_over(to, 3), loop_over(to, 2)
+    total = outer.add_recurrence(to.input(x))
+    inside = inner.add_recurrence(total.get_output(0))
+    inside.set_input(1, to.net.add_unary(inside.get_output(0), trt.UnaryOperation.SIN).get_output(0))
+    done = inner.add_loop_output(inside.get_output(0), trt.LoopOutput.LAST_VALUE).get_output(0)
+    total.set_input(1, to.net.add_elementwise(done, total.get_output(0), trt.ElementWiseOperation.SUM).get_output(0))
+    want = x
+    for _ in range(3):
+        want = np.sin(np.sin(want)) + want
+    return [outer.add_loop_output(total.get_output(0), trt.LoopOutput.LAST_VALUE).get_output(0)], [want]
+
+
+@case((True,), (False,))
+def branches(to, taken):
+    x, y = floats(2, 3), floats(2, 3)
+    choice = to.net.add_if_conditional()
+    choice.set_condition(to.input(np.array(taken)))
+    a, b = (choice.add_input(to.input(each)).get_output(0) for each in (x, y))
+    total = to.net.add_elementwise(a, b, trt.ElementWiseOperation.SUM).get_output(0)
+    product = to.net.add_elementwise(a, b, trt.ElementWiseOperation.PROD).get_output(0)
+    first = choice.add_output(total, product)
+    assert first.conditional is choice and tuple(total.shape) == (2, 3)
+    second = choice.add_output(a, b)
+    return [first.get_output(0), second.get_output(0)], [x + y, x] if taken else [x * y, y]
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_a_layer_is_its_formula(name):
     function, variant = CASES[name]
@@ -630,8 +715,6 @@ LACKING = {
     "ragged softmax": lambda net, x: net.add_ragged_softmax(x, x),
     "assertions": lambda net, x: net.add_assertion(x, "no"),
     "random numbers": lambda net, x: net.add_fill((2,), trt.FillOperation.RANDOM_UNIFORM),
-    "loops": lambda net, x: net.add_loop(),
-    "branches": lambda net, x: net.add_if_conditional(),
     "attention": lambda net, x: net.add_attention(x, x, x, trt.AttentionNormalizationOp.SOFTMAX, False),
     "experts": lambda net, x: net.add_moe(x, x, x),
     "kFP8": lambda net, x: net.add_quantize(x, x, trt.fp8),
@@ -667,3 +750,39 @@ def test_a_wrong_argument_is_none_and_one_report(what):
     assert WRONG[what](layers.net, layers.input(floats(1, 2))) is None
     text = what if what != "2 axes" else "give those of the last two"
     assert len(logger.lines) == 1 and text in logger.errors()[0]
+
+
+def test_weights_inside_a_loop_are_refitted():
+    layers, logger = Layers(), Records()
+    loop, kernel = loop_over(layers, 2), np.full((1, 1, 1, 1), 2, np.float32)
+    recurrence = loop.add_recurrence(layers.input(np.ones((1, 1, 2, 2), np.float32)))
+    conv = layers.net.add_convolution_nd(recurrence.get_output(0), 1, (1, 1), kernel)
+    conv.name = "inside"
+    recurrence.set_input(1, conv.get_output(0))
+    y = loop.add_loop_output(recurrence.get_output(0), trt.LoopOutput.LAST_VALUE).get_output(0)
+    y.name = "y"
+    layers.net.mark_output(y)
+    config = layers.builder.create_builder_config()
+    config.set_flag(trt.BuilderFlag.REFIT)
+    engine = layers.builder.build_engine_with_config(layers.net, config)
+    context, made = engine.create_execution_context(), np.empty((1, 1, 2, 2), np.float32)
+    bindings = [layers.inputs["x0"].ctypes.data, made.ctypes.data]
+    assert context.execute_v2(bindings) and (made == 4).all()
+    refitter = trt.Refitter(engine, logger)
+    assert refitter.set_weights("inside", trt.WeightsRole.KERNEL, 3 * kernel / 2) and refitter.refit_cuda_engine()
+    assert context.execute_v2(bindings) and (made == 9).all()
+
+
+def test_a_loop_without_limit_or_next_value_is_told():
+    logger = Records()
+    layers = Layers(logger)
+    loop = layers.net.add_loop()
+    recurrence = loop.add_recurrence(layers.input(floats(2)))
+    y = loop.add_loop_output(recurrence.get_output(0), trt.LoopOutput.LAST_VALUE).get_output(0)
+    layers.net.mark_output(y)
+    config = layers.builder.create_builder_config()
+    assert layers.builder.build_engine_with_config(layers.net, config) is None and "no trip limit" in logger.errors()[-1]
+    count = layers.constant(np.array(1, np.int32))
+    assert loop.add_trip_limit(count, trt.TripLimit.COUNT) is not None
+    assert loop.add_trip_limit(count, trt.TripLimit.COUNT) is None
+    assert layers.builder.build_engine_with_config(layers.net, config) is None and "lacks its input 1" in logger.errors()[-1]
