@@ -20,7 +20,7 @@ class Layer : public Interface, public LayerCore {
   nvinfer1::ILayer* face() override { return this; }
   nvinfer1::LayerType getType() const noexcept override { return kType; }
   void setName(const char* given) noexcept override {
-    edit("ILayer::setName", [&] { this->name = name_of(given); });
+    guarded(network.reporter, "ILayer::setName", [&] { this->name = name_of(given); });
   }
   const char* getName() const noexcept override { return this->name.c_str(); }
   int32_t getNbInputs() const noexcept override { return static_cast<int32_t>(inputs.size()); }
@@ -68,7 +68,8 @@ class Layer : public Interface, public LayerCore {
     edit("ILayer::resetOutputType", [&] { output_types.erase(i); });
   }
   void setMetadata(const char* given) noexcept override {
-    edit("ILayer::setMetadata", [&] { metadata = name_of(given, "the metadata"); });
+    guarded(network.reporter, "ILayer::setMetadata",
+            [&] { metadata = name_of(given, "the metadata"); });
   }
   const char* getMetadata() const noexcept override { return metadata.c_str(); }
 

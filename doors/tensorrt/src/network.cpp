@@ -12,7 +12,7 @@ using nvinfer1::ITensor;
 
 void TensorImpl::setName(const char* given) noexcept {
   guarded(network.reporter, "ITensor::setName", [&] { name = name_of(given); });
-  network.changed();
+  if (producer == nullptr) network.changed();
 }
 
 void TensorImpl::setDimensions(const Dims& dimensions) noexcept {

@@ -263,6 +263,9 @@ class NetworkImpl final : public nvinfer1::INetworkDefinition {
   void name_weights(const nvinfer1::Weights& weights, const std::string& name);
   /// The layers that depend on what begins the region, and are not behind its end.
   std::set<const LayerCore*> inside(const Region& region) const;
+  /// Calls `add`, and forgets what it added when it throws.
+  template <class F>
+  void all_or_nothing(F&& add);
   /// The layer that comes last in getLayer.
   void move_to_end(const LayerCore& layer);
   TensorImpl& add_input(const std::string& name, nvinfer1::DataType type, const nvinfer1::Dims&);
@@ -291,6 +294,22 @@ class NetworkImpl final : public nvinfer1::INetworkDefinition {
   std::vector<std::unique_ptr<Region>> regions_;
   mutable std::unique_ptr<Lowering> probe_;
 };
+
+template <class F>
+void NetworkImpl::all_or_nothing(F&& add) {
+  const size_t inputs = inputs_.size(), layers = layers_.size(), outputs = outputs_.size();
+  const auto names = given_names_;
+  try {
+    add();
+  } catch (...) {
+    changed();
+    outputs_.resize(outputs);
+    layers_.resize(layers);
+    inputs_.resize(inputs);
+    given_names_ = names;
+    throw;
+  }
+}
 
 template <class L, class... Args>
 L* NetworkImpl::add(const char* function, const char* kind,

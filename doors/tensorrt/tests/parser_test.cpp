@@ -208,6 +208,20 @@ TEST(Parsers, say_what_is_wrong_and_add_nothing) {
   EXPECT_EQ(createNvOnnxParser_INTERNAL(nullptr, &parsed.log, NV_ONNX_PARSER_VERSION), nullptr);
 }
 
+TEST(Parsers, add_nothing_of_a_model_that_does_not_fit_the_network) {
+  Parsed parsed;
+  const std::string file = mnist + "lenet.onnx";
+  ASSERT_TRUE(parsed.parser->parseFromFile(file.c_str(), 0));
+  const int32_t layers = parsed.network->getNbLayers();
+  EXPECT_FALSE(parsed.parser->parseFromFile(file.c_str(), 0));
+  ASSERT_EQ(parsed.parser->getNbErrors(), 1);
+  EXPECT_STREQ(parsed.parser->getError(0)->desc(), "there is an input \"input\" already");
+  EXPECT_EQ(parsed.network->getNbLayers(), layers);
+  EXPECT_EQ(parsed.network->getNbInputs(), 1);
+  EXPECT_EQ(parsed.network->getNbOutputs(), 1);
+  EXPECT_EQ(parsed.network->getOutput(0)->getDimensions().d[1], 10);
+}
+
 TEST(Parsers, keep_their_flags) {
   Parsed parsed;
   using nvonnxparser::OnnxParserFlag;
