@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "NvInfer.h"
+#include "NvInferPlugin.h"
 #include "engine.h"
 
 namespace tenon::trt {
@@ -154,6 +155,14 @@ void* createInferRefitter_INTERNAL(void* engine, void* logger, int32_t version) 
           tenon::trt::refuse("the engine is not refittable; build it with kREFIT");
         return tenon::trt::new_refitter(ours, given);
       });
+}
+
+bool initLibNvInferPlugins(void* logger, const char*) {
+  if (logger != nullptr)
+    static_cast<nvinfer1::ILogger*>(logger)->log(
+        nvinfer1::ILogger::Severity::kVERBOSE,
+        "initLibNvInferPlugins: Tenon has no plugins; nothing was registered");
+  return true;
 }
 
 nvinfer1::ILogger* getLogger() noexcept { return tenon::trt::last_logger; }

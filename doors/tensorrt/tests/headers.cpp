@@ -1,5 +1,6 @@
 // The headers alone, in each standard that programs use; compiled, never run.
 #include "NvInfer.h"
+#include "NvInferPlugin.h"
 #include "NvInferRuntimeCommon.h"
 #include "NvOnnxConfig.h"
 #include "NvOnnxParser.h"
@@ -18,6 +19,7 @@ class Quiet : public nvinfer1::ILogger {
 
 int64_t program() {
   static Quiet logger;
+  initLibNvInferPlugins(&logger, "");
   delete nvinfer1::createInferRuntime(logger);
   nvinfer1::IBuilder* builder = nvinfer1::createInferBuilder(logger);
   const uint32_t flags =
