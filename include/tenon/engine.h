@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -69,8 +70,15 @@ class TENON_API Engine {
   /// The plan that save() would write.
   std::vector<std::byte> to_bytes(const SaveOptions& options = {}) const;
 
+  /// What the plan that it was loaded from keeps for its caller; see SaveOptions::notes.
+  const std::map<std::string, std::string>& notes() const;
+
   std::vector<Port> inputs() const;
   std::vector<Port> outputs() const;
+  /// What outputs() are for inputs of these extents, without a run: -1 where only a run tells, and
+  /// nothing where not even the rank is known. Throws InputError as a run would.
+  std::map<std::string, std::optional<Shape>> output_shapes(
+      const std::map<std::string, Shape>& inputs) const;
   const std::string& device() const;
 
   /// Refittable weights, sorted by name, guarded ones included.

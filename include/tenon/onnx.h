@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "tenon/network.h"
 
@@ -28,5 +29,8 @@ struct OnnxOptions {
 TENON_API Network load_onnx(const std::filesystem::path& path, const OnnxOptions& options = {});
 /// Reads a model from memory, which is copied.
 TENON_API Network load_onnx(std::span<const std::byte> bytes, const OnnxOptions& options = {});
+
+/// Names of ONNX's operators that load_onnx() and Network::add() know, sorted.
+TENON_API std::vector<std::string> onnx_operators();
 
 }  // namespace tenon

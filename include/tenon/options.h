@@ -67,6 +67,9 @@ struct SaveOptions {
   bool strip = false;      ///< leave the refittable weights out
   bool identical = false;  ///< the saved plan takes only weights with these digests
   bool merge = false;      ///< weights with low-rank terms as the sums, not as their bases
+  /// What the plan keeps for its caller, and Engine::notes() gives after a load: UTF-8, Tenon reads
+  /// none of it. Nothing: those that the engine itself was loaded with.
+  std::optional<std::map<std::string, std::string>> notes;
   std::stop_token stop;
   Progress progress;
 };

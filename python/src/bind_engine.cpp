@@ -44,10 +44,12 @@ nb::object run(PyEngine& self, nb::handle inputs, nb::handle out, const WeightSe
   const ArrayMap given = to_arrays(inputs, "input");
   const WeightSet set = weights ? *weights : WeightSet();
   if (out.is_none()) {
-    return outputs_of(self, perform_run(stop, [&](const std::stop_token& token) {
-      return contexts->run(
-          given.views, RunOptions{.weights = set, .stop = token, .device_outputs = device_outputs});
-    }));
+    return outputs_of(
+        self, perform_run(stop, [&](const std::stop_token& token) {
+          return contexts->run(
+              given.views,
+              RunOptions{.weights = set, .stop = token, .device_outputs = device_outputs});
+        }));
   }
   const ArrayMap targets = to_writable_arrays(out, "out");
   const uint64_t version = perform_run(stop, [&](const std::stop_token& token) {
@@ -125,14 +127,17 @@ RefitReport refit(PyEngine& self, nb::handle weights, bool strict, bool complete
   });
 }
 
-nb::bytes plan_of(const PyEngine& self, bool strip, bool identical, bool merge, nb::handle progress,
-                  nb::handle stop) {
+using Notes = std::optional<std::map<std::string, std::string>>;
+
+nb::bytes plan_of(const PyEngine& self, bool strip, bool identical, bool merge, const Notes& notes,
+                  nb::handle progress, nb::handle stop) {
   const Engine engine = self.engine();
   const std::vector<std::byte> plan =
       Work(progress, stop).perform([&](const std::stop_token& token, const Progress& told) {
         return engine.to_bytes({.strip = strip,
                                 .identical = identical,
                                 .merge = merge,
+                                .notes = notes,
                                 .stop = token,
                                 .progress = told});
       });
@@ -156,15 +161,18 @@ void write_all(nb::handle file, const nb::bytes& plan) {
 }
 
 void save(const PyEngine& self, nb::handle path, bool strip, bool identical, bool merge,
-          nb::handle progress, nb::handle stop) {
+          const Notes& notes, nb::handle progress, nb::handle stop) {
   if (nb::hasattr(path, "write"))
-    return write_all(path, plan_of(self, strip, identical, merge, progress, stop));
+    return write_all(path, plan_of(self, strip, identical, merge, notes, progress, stop));
   const std::string target = to_path(path);
   const Engine engine = self.engine();
   Work(progress, stop).perform([&](const std::stop_token& token, const Progress& told) {
-    engine.save(
-        target,
-        {.strip = strip, .identical = identical, .merge = merge, .stop = token, .progress = told});
+    engine.save(target, {.strip = strip,
+                         .identical = identical,
+                         .merge = merge,
+                         .notes = notes,
+                         .stop = token,
+                         .progress = told});
     return 0;
   });
 }
@@ -336,21 +344,25 @@ void bind_engine(nb::module_& module) {
           },
           "Goes back to the weights that the engine was built or loaded with.")
       .def("save", save, nb::arg("path"), nb::arg("strip") = false, nb::arg("identical") = false,
-           nb::kw_only(), nb::arg("merge") = false, nb::arg("progress") = nb::none(),
-           nb::arg("stop") = nb::none(),
+           nb::kw_only(), nb::arg("merge") = false, nb::arg("notes") = nb::none(),
+           nb::arg("progress") = nb::none(), nb::arg("stop") = nb::none(),
            nb::sig("def save(self, path: str | os.PathLike[str] | typing.Any, strip: bool = False, "
-                   "identical: bool = False, *, merge: bool = False, progress: bool | "
+                   "identical: bool = False, *, merge: bool = False, notes: "
+                   "collections.abc.Mapping[str, str] | None = None, progress: bool | "
                    "collections.abc.Callable[[str, float], object] | None = None, stop: "
                    "threading.Event | None = None) -> None"),
            "Writes a plan, which is a safetensors file, to a path or an open binary file. `strip` "
            "leaves the refittable weights out; a plan saved as `identical` takes only these "
-           "weights. merge: weights with low-rank terms as the sums, not as their bases.\n\n"
+           "weights. merge: weights with low-rank terms as the sums, not as their bases. `notes` "
+           "are "
+           "kept for the caller; None keeps those that are there.\n\n"
            "    engine.save(\"model.plan\")")
       .def("to_bytes", plan_of, nb::arg("strip") = false, nb::arg("identical") = false,
-           nb::kw_only(), nb::arg("merge") = false, nb::arg("progress") = nb::none(),
-           nb::arg("stop") = nb::none(),
+           nb::kw_only(), nb::arg("merge") = false, nb::arg("notes") = nb::none(),
+           nb::arg("progress") = nb::none(), nb::arg("stop") = nb::none(),
            nb::sig("def to_bytes(self, strip: bool = False, identical: bool = False, *, merge: "
-                   "bool = False, progress: bool | collections.abc.Callable[[str, float], object] "
+                   "bool = False, notes: collections.abc.Mapping[str, str] | None = None, "
+                   "progress: bool | collections.abc.Callable[[str, float], object] "
                    "| None = None, stop: "
                    "threading.Event | None = None) -> bytes"),
            "The plan that save() would write.\n\n"
@@ -369,10 +381,25 @@ void bind_engine(nb::module_& module) {
           "__reduce__",
           [](const PyEngine& self) {
             const nb::object load = nb::module_::import_("tenon._plans").attr("load_plan");
-            return nb::make_tuple(load, nb::make_tuple(plan_of(self, !self.engine().ready(), false,
-                                                               false, nb::none(), nb::none())));
+            return nb::make_tuple(load,
+                                  nb::make_tuple(plan_of(self, !self.engine().ready(), false, false,
+                                                         std::nullopt, nb::none(), nb::none())));
           },
           nb::sig("def __reduce__(self) -> tuple[typing.Any, ...]"))
+      .def(
+          "output_shapes",
+          [](const PyEngine& self, const std::map<std::string, std::vector<int64_t>>& inputs) {
+            return self.engine().output_shapes(inputs);
+          },
+          nb::arg("inputs"),
+          nb::sig("def output_shapes(self, inputs: collections.abc.Mapping[str, "
+                  "collections.abc.Sequence[int]]) -> dict[str, list[int] | None]"),
+          "Extents of the outputs for inputs of these, without a run; -1 where only a run tells, "
+          "and "
+          "None where not even the rank is known.")
+      .def_prop_ro(
+          "notes", [](const PyEngine& self) { return self.engine().notes(); },
+          "What the plan that it was loaded from keeps for its caller; see save().")
       .def_prop_ro(
           "layers", [](const PyEngine& self) { return self.engine().layers(); },
           "The steps of a run, in order.")

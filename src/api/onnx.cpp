@@ -1,8 +1,11 @@
 // load_onnx().
 #include "tenon/onnx.h"
 
+#include <algorithm>
+
 #include "api/network_impl.h"
 #include "api/onnx_read.h"
+#include "onnx/import_table.h"
 
 namespace tenon {
 
@@ -19,6 +22,13 @@ Network network_of(onnx::Draft draft) {
   auto impl = std::make_shared<Network::Impl>();
   impl->draft = std::move(draft);
   return Network(std::move(impl));
+}
+
+std::vector<std::string> onnx_operators() {
+  std::vector<std::string> names;
+  for (const auto& each : onnx::op_types()) names.emplace_back(each);
+  std::ranges::sort(names);
+  return names;
 }
 
 Network load_onnx(const std::filesystem::path& path, const OnnxOptions& options) {

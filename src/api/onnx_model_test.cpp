@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "onnx/model_for_test.h"
@@ -67,6 +68,14 @@ TEST(open_onnx, all_that_is_lacking_is_a_list) {
   EXPECT_EQ(problems[0].op, "Nope");
   EXPECT_EQ(problems[1].index, 1);
   EXPECT_EQ(model.graph().nodes[1].name, "second");
+}
+
+TEST(open_onnx, known_operators_are_a_list) {
+  const std::vector<std::string> names = onnx_operators();
+  EXPECT_TRUE(std::ranges::is_sorted(names));
+  for (const char* each : {"Conv", "If", "LSTM"})
+    EXPECT_TRUE(std::ranges::binary_search(names, each)) << each;
+  EXPECT_FALSE(std::ranges::binary_search(names, std::string("Convolve")));
 }
 
 TEST(open_onnx, damage_is_a_build_error) {

@@ -26,6 +26,7 @@ struct PlanFile {
   bool stripped = false;
   bool identical = false;  ///< accepts only weights with these digests
   std::string library_version;
+  std::map<std::string, std::string> notes;  ///< of whoever saved it
 };
 
 /// Writes and commits. Weights whose source has another dtype are converted to the weight's.

@@ -266,6 +266,16 @@ std::vector<Record> read_records(const Json& json, size_t nodes) {
   return records;
 }
 
+std::map<std::string, std::string> read_notes(const Json& json) {
+  if (!json.is_object()) fail_member("notes", "is not an object");
+  std::map<std::string, std::string> notes;
+  for (const auto& [key, value] : json.items()) {
+    if (!value.is_string()) fail_member("notes", "holds what is no text");
+    notes.emplace(key, value.get<std::string>());
+  }
+  return notes;
+}
+
 void check_format(Members& members, const std::string& library) {
   const int64_t format = members.integer("format");
   if (format == plan_format) return;
@@ -330,17 +340,17 @@ std::string to_json(const PlanFile& file, const TensorNames& tensors) {
   const ir::Program& program = file.plan.program;
   Json leaves = Json::array();
   for (const ir::Leaf& leaf : program.leaves) leaves.push_back(leaf_json(leaf, file, tensors));
-  const Json json = {
-      {"format", plan_format},
-      {"library", file.library_version.empty() ? TENON_VERSION : file.library_version},
-      {"main", ir::print(program.main)},
-      {"weights", ir::print(program.weights)},
-      {"leaves", std::move(leaves)},
-      {"guards", guards_json(program.guards)},
-      {"ranges", ranges_json(file.plan.ranges)},
-      {"records", records_json(file.plan.records)},
-      {"stripped", file.stripped},
-      {"identical", file.identical}};
+  Json json = {{"format", plan_format},
+               {"library", file.library_version.empty() ? TENON_VERSION : file.library_version},
+               {"main", ir::print(program.main)},
+               {"weights", ir::print(program.weights)},
+               {"leaves", std::move(leaves)},
+               {"guards", guards_json(program.guards)},
+               {"ranges", ranges_json(file.plan.ranges)},
+               {"records", records_json(file.plan.records)},
+               {"stripped", file.stripped},
+               {"identical", file.identical}};
+  if (!file.notes.empty()) json["notes"] = file.notes;
   try {
     return json.dump();
   } catch (const Json::exception&) {
@@ -363,6 +373,7 @@ PlanFile from_json(std::string_view text, TensorNames& tensors) {
       read_records(members.list("records"), ir::count_nodes(file.plan.program.main));
   file.stripped = members.flag("stripped");
   file.identical = members.flag("identical");
+  if (const Json* notes = members.find("notes")) file.notes = read_notes(*notes);
   members.done();
   ir::verify(file.plan.program);
   check_guards(file.plan.program);

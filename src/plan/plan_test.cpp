@@ -167,6 +167,13 @@ TEST(plan_file, equal_plans_are_equal_bytes_and_saving_again_changes_nothing) {
   EXPECT_EQ(written(read(bytes)), bytes);
 }
 
+TEST(plan_file, notes_of_the_caller_come_back_and_are_no_others) {
+  PlanFile file = small_plan();
+  EXPECT_TRUE(read(written(file)).notes.empty());
+  file.notes = {{"mine", "{\"a\": 1}"}, {"", "\n"}};
+  EXPECT_EQ(read(written(file)).notes, file.notes);
+}
+
 TEST(plan_file, a_safetensors_reader_sees_the_weights_under_their_names) {
   const auto data = weights::read_safetensors(base::memory_source(written(small_plan())));
   EXPECT_EQ(data.tensors.size(), 3u);  // not the small constant
@@ -357,6 +364,11 @@ TEST(plan_file, forged_metadata_is_refused_by_name) {
       {[](Json& j) { j.erase("guards"); }, "\"guards\" is missing"},
       {[](Json& j) { j["stripped"] = 1; }, "\"stripped\" is neither true nor false"},
       {[](Json& j) { j["format"] = "1"; }, "\"format\" is not an integer"},
+      {[](Json& j) { j["notes"] = "mine"; }, "\"notes\" is not an object"},
+      {[](Json& j) {
+         j["notes"] = {{"mine", 3}};
+       },
+       "\"notes\" holds what is no text"},
       {[](Json& j) { j["leaves"] = "none"; }, "\"leaves\" is not a list"},
       {[](Json& j) { j["leaves"][0] = 3; }, "\"leaves\" is not an object"},
       {[](Json& j) { j["leaves"].push_back(j["leaves"][0]); }, "listed twice"},

@@ -233,6 +233,8 @@ std::string Engine::digest(const std::string& name) const {
   return base::digest({static_cast<const std::byte*>(tensor.data()), tensor.bytes()});
 }
 
+const std::map<std::string, std::string>& Engine::notes() const { return impl_->file.notes; }
+
 bool Engine::ready() const { return impl_->current() != nullptr; }
 
 uint64_t Engine::version() const {

@@ -70,6 +70,7 @@ void Engine::Impl::save(base::FileWriter& writer_of_file, const SaveOptions& sav
   out.plan.records = records_with(file.plan, lowered.record);
   out.identical = save_options.identical || file.identical;
   out.stripped = save_options.strip;
+  out.notes = save_options.notes.value_or(file.notes);
   std::vector<std::string> problems;
   for (size_t leaf = 0; leaf < leaves.size(); ++leaf) {
     const ir::Leaf& info = leaves[leaf].leaf;

@@ -1,460 +1,24 @@
-// Building engines: networks, layers, configurations.
+// Building engines: networks, configurations, builders.
 #ifndef NV_INFER_H
 #define NV_INFER_H
 
+#include "NvInferLayers.h"
 #include "NvInferLegacyDims.h"
-#include "NvInferRuntime.h"
 
 namespace nvinfer1 {
 
-enum class LayerType : int32_t {
-  kCONVOLUTION = 0,
-  kCAST = 1,
-  kACTIVATION = 2,
-  kPOOLING = 3,
-  kLRN = 4,
-  kSCALE = 5,
-  kSOFTMAX = 6,
-  kDECONVOLUTION = 7,
-  kCONCATENATION = 8,
-  kELEMENTWISE = 9,
-  kPLUGIN = 10,
-  kUNARY = 11,
-  kPADDING = 12,
-  kSHUFFLE = 13,
-  kREDUCE = 14,
-  kTOPK = 15,
-  kGATHER = 16,
-  kMATRIX_MULTIPLY = 17,
-  kRAGGED_SOFTMAX = 18,
-  kCONSTANT = 19,
-  kIDENTITY = 20,
-  kPLUGIN_V2 = 21,
-  kSLICE = 22,
-  kSHAPE = 23,
-  kPARAMETRIC_RELU = 24,
-  kRESIZE = 25,
-  kTRIP_LIMIT = 26,
-  kRECURRENCE = 27,
-  kITERATOR = 28,
-  kLOOP_OUTPUT = 29,
-  kSELECT = 30,
-  kFILL = 31,
-  kQUANTIZE = 32,
-  kDEQUANTIZE = 33,
-  kCONDITION = 34,
-  kCONDITIONAL_INPUT = 35,
-  kCONDITIONAL_OUTPUT = 36,
-  kSCATTER = 37,
-  kEINSUM = 38,
-  kASSERTION = 39,
-  kONE_HOT = 40,
-  kNON_ZERO = 41,
-  kGRID_SAMPLE = 42,
-  kNMS = 43,
-  kREVERSE_SEQUENCE = 44,
-  kNORMALIZATION = 45,
-  kPLUGIN_V3 = 46,
-  kSQUEEZE = 47,
-  kUNSQUEEZE = 48,
-  kCUMULATIVE = 49,
-  kDYNAMIC_QUANTIZE = 50,
-  kATTENTION_INPUT = 51,
-  kATTENTION_OUTPUT = 52,
-  kROTARY_EMBEDDING = 53,
-  kKVCACHE_UPDATE = 54,
-  kMOE = 55,
-  kDIST_COLLECTIVE = 56,
-};
-template <>
-constexpr int32_t EnumMax<LayerType>() noexcept {
-  return 57;
-}
-
-enum class ActivationType : int32_t {
-  kRELU = 0,
-  kSIGMOID = 1,
-  kTANH = 2,
-  kLEAKY_RELU = 3,
-  kELU = 4,
-  kSELU = 5,
-  kSOFTSIGN = 6,
-  kSOFTPLUS = 7,
-  kCLIP = 8,
-  kHARD_SIGMOID = 9,
-  kSCALED_TANH = 10,
-  kTHRESHOLDED_RELU = 11,
-  kGELU_ERF = 12,
-  kGELU_TANH = 13,
-};
-template <>
-constexpr int32_t EnumMax<ActivationType>() noexcept {
-  return 14;
-}
-
-enum class PaddingMode : int32_t {
-  kEXPLICIT_ROUND_DOWN = 0,
-  kEXPLICIT_ROUND_UP = 1,
-  kSAME_UPPER = 2,
-  kSAME_LOWER = 3,
-};
-template <>
-constexpr int32_t EnumMax<PaddingMode>() noexcept {
-  return 4;
-}
-
-enum class PoolingType : int32_t {
-  kMAX = 0,
-  kAVERAGE = 1,
-  kMAX_AVERAGE_BLEND = 2,
-};
-template <>
-constexpr int32_t EnumMax<PoolingType>() noexcept {
-  return 3;
-}
-
-enum class ScaleMode : int32_t {
-  kUNIFORM = 0,
-  kCHANNEL = 1,
-  kELEMENTWISE = 2,
-};
-template <>
-constexpr int32_t EnumMax<ScaleMode>() noexcept {
-  return 3;
-}
-
-enum class ElementWiseOperation : int32_t {
-  kSUM = 0,
-  kPROD = 1,
-  kMAX = 2,
-  kMIN = 3,
-  kSUB = 4,
-  kDIV = 5,
-  kPOW = 6,
-  kFLOOR_DIV = 7,
-  kAND = 8,
-  kOR = 9,
-  kXOR = 10,
-  kEQUAL = 11,
-  kGREATER = 12,
-  kLESS = 13,
-};
-template <>
-constexpr int32_t EnumMax<ElementWiseOperation>() noexcept {
-  return 14;
-}
-
-enum class UnaryOperation : int32_t {
-  kEXP = 0,
-  kLOG = 1,
-  kSQRT = 2,
-  kRECIP = 3,
-  kABS = 4,
-  kNEG = 5,
-  kSIN = 6,
-  kCOS = 7,
-  kTAN = 8,
-  kSINH = 9,
-  kCOSH = 10,
-  kASIN = 11,
-  kACOS = 12,
-  kATAN = 13,
-  kASINH = 14,
-  kACOSH = 15,
-  kATANH = 16,
-  kCEIL = 17,
-  kFLOOR = 18,
-  kERF = 19,
-  kNOT = 20,
-  kSIGN = 21,
-  kROUND = 22,
-  kISINF = 23,
-  kISNAN = 24,
-};
-template <>
-constexpr int32_t EnumMax<UnaryOperation>() noexcept {
-  return 25;
-}
-
-enum class ReduceOperation : int32_t {
-  kSUM = 0,
-  kPROD = 1,
-  kMAX = 2,
-  kMIN = 3,
-  kAVG = 4,
-  kNONE = 5,
-};
-template <>
-constexpr int32_t EnumMax<ReduceOperation>() noexcept {
-  return 6;
-}
-
-enum class MatrixOperation : int32_t {
-  kNONE = 0,
-  kTRANSPOSE = 1,
-  kVECTOR = 2,
-};
-template <>
-constexpr int32_t EnumMax<MatrixOperation>() noexcept {
-  return 3;
-}
-
-enum class BuilderFlag : int32_t {
-  kFP16 = 0,
-  kINT8 = 1,
-  kDEBUG = 2,
-  kGPU_FALLBACK = 3,
-  kREFIT = 4,
-  kDISABLE_TIMING_CACHE = 5,
-  kTF32 = 6,
-  kSPARSE_WEIGHTS = 7,
-  kSAFETY_SCOPE = 8,
-  kOBEY_PRECISION_CONSTRAINTS = 9,
-  kPREFER_PRECISION_CONSTRAINTS = 10,
-  kDIRECT_IO = 11,
-  kREJECT_EMPTY_ALGORITHMS = 12,
-  kVERSION_COMPATIBLE = 13,
-  kEXCLUDE_LEAN_RUNTIME = 14,
-  kFP8 = 15,
-  kERROR_ON_TIMING_CACHE_MISS = 16,
-  kBF16 = 17,
-  kDISABLE_COMPILATION_CACHE = 18,
-  kSTRIP_PLAN = 19,
-  kWEIGHTLESS = 19,
-  kREFIT_IDENTICAL = 20,
-  kWEIGHT_STREAMING = 21,
-  kINT4 = 22,
-  kREFIT_INDIVIDUAL = 23,
-  kSTRICT_NANS = 24,
-  kMONITOR_MEMORY = 25,
-  kFP4 = 26,
-  kEDITABLE_TIMING_CACHE = 27,
-  kDISTRIBUTIVE_INDEPENDENCE = 28,
-};
-template <>
-constexpr int32_t EnumMax<BuilderFlag>() noexcept {
-  return 29;
-}
-
-enum class MemoryPoolType : int32_t {
-  kWORKSPACE = 0,
-  kDLA_MANAGED_SRAM = 1,
-  kDLA_LOCAL_DRAM = 2,
-  kDLA_GLOBAL_DRAM = 3,
-  kTACTIC_DRAM = 4,
-  kTACTIC_SHARED_MEMORY = 5,
-};
-template <>
-constexpr int32_t EnumMax<MemoryPoolType>() noexcept {
-  return 6;
-}
-
-enum class NetworkDefinitionCreationFlag : int32_t {
-  kEXPLICIT_BATCH = 0,
-  kSTRONGLY_TYPED = 1,
-  kPREFER_JIT_PYTHON_PLUGINS = 2,
-  kPREFER_AOT_PYTHON_PLUGINS = 3,
-};
-template <>
-constexpr int32_t EnumMax<NetworkDefinitionCreationFlag>() noexcept {
-  return 4;
-}
-
-using BuilderFlags = uint32_t;
-using NetworkDefinitionCreationFlags = uint32_t;
-
-/// Output axis i is input axis order[i].
-struct Permutation {
-  int32_t order[Dims::MAX_DIMS];
-};
-
 class IBuilder;
-
-/// A value of a network; the network's.
-class ITensor : public INoCopy {
- public:
-  virtual void setName(char const* name) noexcept = 0;
-  virtual char const* getName() const noexcept = 0;
-  virtual void setDimensions(Dims const& dimensions) noexcept = 0;
-  /// Right after any change; -1 where an extent, nbDims -1 where even the rank is unknown.
-  virtual Dims getDimensions() const noexcept = 0;
-  virtual void setType(DataType type) noexcept = 0;
-  virtual DataType getType() const noexcept = 0;
-  virtual bool isNetworkInput() const noexcept = 0;
-  virtual bool isNetworkOutput() const noexcept = 0;
-  ~ITensor() noexcept override = default;
-};
-
-/// Base of all layers; the network's.
-class ILayer : public INoCopy {
- public:
-  virtual LayerType getType() const noexcept = 0;
-  virtual void setName(char const* name) noexcept = 0;
-  virtual char const* getName() const noexcept = 0;
-  virtual int32_t getNbInputs() const noexcept = 0;
-  virtual ITensor* getInput(int32_t index) const noexcept = 0;
-  virtual int32_t getNbOutputs() const noexcept = 0;
-  virtual ITensor* getOutput(int32_t index) const noexcept = 0;
-  virtual void setInput(int32_t index, ITensor& tensor) noexcept = 0;
-  virtual DataType getOutputType(int32_t index) const noexcept = 0;
-  virtual void setMetadata(char const* metadata) noexcept = 0;
-  virtual char const* getMetadata() const noexcept = 0;
-  ~ILayer() noexcept override = default;
-};
-
-/// Correlation of [n, c, h, w] (or [n, c, d, h, w]) with a kernel [o, c / groups, k…].
-class IConvolutionLayer : public ILayer {
- public:
-  virtual void setNbOutputMaps(int64_t value) noexcept = 0;
-  virtual int64_t getNbOutputMaps() const noexcept = 0;
-  virtual void setNbGroups(int64_t value) noexcept = 0;
-  virtual int64_t getNbGroups() const noexcept = 0;
-  virtual void setKernelWeights(Weights value) noexcept = 0;
-  virtual Weights getKernelWeights() const noexcept = 0;
-  virtual void setBiasWeights(Weights value) noexcept = 0;
-  virtual Weights getBiasWeights() const noexcept = 0;
-  virtual void setPrePadding(Dims const& value) noexcept = 0;
-  virtual Dims getPrePadding() const noexcept = 0;
-  virtual void setPostPadding(Dims const& value) noexcept = 0;
-  virtual Dims getPostPadding() const noexcept = 0;
-  virtual void setPaddingNd(Dims const& value) noexcept = 0;
-  virtual Dims getPaddingNd() const noexcept = 0;
-  virtual void setPaddingMode(PaddingMode value) noexcept = 0;
-  virtual PaddingMode getPaddingMode() const noexcept = 0;
-  virtual void setKernelSizeNd(Dims const& value) noexcept = 0;
-  virtual Dims getKernelSizeNd() const noexcept = 0;
-  virtual void setStrideNd(Dims const& value) noexcept = 0;
-  virtual Dims getStrideNd() const noexcept = 0;
-  virtual void setDilationNd(Dims const& value) noexcept = 0;
-  virtual Dims getDilationNd() const noexcept = 0;
-};
-
-/// A function of each element.
-class IActivationLayer : public ILayer {
- public:
-  virtual void setActivationType(ActivationType value) noexcept = 0;
-  virtual ActivationType getActivationType() const noexcept = 0;
-  virtual void setAlpha(float value) noexcept = 0;
-  virtual float getAlpha() const noexcept = 0;
-  virtual void setBeta(float value) noexcept = 0;
-  virtual float getBeta() const noexcept = 0;
-};
-
-/// Greatest or mean value of each window; strides are 1 unless set.
-class IPoolingLayer : public ILayer {
- public:
-  virtual void setPoolingType(PoolingType value) noexcept = 0;
-  virtual PoolingType getPoolingType() const noexcept = 0;
-  virtual void setBlendFactor(float value) noexcept = 0;
-  virtual float getBlendFactor() const noexcept = 0;
-  virtual void setAverageCountExcludesPadding(bool value) noexcept = 0;
-  virtual bool getAverageCountExcludesPadding() const noexcept = 0;
-  virtual void setPrePadding(Dims const& value) noexcept = 0;
-  virtual Dims getPrePadding() const noexcept = 0;
-  virtual void setPostPadding(Dims const& value) noexcept = 0;
-  virtual Dims getPostPadding() const noexcept = 0;
-  virtual void setPaddingNd(Dims const& value) noexcept = 0;
-  virtual Dims getPaddingNd() const noexcept = 0;
-  virtual void setPaddingMode(PaddingMode value) noexcept = 0;
-  virtual PaddingMode getPaddingMode() const noexcept = 0;
-  virtual void setWindowSizeNd(Dims const& value) noexcept = 0;
-  virtual Dims getWindowSizeNd() const noexcept = 0;
-  virtual void setStrideNd(Dims const& value) noexcept = 0;
-  virtual Dims getStrideNd() const noexcept = 0;
-};
-
-/// (x * scale + shift) ^ power; empty weights are 1, 0 and 1.
-class IScaleLayer : public ILayer {
- public:
-  virtual void setMode(ScaleMode value) noexcept = 0;
-  virtual ScaleMode getMode() const noexcept = 0;
-  virtual void setShift(Weights value) noexcept = 0;
-  virtual Weights getShift() const noexcept = 0;
-  virtual void setScale(Weights value) noexcept = 0;
-  virtual Weights getScale() const noexcept = 0;
-  virtual void setPower(Weights value) noexcept = 0;
-  virtual Weights getPower() const noexcept = 0;
-  virtual void setChannelAxis(int32_t value) noexcept = 0;
-  virtual int32_t getChannelAxis() const noexcept = 0;
-};
-
-/// Normalised exponential along the one axis of the mask.
-class ISoftMaxLayer : public ILayer {
- public:
-  virtual void setAxes(uint32_t value) noexcept = 0;
-  virtual uint32_t getAxes() const noexcept = 0;
-};
-
-/// Joins along an axis.
-class IConcatenationLayer : public ILayer {
- public:
-  virtual void setAxis(int32_t value) noexcept = 0;
-  virtual int32_t getAxis() const noexcept = 0;
-};
-
-/// A function of two elements; extents are equal or 1.
-class IElementWiseLayer : public ILayer {
- public:
-  virtual void setOperation(ElementWiseOperation value) noexcept = 0;
-  virtual ElementWiseOperation getOperation() const noexcept = 0;
-};
-
-/// A function of each element.
-class IUnaryLayer : public ILayer {
- public:
-  virtual void setOperation(UnaryOperation value) noexcept = 0;
-  virtual UnaryOperation getOperation() const noexcept = 0;
-};
-
-/// Transposes, reshapes, transposes.
-class IShuffleLayer : public ILayer {
- public:
-  virtual void setFirstTranspose(Permutation value) noexcept = 0;
-  virtual Permutation getFirstTranspose() const noexcept = 0;
-  virtual void setReshapeDimensions(Dims const& value) noexcept = 0;
-  virtual Dims getReshapeDimensions() const noexcept = 0;
-  virtual void setSecondTranspose(Permutation value) noexcept = 0;
-  virtual Permutation getSecondTranspose() const noexcept = 0;
-  virtual void setZeroIsPlaceholder(bool value) noexcept = 0;
-  virtual bool getZeroIsPlaceholder() const noexcept = 0;
-};
-
-/// Sum, product, greatest, least or mean along the axes of the mask.
-class IReduceLayer : public ILayer {
- public:
-  virtual void setOperation(ReduceOperation value) noexcept = 0;
-  virtual ReduceOperation getOperation() const noexcept = 0;
-  virtual void setReduceAxes(uint32_t value) noexcept = 0;
-  virtual uint32_t getReduceAxes() const noexcept = 0;
-  virtual void setKeepDimensions(bool value) noexcept = 0;
-  virtual bool getKeepDimensions() const noexcept = 0;
-};
-
-/// Product of the last two axes of each operand.
-class IMatrixMultiplyLayer : public ILayer {
- public:
-  virtual void setOperation(int32_t index, MatrixOperation op) noexcept = 0;
-  virtual MatrixOperation getOperation(int32_t index) const noexcept = 0;
-};
-
-/// A tensor of weights.
-class IConstantLayer : public ILayer {
- public:
-  virtual void setWeights(Weights value) noexcept = 0;
-  virtual Weights getWeights() const noexcept = 0;
-  virtual void setDimensions(Dims const& value) noexcept = 0;
-  virtual Dims getDimensions() const noexcept = 0;
-};
-
-/// Its input.
-class IIdentityLayer : public ILayer {};
-
-/// Its input in another type.
-class ICastLayer : public ILayer {
- public:
-  virtual void setToType(DataType value) noexcept = 0;
-  virtual DataType getToType() const noexcept = 0;
-};
+// What Tenon does not have, so that programs which name it compile: their `add…` give nullptr.
+class IAttention;
+class IDistCollectiveLayer;
+class IDynamicQuantizeLayer;
+class IKVCacheUpdateLayer;
+class IMoELayer;
+class IPluginV2;
+class IPluginV2Layer;
+class IPluginV3;
+class IPluginV3Layer;
+class IRotaryEmbeddingLayer;
 
 /// Layers and tensors under construction. Parameters, inputs and names may change until, and
 /// between, builds; weights are read at a build. One thread at a time.
@@ -489,6 +53,85 @@ class INetworkDefinition : public INoCopy {
   virtual IConstantLayer* addConstant(Dims const& dimensions, Weights weights) noexcept = 0;
   virtual IIdentityLayer* addIdentity(ITensor& input) noexcept = 0;
   virtual ICastLayer* addCast(ITensor& input, DataType toType) noexcept = 0;
+  virtual IDeconvolutionLayer* addDeconvolutionNd(ITensor& input, int64_t nbOutputMaps,
+                                                  Dims const& kernelSize, Weights kernelWeights,
+                                                  Weights biasWeights) noexcept = 0;
+  virtual ILRNLayer* addLRN(ITensor& input, int64_t window, float alpha, float beta,
+                            float k) noexcept = 0;
+  virtual IPaddingLayer* addPaddingNd(ITensor& input, Dims const& prePadding,
+                                      Dims const& postPadding) noexcept = 0;
+  virtual ITopKLayer* addTopK(ITensor& input, TopKOperation op, int32_t k,
+                              uint32_t reduceAxes) noexcept = 0;
+  virtual ITopKLayer* addTopK(ITensor& input, TopKOperation op, int32_t k, uint32_t reduceAxes,
+                              DataType indicesType) noexcept = 0;
+  virtual IGatherLayer* addGather(ITensor& data, ITensor& indices, int32_t axis) noexcept = 0;
+  virtual IGatherLayer* addGatherV2(ITensor& data, ITensor& indices, GatherMode mode) noexcept = 0;
+  virtual IScatterLayer* addScatter(ITensor& data, ITensor& indices, ITensor& updates,
+                                    ScatterMode mode) noexcept = 0;
+  virtual IRaggedSoftMaxLayer* addRaggedSoftMax(ITensor& input, ITensor& bounds) noexcept = 0;
+  virtual ISliceLayer* addSlice(ITensor& input, Dims const& start, Dims const& size,
+                                Dims const& stride) noexcept = 0;
+  virtual IShapeLayer* addShape(ITensor& input) noexcept = 0;
+  virtual IParametricReLULayer* addParametricReLU(ITensor& input, ITensor& slope) noexcept = 0;
+  virtual IResizeLayer* addResize(ITensor& input) noexcept = 0;
+  virtual ISelectLayer* addSelect(ITensor& condition, ITensor& thenInput,
+                                  ITensor& elseInput) noexcept = 0;
+  virtual IFillLayer* addFill(Dims const& dimensions, FillOperation op) noexcept = 0;
+  virtual IFillLayer* addFill(Dims const& dimensions, FillOperation op,
+                              DataType outputType) noexcept = 0;
+  virtual IQuantizeLayer* addQuantize(ITensor& input, ITensor& scale) noexcept = 0;
+  virtual IQuantizeLayer* addQuantize(ITensor& input, ITensor& scale,
+                                      DataType outputType) noexcept = 0;
+  virtual IDequantizeLayer* addDequantize(ITensor& input, ITensor& scale) noexcept = 0;
+  virtual IDequantizeLayer* addDequantize(ITensor& input, ITensor& scale,
+                                          DataType outputType) noexcept = 0;
+  virtual IEinsumLayer* addEinsum(ITensor* const* inputs, int32_t nbInputs,
+                                  char const* equation) noexcept = 0;
+  virtual IAssertionLayer* addAssertion(ITensor& condition, char const* message) noexcept = 0;
+  virtual IOneHotLayer* addOneHot(ITensor& indices, ITensor& values, ITensor& depth,
+                                  int32_t axis) noexcept = 0;
+  virtual INonZeroLayer* addNonZero(ITensor& input) noexcept = 0;
+  virtual INonZeroLayer* addNonZero(ITensor& input, DataType indicesType) noexcept = 0;
+  virtual IGridSampleLayer* addGridSample(ITensor& input, ITensor& grid) noexcept = 0;
+  virtual INMSLayer* addNMS(ITensor& boxes, ITensor& scores,
+                            ITensor& maxOutputBoxesPerClass) noexcept = 0;
+  virtual INMSLayer* addNMS(ITensor& boxes, ITensor& scores, ITensor& maxOutputBoxesPerClass,
+                            DataType indicesType) noexcept = 0;
+  virtual IReverseSequenceLayer* addReverseSequence(ITensor& input,
+                                                    ITensor& sequenceLens) noexcept = 0;
+  virtual INormalizationLayer* addNormalization(ITensor& input, ITensor& scale, ITensor& bias,
+                                                uint32_t axesMask) noexcept = 0;
+  virtual INormalizationLayer* addNormalizationV2(ITensor& input, ITensor& scale, ITensor& bias,
+                                                  uint32_t axesMask) noexcept = 0;
+  virtual ISqueezeLayer* addSqueeze(ITensor& input, ITensor& axes) noexcept = 0;
+  virtual IUnsqueezeLayer* addUnsqueeze(ITensor& input, ITensor& axes) noexcept = 0;
+  virtual ICumulativeLayer* addCumulative(ITensor& input, ITensor& axis,
+                                          CumulativeOperation operation, bool exclusive,
+                                          bool reverse) noexcept = 0;
+  virtual IPluginV2Layer* addPluginV2(ITensor* const* inputs, int32_t nbInputs,
+                                      IPluginV2& plugin) noexcept = 0;
+  virtual IPluginV3Layer* addPluginV3(ITensor* const* inputs, int32_t nbInputs,
+                                      ITensor* const* shapeInputs, int32_t nbShapeInputs,
+                                      IPluginV3& plugin) noexcept = 0;
+  virtual IDistCollectiveLayer* addDistCollective(ITensor& input,
+                                                  CollectiveOperation distCollectiveOp,
+                                                  ReduceOperation reduceOp, int64_t root,
+                                                  int64_t* groups, int64_t groupSize) noexcept = 0;
+  virtual IMoELayer* addMoE(ITensor& hiddenStates, ITensor& selectedExpertsForTokens,
+                            ITensor& scoresForSelectedExperts) noexcept = 0;
+  virtual IKVCacheUpdateLayer* addKVCacheUpdate(ITensor& cache, ITensor& update,
+                                                ITensor& writeIndices,
+                                                KVCacheMode cacheMode) noexcept = 0;
+  virtual IAttention* addAttention(ITensor& query, ITensor& key, ITensor& value,
+                                   AttentionNormalizationOp normOp, bool causal) noexcept = 0;
+  virtual IRotaryEmbeddingLayer* addRotaryEmbedding(ITensor& input, ITensor& cosCache,
+                                                    ITensor& sinCache, bool interleaved,
+                                                    int32_t rotaryEmbeddingDim) noexcept = 0;
+  virtual IDynamicQuantizeLayer* addDynamicQuantize(ITensor& input, int32_t axis, int32_t blockSize,
+                                                    DataType outputType,
+                                                    DataType scaleType) noexcept = 0;
+  virtual ILoop* addLoop() noexcept = 0;
+  virtual IIfConditional* addIfConditional() noexcept = 0;
   virtual int32_t getNbLayers() const noexcept = 0;
   virtual ILayer* getLayer(int32_t index) const noexcept = 0;
   virtual int32_t getNbInputs() const noexcept = 0;
@@ -499,6 +142,7 @@ class INetworkDefinition : public INoCopy {
   virtual char const* getName() const noexcept = 0;
   virtual NetworkDefinitionCreationFlags getFlags() const noexcept = 0;
   virtual bool getFlag(NetworkDefinitionCreationFlag flag) const noexcept = 0;
+  virtual bool hasImplicitBatchDimension() const noexcept = 0;
   virtual bool setWeightsName(Weights weights, char const* name) noexcept = 0;
   virtual void setErrorRecorder(IErrorRecorder* recorder) noexcept = 0;
   virtual IErrorRecorder* getErrorRecorder() const noexcept = 0;
@@ -506,6 +150,31 @@ class INetworkDefinition : public INoCopy {
   virtual bool markWeightsRefittable(char const* name) noexcept = 0;
   virtual bool unmarkWeightsRefittable(char const* name) noexcept = 0;
   virtual bool areWeightsMarkedRefittable(char const* name) const noexcept = 0;
+};
+
+namespace v_1_0 {
+/// Hears of a build's phases, which nest; an answer of false cancels it.
+class IProgressMonitor : public IVersionedInterface {
+ public:
+  InterfaceInfo getInterfaceInfo() const noexcept override {
+    return InterfaceInfo{"IProgressMonitor", 1, 0};
+  }
+  virtual void phaseStart(char const* phaseName, char const* parentPhase,
+                          int32_t nbSteps) noexcept = 0;
+  virtual bool stepComplete(char const* phaseName, int32_t step) noexcept = 0;
+  virtual void phaseFinish(char const* phaseName) noexcept = 0;
+};
+}  // namespace v_1_0
+using IProgressMonitor = v_1_0::IProgressMonitor;
+
+/// What programs keep between builds. Tenon's timings lie in a folder of its own: a cache holds
+/// none of them.
+class ITimingCache : public INoCopy {
+ public:
+  ~ITimingCache() noexcept override = default;
+  virtual IHostMemory* serialize() const noexcept = 0;
+  virtual bool combine(ITimingCache const& inputCache, bool ignoreMismatch) noexcept = 0;
+  virtual bool reset() noexcept = 0;
 };
 
 /// How to build.
@@ -523,6 +192,39 @@ class IBuilderConfig : public INoCopy {
   virtual std::size_t getMemoryPoolLimit(MemoryPoolType pool) const noexcept = 0;
   virtual void setBuilderOptimizationLevel(int32_t level) noexcept = 0;
   virtual int32_t getBuilderOptimizationLevel() noexcept = 0;
+  virtual void setProfilingVerbosity(ProfilingVerbosity verbosity) noexcept = 0;
+  virtual ProfilingVerbosity getProfilingVerbosity() const noexcept = 0;
+  virtual void setAvgTimingIterations(int32_t avgTiming) noexcept = 0;
+  virtual int32_t getAvgTimingIterations() const noexcept = 0;
+  virtual void setEngineCapability(EngineCapability capability) noexcept = 0;
+  virtual EngineCapability getEngineCapability() const noexcept = 0;
+  virtual bool setTacticSources(TacticSources tacticSources) noexcept = 0;
+  virtual TacticSources getTacticSources() const noexcept = 0;
+  /// An empty blob makes an empty cache; the caller deletes it.
+  virtual ITimingCache* createTimingCache(void const* blob, std::size_t size) const noexcept = 0;
+  virtual bool setTimingCache(ITimingCache const& cache, bool ignoreMismatch) noexcept = 0;
+  virtual ITimingCache const* getTimingCache() const noexcept = 0;
+  virtual void setPreviewFeature(PreviewFeature feature, bool enable) noexcept = 0;
+  virtual bool getPreviewFeature(PreviewFeature feature) const noexcept = 0;
+  virtual void setHardwareCompatibilityLevel(HardwareCompatibilityLevel level) noexcept = 0;
+  virtual HardwareCompatibilityLevel getHardwareCompatibilityLevel() const noexcept = 0;
+  virtual void setRuntimePlatform(RuntimePlatform runtimePlatform) noexcept = 0;
+  virtual RuntimePlatform getRuntimePlatform() const noexcept = 0;
+  virtual bool setMaxAuxStreams(int32_t nbStreams) noexcept = 0;
+  virtual int32_t getMaxAuxStreams() const noexcept = 0;
+  virtual void setMaxNbTactics(int32_t maxNbTactics) noexcept = 0;
+  virtual int32_t getMaxNbTactics() const noexcept = 0;
+  virtual bool setTilingOptimizationLevel(TilingOptimizationLevel level) noexcept = 0;
+  virtual TilingOptimizationLevel getTilingOptimizationLevel() const noexcept = 0;
+  virtual void setProgressMonitor(IProgressMonitor* monitor) noexcept = 0;
+  virtual IProgressMonitor* getProgressMonitor() const noexcept = 0;
+  virtual void setProfileStream(cudaStream_t const stream) noexcept = 0;
+  virtual cudaStream_t getProfileStream() const noexcept = 0;
+  virtual void setDefaultDeviceType(DeviceType deviceType) noexcept = 0;
+  virtual DeviceType getDefaultDeviceType() const noexcept = 0;
+  virtual void setDLACore(int32_t dlaCore) noexcept = 0;
+  virtual int32_t getDLACore() const noexcept = 0;
+  virtual bool canRunOnDLA(ILayer const* layer) const noexcept = 0;
   virtual void reset() noexcept = 0;
 };
 
@@ -537,6 +239,19 @@ class IBuilder : public INoCopy {
   virtual IErrorRecorder* getErrorRecorder() const noexcept = 0;
   virtual IHostMemory* buildSerializedNetwork(INetworkDefinition& network,
                                               IBuilderConfig& config) noexcept = 0;
+  virtual IHostMemory* buildSerializedNetwork(INetworkDefinition& network, IBuilderConfig& config,
+                                              IHostMemory*& kernelText) noexcept = 0;
+  virtual bool buildSerializedNetworkToStream(INetworkDefinition& network, IBuilderConfig& config,
+                                              IStreamWriter& writer) noexcept = 0;
+  /// A build's checks without the build.
+  virtual bool isNetworkSupported(INetworkDefinition const& network,
+                                  IBuilderConfig const& config) const noexcept = 0;
+  virtual bool platformHasFastFp16() const noexcept = 0;
+  virtual bool platformHasFastInt8() const noexcept = 0;
+  virtual bool platformHasTf32() const noexcept = 0;
+  virtual int32_t getMaxDLABatchSize() const noexcept = 0;
+  virtual int32_t getNbDLACores() const noexcept = 0;
+  virtual void reset() noexcept = 0;
   virtual ICudaEngine* buildEngineWithConfig(INetworkDefinition& network,
                                              IBuilderConfig& config) noexcept = 0;
   virtual ILogger* getLogger() const noexcept = 0;

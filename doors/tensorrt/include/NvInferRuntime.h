@@ -46,7 +46,108 @@ constexpr int32_t EnumMax<ExecutionContextAllocationStrategy>() noexcept {
   return 3;
 }
 
+enum class EngineCapability : int32_t {
+  kSTANDARD = 0,
+  kSAFETY = 1,
+  kDLA_STANDALONE = 2,
+};
+template <>
+constexpr int32_t EnumMax<EngineCapability>() noexcept {
+  return 3;
+}
+
+enum class ProfilingVerbosity : int32_t {
+  kLAYER_NAMES_ONLY = 0,
+  kNONE = 1,
+  kDETAILED = 2,
+};
+template <>
+constexpr int32_t EnumMax<ProfilingVerbosity>() noexcept {
+  return 3;
+}
+
+enum class EngineStat : int32_t {
+  kTOTAL_WEIGHTS_SIZE = 0,
+  kSTRIPPED_WEIGHTS_SIZE = 1,
+};
+template <>
+constexpr int32_t EnumMax<EngineStat>() noexcept {
+  return 2;
+}
+
+enum class LayerInformationFormat : int32_t {
+  kONELINE = 0,
+  kJSON = 1,
+};
+template <>
+constexpr int32_t EnumMax<LayerInformationFormat>() noexcept {
+  return 2;
+}
+
+enum class TempfileControlFlag : int32_t {
+  kALLOW_IN_MEMORY_FILES = 0,
+  kALLOW_TEMPORARY_FILES = 1,
+};
+template <>
+constexpr int32_t EnumMax<TempfileControlFlag>() noexcept {
+  return 2;
+}
+
+using TempfileControlFlags = uint32_t;
+
+enum class HardwareCompatibilityLevel : int32_t {
+  kNONE = 0,
+  kAMPERE_PLUS = 1,
+  kSAME_COMPUTE_CAPABILITY = 2,
+};
+template <>
+constexpr int32_t EnumMax<HardwareCompatibilityLevel>() noexcept {
+  return 3;
+}
+
+namespace v_1_0 {
+/// Gets what each step of a run took, in order.
+class IProfiler {
+ public:
+  virtual void reportLayerTime(char const* layerName, float ms) noexcept = 0;
+  virtual ~IProfiler() noexcept = default;
+};
+
+/// Gives memory for outputs, and hears their extents: once a run, for every output that has one.
+class IOutputAllocator : public IVersionedInterface {
+ public:
+  InterfaceInfo getInterfaceInfo() const noexcept override {
+    return InterfaceInfo{"IOutputAllocator", 1, 0};
+  }
+  virtual void* reallocateOutput(char const* /*tensorName*/, void* /*currentMemory*/,
+                                 uint64_t /*size*/, uint64_t /*alignment*/) noexcept {
+    return nullptr;
+  }
+  virtual void* reallocateOutputAsync(char const* tensorName, void* currentMemory, uint64_t size,
+                                      uint64_t alignment, cudaStream_t /*stream*/) {
+    return reallocateOutput(tensorName, currentMemory, size, alignment);
+  }
+  virtual void notifyShape(char const* tensorName, Dims const& dims) noexcept = 0;
+};
+}  // namespace v_1_0
+using IProfiler = v_1_0::IProfiler;
+using IOutputAllocator = v_1_0::IOutputAllocator;
+
 class ICudaEngine;
+class IExecutionContext;
+
+/// Tells of an engine's steps; the strings are its own until the next call.
+class IEngineInspector : public INoCopy {
+ public:
+  ~IEngineInspector() noexcept override = default;
+  virtual bool setExecutionContext(IExecutionContext const* context) noexcept = 0;
+  virtual IExecutionContext const* getExecutionContext() const noexcept = 0;
+  virtual char const* getLayerInformation(int32_t layerIndex,
+                                          LayerInformationFormat format) const noexcept = 0;
+  virtual char const* getEngineInformation(LayerInformationFormat format) const noexcept = 0;
+  virtual void setErrorRecorder(IErrorRecorder* recorder) noexcept = 0;
+  virtual IErrorRecorder* getErrorRecorder() const noexcept = 0;
+};
 
 /// Bytes of a plan; the caller deletes it.
 class IHostMemory : public INoCopy {
@@ -85,6 +186,18 @@ class IRuntime : public INoCopy {
   virtual void setErrorRecorder(IErrorRecorder* recorder) noexcept = 0;
   virtual IErrorRecorder* getErrorRecorder() const noexcept = 0;
   virtual ICudaEngine* deserializeCudaEngine(void const* blob, std::size_t size) noexcept = 0;
+  virtual ICudaEngine* deserializeCudaEngine(IStreamReader& streamReader) noexcept = 0;
+  virtual ICudaEngine* deserializeCudaEngine(IStreamReaderV2& streamReader) noexcept = 0;
+  virtual void setDLACore(int32_t dlaCore) noexcept = 0;
+  virtual int32_t getDLACore() const noexcept = 0;
+  virtual int32_t getNbDLACores() const noexcept = 0;
+  virtual void setTemporaryDirectory(char const* path) noexcept = 0;
+  virtual char const* getTemporaryDirectory() const noexcept = 0;
+  virtual void setTempfileControlFlags(TempfileControlFlags flags) noexcept = 0;
+  virtual TempfileControlFlags getTempfileControlFlags() const noexcept = 0;
+  /// Version-compatible plans that do not exclude their runtime load only where this is true.
+  virtual void setEngineHostCodeAllowed(bool allowed) noexcept = 0;
+  virtual bool getEngineHostCodeAllowed() const noexcept = 0;
   virtual ILogger* getLogger() const noexcept = 0;
   virtual bool setMaxThreads(int32_t maxThreads) noexcept = 0;
   virtual int32_t getMaxThreads() const noexcept = 0;
@@ -111,6 +224,31 @@ class IExecutionContext : public INoCopy {
   virtual bool setInputTensorAddress(char const* tensorName, void const* data) noexcept = 0;
   /// On a CPU the run is done when this returns.
   virtual bool enqueueV3(cudaStream_t stream) noexcept = 0;
+  virtual void setDebugSync(bool sync) noexcept = 0;
+  virtual bool getDebugSync() const noexcept = 0;
+  /// Gets each step's time after each run.
+  virtual void setProfiler(IProfiler* profiler) noexcept = 0;
+  virtual IProfiler* getProfiler() const noexcept = 0;
+  virtual void setEnqueueEmitsProfile(bool enqueueEmitsProfile) noexcept = 0;
+  virtual bool getEnqueueEmitsProfile() const noexcept = 0;
+  virtual bool reportToProfiler() const noexcept = 0;
+  /// In elements; nbDims is -1 while the extents are not known.
+  virtual Dims getTensorStrides(char const* tensorName) const noexcept = 0;
+  virtual int32_t getOptimizationProfile() const noexcept = 0;
+  /// Input shapes that do not fit the new profile are forgotten.
+  virtual bool setOptimizationProfileAsync(int32_t profileIndex, cudaStream_t stream) noexcept = 0;
+  /// The number of inputs that lack a shape, and their names.
+  virtual int32_t inferShapes(int32_t nbMaxNames, char const** tensorNames) noexcept = 0;
+  virtual bool setOutputAllocator(char const* tensorName,
+                                  IOutputAllocator* outputAllocator) noexcept = 0;
+  virtual IOutputAllocator* getOutputAllocator(char const* tensorName) const noexcept = 0;
+  /// Bytes at the current shapes, else at the greatest of the profile; -1 where only a run tells.
+  virtual int64_t getMaxOutputSize(char const* tensorName) const noexcept = 0;
+  virtual bool setInputConsumedEvent(cudaEvent_t event) noexcept = 0;
+  virtual cudaEvent_t getInputConsumedEvent() const noexcept = 0;
+  virtual void setPersistentCacheLimit(std::size_t size) noexcept = 0;
+  virtual std::size_t getPersistentCacheLimit() const noexcept = 0;
+  virtual void setAuxStreams(cudaStream_t* auxStreams, int32_t nbStreams) noexcept = 0;
 };
 
 /// A compiled network with its weights.
@@ -134,6 +272,33 @@ class ICudaEngine : public INoCopy {
   virtual char const* getIOTensorName(int32_t index) const noexcept = 0;
   virtual ISerializationConfig* createSerializationConfig() noexcept = 0;
   virtual IHostMemory* serializeWithConfig(ISerializationConfig& config) const noexcept = 0;
+  virtual int32_t getNbOptimizationProfiles() const noexcept = 0;
+  /// Of inputs, and of outputs as far as they can be told; nbDims is -1 for what is unknown.
+  virtual Dims getProfileShape(char const* tensorName, int32_t profileIndex,
+                               OptProfileSelector select) const noexcept = 0;
+  virtual bool isShapeInferenceIO(char const* tensorName) const noexcept = 0;
+  virtual TensorFormat getTensorFormat(char const* tensorName) const noexcept = 0;
+  virtual TensorFormat getTensorFormat(char const* tensorName,
+                                       int32_t profileIndex) const noexcept = 0;
+  virtual char const* getTensorFormatDesc(char const* tensorName) const noexcept = 0;
+  virtual char const* getTensorFormatDesc(char const* tensorName,
+                                          int32_t profileIndex) const noexcept = 0;
+  virtual int32_t getTensorBytesPerComponent(char const* tensorName) const noexcept = 0;
+  virtual int32_t getTensorComponentsPerElement(char const* tensorName) const noexcept = 0;
+  virtual int32_t getTensorVectorizedDim(char const* tensorName) const noexcept = 0;
+  virtual EngineCapability getEngineCapability() const noexcept = 0;
+  virtual ProfilingVerbosity getProfilingVerbosity() const noexcept = 0;
+  virtual HardwareCompatibilityLevel getHardwareCompatibilityLevel() const noexcept = 0;
+  virtual bool hasImplicitBatchDimension() const noexcept = 0;
+  virtual int32_t getNbAuxStreams() const noexcept = 0;
+  virtual IEngineInspector* createEngineInspector() const noexcept = 0;
+  /// Bytes of all refittable weights; of those that are lacking, -1 for an engine that was never
+  /// stripped.
+  virtual int64_t getEngineStat(EngineStat stat) const noexcept = 0;
+  /// Contexts have memory of their own: 0.
+  virtual std::size_t getDeviceMemorySize() const noexcept = 0;
+  virtual int64_t getDeviceMemorySizeV2() const noexcept = 0;
+  virtual int64_t getStreamableWeightsSize() const noexcept = 0;
 };
 
 /// Replaces weights of an engine: all that is set, or nothing. Values are read at each refit.

@@ -88,6 +88,38 @@ constexpr int32_t EnumMax<TensorIOMode>() noexcept {
   return 3;
 }
 
+enum class TensorFormat : int32_t {
+  kLINEAR = 0,
+  kCHW2 = 1,
+  kHWC8 = 2,
+  kCHW4 = 3,
+  kCHW16 = 4,
+  kCHW32 = 5,
+  kDHWC8 = 6,
+  kCDHW32 = 7,
+  kHWC = 8,
+  kDLA_LINEAR = 9,
+  kDLA_HWC4 = 10,
+  kHWC16 = 11,
+  kDHWC = 12,
+};
+template <>
+constexpr int32_t EnumMax<TensorFormat>() noexcept {
+  return 13;
+}
+
+using TensorFormats = uint32_t;
+
+enum class SeekPosition : int32_t {
+  kSET = 0,
+  kCUR = 1,
+  kEND = 2,
+};
+template <>
+constexpr int32_t EnumMax<SeekPosition>() noexcept {
+  return 3;
+}
+
 enum class TensorLocation : int32_t { kDEVICE = 0, kHOST = 1 };
 template <>
 constexpr int32_t EnumMax<TensorLocation>() noexcept {
@@ -187,8 +219,41 @@ class IErrorRecorder : public IVersionedInterface {
   virtual RefCount incRefCount() noexcept = 0;
   virtual RefCount decRefCount() noexcept = 0;
 };
+
+/// Gives a plan's bytes piece by piece.
+class IStreamReader : public IVersionedInterface {
+ public:
+  InterfaceInfo getInterfaceInfo() const noexcept override {
+    return InterfaceInfo{"IStreamReader", 1, 0};
+  }
+  /// The number of bytes read; less than asked is the end, less than 0 an error.
+  virtual int64_t read(void* destination, int64_t nbBytes) = 0;
+};
+
+class IStreamReaderV2 : public IVersionedInterface {
+ public:
+  InterfaceInfo getInterfaceInfo() const noexcept override {
+    return InterfaceInfo{"IStreamReaderV2", 1, 0};
+  }
+  /// Short reads are continued; 0 or less is an error.
+  virtual int64_t read(void* destination, int64_t nbBytes, cudaStream_t stream) noexcept = 0;
+  virtual bool seek(int64_t offset, SeekPosition where) noexcept = 0;
+};
+
+/// Takes a plan's bytes piece by piece.
+class IStreamWriter : public IVersionedInterface {
+ public:
+  InterfaceInfo getInterfaceInfo() const noexcept override {
+    return InterfaceInfo{"IStreamWriter", 1, 0};
+  }
+  /// The number of bytes written; fewer than given fails the call.
+  virtual int64_t write(void const* data, int64_t nbBytes) = 0;
+};
 }  // namespace v_1_0
 using IErrorRecorder = v_1_0::IErrorRecorder;
+using IStreamReader = v_1_0::IStreamReader;
+using IStreamReaderV2 = v_1_0::IStreamReaderV2;
+using IStreamWriter = v_1_0::IStreamWriter;
 
 }  // namespace nvinfer1
 

@@ -1,134 +1,10 @@
 // Builders, their configurations and profiles; what the flags mean to Tenon.
-#include <algorithm>
-#include <array>
-
-#include "engine.h"
-#include "network.h"
+#include "config.h"
+#include "monitor.h"
 #include "tenon/build.h"
 
 namespace tenon::trt {
 namespace {
-
-using nvinfer1::BuilderFlag;
-using nvinfer1::MemoryPoolType;
-using nvinfer1::OptProfileSelector;
-
-constexpr uint32_t bit(BuilderFlag flag) { return 1U << static_cast<uint32_t>(flag); }
-constexpr int kFlags = nvinfer1::EnumMax<BuilderFlag>();
-
-class ProfileImpl final : public nvinfer1::IOptimizationProfile {
- public:
-  explicit ProfileImpl(const Reporter& reporter) : reporter_(reporter) {}
-
-  bool setDimensions(const char* input, OptProfileSelector select,
-                     const Dims& dims) noexcept override {
-    return guarded(reporter_, "IOptimizationProfile::setDimensions", [&] {
-      const std::string name = name_of(input, "the input's name");
-      const auto i = static_cast<size_t>(select);
-      if (i >= 3) refuse(std::to_string(i) + " is no OptProfileSelector");
-      shape_of(dims, "\"" + name + "\"");
-      auto changed = profile_.ranges.try_emplace(name, unset()).first->second;
-      changed[i] = dims;
-      check_order(name, changed);
-      profile_.ranges[name] = changed;
-    });
-  }
-  Dims getDimensions(const char* input, OptProfileSelector select) const noexcept override {
-    const auto i = static_cast<size_t>(select);
-    const auto found = profile_.ranges.find(input != nullptr ? input : "");
-    return found != profile_.ranges.end() && i < 3 ? found->second[i] : unknown_dims();
-  }
-  bool isValid() const noexcept override {
-    return std::ranges::all_of(profile_.ranges, [](const auto& each) {
-      return std::ranges::all_of(each.second, [](const Dims& dims) { return dims.nbDims >= 0; });
-    });
-  }
-  const Profile& profile() const { return profile_; }
-
- private:
-  static std::array<Dims, 3> unset() { return {unknown_dims(), unknown_dims(), unknown_dims()}; }
-  static void check_order(const std::string& name, const std::array<Dims, 3>& three) {
-    for (size_t a = 0; a < 3; ++a) {
-      for (size_t b = a + 1; b < 3; ++b) {
-        if (three[a].nbDims < 0 || three[b].nbDims < 0) continue;
-        bool fits = three[a].nbDims == three[b].nbDims;
-        for (int i = 0; fits && i < three[a].nbDims; ++i) fits = three[a].d[i] <= three[b].d[i];
-        if (!fits)
-          refuse("\"" + name + "\": " + to_string(three[a]) + " and then " + to_string(three[b]) +
-                 "; min, opt and max have one rank and do not fall");
-      }
-    }
-  }
-  Reporter reporter_;
-  Profile profile_;
-};
-
-class ConfigImpl final : public nvinfer1::IBuilderConfig {
- public:
-  explicit ConfigImpl(const Reporter& reporter) : reporter(reporter) {}
-
-  void setFlags(uint32_t flags) noexcept override {
-    guarded(reporter, "IBuilderConfig::setFlags", [&] {
-      if (flags >> kFlags != 0) refuse("unknown bits in " + std::to_string(flags));
-      flags_ = flags;
-    });
-  }
-  uint32_t getFlags() const noexcept override { return flags_; }
-  void setFlag(BuilderFlag flag) noexcept override { change(flag, true); }
-  void clearFlag(BuilderFlag flag) noexcept override { change(flag, false); }
-  bool getFlag(BuilderFlag flag) const noexcept override { return (flags_ & bit(flag)) != 0; }
-  int32_t addOptimizationProfile(const nvinfer1::IOptimizationProfile* profile) noexcept override {
-    return guarded(reporter, "IBuilderConfig::addOptimizationProfile", -1, [&] {
-      if (profile == nullptr) refuse("the profile is null");
-      if (!profile->isValid()) refuse("the profile lacks min, opt or max of an input");
-      profiles.push_back(static_cast<const ProfileImpl*>(profile)->profile());
-      return static_cast<int32_t>(profiles.size()) - 1;
-    });
-  }
-  int32_t getNbOptimizationProfiles() const noexcept override {
-    return static_cast<int32_t>(profiles.size());
-  }
-  void setMemoryPoolLimit(MemoryPoolType pool, std::size_t size) noexcept override {
-    guarded(reporter, "IBuilderConfig::setMemoryPoolLimit", [&] {
-      if (pool != MemoryPoolType::kWORKSPACE && pool != MemoryPoolType::kTACTIC_DRAM &&
-          pool != MemoryPoolType::kTACTIC_SHARED_MEMORY)
-        refuse("memory pool " + std::to_string(static_cast<int>(pool)) + ": there is no DLA here");
-      pools_[pool] = size;
-    });
-  }
-  std::size_t getMemoryPoolLimit(MemoryPoolType pool) const noexcept override {
-    const auto found = pools_.find(pool);
-    return found != pools_.end() ? found->second : 0;
-  }
-  void setBuilderOptimizationLevel(int32_t level) noexcept override {
-    guarded(reporter, "IBuilderConfig::setBuilderOptimizationLevel", [&] {
-      if (level < 0) refuse("level " + std::to_string(level) + " is negative; they go from 0 to 5");
-      level_ = std::min(level, 5);
-    });
-  }
-  int32_t getBuilderOptimizationLevel() noexcept override { return level_; }
-  void reset() noexcept override {
-    flags_ = bit(BuilderFlag::kTF32), level_ = 3;
-    pools_.clear(), profiles.clear();
-  }
-
-  bool has(BuilderFlag flag) const { return getFlag(flag); }
-
-  Reporter reporter;
-  std::vector<Profile> profiles;
-
- private:
-  void change(BuilderFlag flag, bool on) noexcept {
-    guarded(reporter, "IBuilderConfig::setFlag", [&] {
-      const auto number = static_cast<int64_t>(flag);
-      if (number < 0 || number >= kFlags) refuse(std::to_string(number) + " is no BuilderFlag");
-      flags_ = on ? flags_ | bit(flag) : flags_ & ~bit(flag);
-    });
-  }
-  uint32_t flags_ = bit(BuilderFlag::kTF32);
-  int32_t level_ = 3;
-  std::map<MemoryPoolType, std::size_t> pools_;
-};
 
 /// What one build is told, out of network and configuration.
 struct Order {
@@ -147,9 +23,8 @@ struct Order {
                std::string("kREFIT_INDIVIDUAL and ") +
                    (other == BuilderFlag::kREFIT ? "kREFIT" : "kREFIT_IDENTICAL") +
                    " exclude one another; clear one");
-    if (config.profiles.size() > 1)
-      refuse(ErrorCode::kUNSUPPORTED_STATE,
-             std::to_string(config.profiles.size()) + " optimization profiles; Tenon takes one");
+    if (config.getEngineCapability() != nvinfer1::EngineCapability::kSTANDARD)
+      refuse(ErrorCode::kUNSUPPORTED_STATE, "engines are of capability kSTANDARD here");
     check_precisions();
     if (identical && refit) warn("kREFIT and kREFIT_IDENTICAL: kREFIT holds, any values are taken");
     identical = identical && !refit;
@@ -197,13 +72,33 @@ struct Order {
     return shapes;
   }
 
+  // Every profile's range lies in one: kernels are timed at the first profile's typical extents.
   std::vector<Axis> axes(const std::string& name, const Dims& dims) const {
-    const auto found = config.profiles[0].ranges.find(name);
-    if (found == config.profiles[0].ranges.end())
+    std::vector<Axis> axes;
+    for (const Profile& profile : config.profiles) {
+      const auto& three = ranges_of(profile, name, dims);
+      for (size_t i = 0; i < index(dims.nbDims); ++i) {
+        const Axis range = dims.d[i] >= 0
+                               ? Axis(dims.d[i])
+                               : Axis::range(three[0].d[i], three[1].d[i], three[2].d[i]);
+        if (axes.size() <= i) {
+          axes.push_back(range);
+        } else {
+          axes[i].least = std::min(axes[i].least, range.least);
+          axes[i].greatest = std::max(axes[i].greatest, range.greatest);
+        }
+      }
+    }
+    return axes;
+  }
+
+  static const std::array<Dims, 3>& ranges_of(const Profile& profile, const std::string& name,
+                                              const Dims& dims) {
+    const auto found = profile.ranges.find(name);
+    if (found == profile.ranges.end())
       refuse(ErrorCode::kINVALID_CONFIG,
              "the profile has no dimensions for input \"" + name + "\"");
     const auto& [least, typical, greatest] = found->second;
-    std::vector<Axis> axes;
     for (int i = 0; i < dims.nbDims; ++i) {
       const bool fits = least.nbDims == dims.nbDims &&
                         (dims.d[i] < 0 || (dims.d[i] == least.d[i] && dims.d[i] == greatest.d[i]));
@@ -211,10 +106,21 @@ struct Order {
         refuse(ErrorCode::kINVALID_CONFIG, "input \"" + name + "\": the profile's " +
                                                to_string(least) + " does not fit the network's " +
                                                to_string(dims));
-      axes.push_back(dims.d[i] >= 0 ? Axis(dims.d[i])
-                                    : Axis::range(least.d[i], typical.d[i], greatest.d[i]));
     }
-    return axes;
+    return found->second;
+  }
+
+  EngineFacts facts() const {
+    EngineFacts made{.name = network.getName(),
+                     .refittable = refit || individual || identical,
+                     .stripped = strip,
+                     .identical = identical};
+    made.version_compatible = config.has(BuilderFlag::kVERSION_COMPATIBLE);
+    made.excludes_runtime =
+        made.version_compatible && config.has(BuilderFlag::kEXCLUDE_LEAN_RUNTIME);
+    made.verbosity = config.getProfilingVerbosity();
+    made.profiles = config.profiles;
+    return made;
   }
 };
 
@@ -226,6 +132,8 @@ std::shared_ptr<EngineState> build(Order order, int32_t threads, nvinfer1::IBuil
   for (const auto& [key, name] : names) options.refit.push_back(name);
   if (options.refit.empty()) options.refit = {"none"};
   if (config.getBuilderOptimizationLevel() == 0) options.tactics = Tactics::first;
+  Monitor monitor(config.getProgressMonitor());
+  monitor.watch(options);
   tenon::Engine engine = tenon::build(network, options);
   if (!order.identical && std::ranges::any_of(engine.weights(), &WeightInfo::guarded)) {
     options.without = {"gelu", "power"};  // free means free: the passes that need a weight's value
@@ -235,13 +143,16 @@ std::shared_ptr<EngineState> build(Order order, int32_t threads, nvinfer1::IBuil
     engine =
         tenon::Engine::load(engine.to_bytes({.strip = order.strip, .identical = order.identical}),
                             {.threads = threads});
-  auto state = std::make_shared<EngineState>(std::move(engine), order.network.roles(names));
-  state->name = order.network.getName();
-  state->identical = order.identical;
-  state->stripped = order.strip;
-  state->refittable = order.refit || order.individual || order.identical;
-  if (!order.config.profiles.empty()) state->profile = order.config.profiles[0];
-  return state;
+  return std::make_shared<EngineState>(std::move(engine), order.network.roles(names),
+                                       order.facts());
+}
+
+/// The plan that a build is asked for.
+std::vector<std::byte> plan_of(const EngineState& state) {
+  const EngineFacts& facts = state.facts;
+  return state.engine.to_bytes({.strip = facts.stripped,
+                                .identical = facts.identical,
+                                .notes = state.notes(facts.refittable, facts.excludes_runtime)});
 }
 
 class BuilderImpl final : public nvinfer1::IBuilder {
@@ -276,11 +187,46 @@ class BuilderImpl final : public nvinfer1::IBuilder {
       nvinfer1::INetworkDefinition& network, nvinfer1::IBuilderConfig& config) noexcept override {
     const auto none = static_cast<nvinfer1::IHostMemory*>(nullptr);
     return guarded(reporter_, "IBuilder::buildSerializedNetwork", none, [&] {
-      const auto state = make(network, config);
-      return static_cast<nvinfer1::IHostMemory*>(new HostMemory(
-          state->engine.to_bytes({.strip = state->stripped, .identical = state->identical})));
+      return static_cast<nvinfer1::IHostMemory*>(new HostMemory(plan_of(*make(network, config))));
     });
   }
+  nvinfer1::IHostMemory* buildSerializedNetwork(nvinfer1::INetworkDefinition& network,
+                                                nvinfer1::IBuilderConfig& config,
+                                                nvinfer1::IHostMemory*& text) noexcept override {
+    text = nullptr;
+    return buildSerializedNetwork(network, config);
+  }
+  bool buildSerializedNetworkToStream(nvinfer1::INetworkDefinition& network,
+                                      nvinfer1::IBuilderConfig& config,
+                                      nvinfer1::IStreamWriter& writer) noexcept override {
+    return guarded(reporter_, "IBuilder::buildSerializedNetworkToStream", [&] {
+      constexpr size_t most = size_t{64} << 20;
+      const std::vector<std::byte> plan = plan_of(*make(network, config));
+      for (size_t at = 0; at < plan.size();) {
+        const auto count = static_cast<int64_t>(std::min(most, plan.size() - at));
+        const int64_t written = writer.write(plan.data() + at, count);
+        if (written != count)
+          refuse(ErrorCode::kUNSPECIFIED_ERROR, "the writer took " + std::to_string(written) +
+                                                    " of " + std::to_string(count) + " bytes");
+        at += static_cast<size_t>(count);
+      }
+    });
+  }
+  bool isNetworkSupported(const nvinfer1::INetworkDefinition& network,
+                          const nvinfer1::IBuilderConfig& config) const noexcept override {
+    return guarded(reporter_, "IBuilder::isNetworkSupported", [&] {
+      const Order order(static_cast<const NetworkImpl&>(network),
+                        static_cast<const ConfigImpl&>(config));
+      order.shapes();
+      order.network.lower(order.names());
+    });
+  }
+  bool platformHasFastFp16() const noexcept override { return false; }
+  bool platformHasFastInt8() const noexcept override { return false; }
+  bool platformHasTf32() const noexcept override { return false; }
+  int32_t getMaxDLABatchSize() const noexcept override { return 0; }
+  int32_t getNbDLACores() const noexcept override { return 0; }
+  void reset() noexcept override { threads_ = 1; }
   nvinfer1::ICudaEngine* buildEngineWithConfig(nvinfer1::INetworkDefinition& network,
                                                nvinfer1::IBuilderConfig& config) noexcept override {
     const auto none = static_cast<nvinfer1::ICudaEngine*>(nullptr);

@@ -13,8 +13,12 @@ namespace {
 struct Binding {
   Port port;
   bool is_input = false;
-  Dims dims{};  // -1 where it is not known yet
+  Dims dims{};   // -1 where it is not known yet
+  Dims known{};  // of an output: what the inputs' extents tell, before a run tells all
   void* address = nullptr;
+  nvinfer1::IOutputAllocator* allocator = nullptr;
+
+  const Dims& before_run() const { return is_input ? dims : known; }
 };
 
 class ContextImpl final : public nvinfer1::IExecutionContext {
@@ -27,6 +31,7 @@ class ContextImpl final : public nvinfer1::IExecutionContext {
     for (const Port& port : state_->inputs) bindings_.push_back({port, true, dims_of(port.shape)});
     for (const Port& port : state_->outputs)
       bindings_.push_back({port, false, dims_of(port.shape)});
+    tell_outputs();
   }
 
   const nvinfer1::ICudaEngine& getEngine() const noexcept override { return engine_; }
@@ -46,6 +51,38 @@ class ContextImpl final : public nvinfer1::IExecutionContext {
     const Binding* found = find(name);
     return found != nullptr ? found->dims : unknown_dims();
   }
+  Dims getTensorStrides(const char* name) const noexcept override;
+  int32_t getOptimizationProfile() const noexcept override { return profile_; }
+  bool setOptimizationProfileAsync(int32_t profile, cudaStream_t) noexcept override;
+  int32_t inferShapes(int32_t most, const char** names) noexcept override;
+  bool setOutputAllocator(const char* name,
+                          nvinfer1::IOutputAllocator* allocator) noexcept override;
+  nvinfer1::IOutputAllocator* getOutputAllocator(const char* name) const noexcept override {
+    const Binding* found = find(name);
+    return found != nullptr ? found->allocator : nullptr;
+  }
+  int64_t getMaxOutputSize(const char* name) const noexcept override;
+  void setDebugSync(bool on) noexcept override { debug_sync_ = on; }
+  bool getDebugSync() const noexcept override { return debug_sync_; }
+  void setProfiler(nvinfer1::IProfiler* profiler) noexcept override { profiler_ = profiler; }
+  nvinfer1::IProfiler* getProfiler() const noexcept override { return profiler_; }
+  void setEnqueueEmitsProfile(bool on) noexcept override { emits_ = on; }
+  bool getEnqueueEmitsProfile() const noexcept override { return emits_; }
+  bool reportToProfiler() const noexcept override {
+    return guarded(reporter_, "IExecutionContext::reportToProfiler", [&] {
+      if (profiler_ == nullptr || times_.empty())
+        refuse("there is no profiler, or no run that it has not heard of");
+      report();
+    });
+  }
+  bool setInputConsumedEvent(cudaEvent_t event) noexcept override {
+    consumed_ = event;
+    return true;
+  }
+  cudaEvent_t getInputConsumedEvent() const noexcept override { return consumed_; }
+  void setPersistentCacheLimit(std::size_t size) noexcept override { cache_limit_ = size; }
+  std::size_t getPersistentCacheLimit() const noexcept override { return cache_limit_; }
+  void setAuxStreams(cudaStream_t*, int32_t) noexcept override {}
   bool allInputDimensionsSpecified() const noexcept override {
     return std::ranges::all_of(
         bindings_, [](const Binding& each) { return !each.is_input || is_static(each.dims); });
@@ -83,6 +120,12 @@ class ContextImpl final : public nvinfer1::IExecutionContext {
   }
   bool set(const char* function, const char* name, void* data, bool inputs, bool outputs) noexcept;
   void run(void* const* bindings);
+  void place(Binding& binding, void* const* bindings, size_t i);
+  void tell_outputs();
+  void allocate(Binding& binding, size_t bytes);
+  void report() const;
+  const Profile& profile() const { return state_->facts.profiles[index(profile_)]; }
+  bool fits(const Binding& binding, const Dims& dims, std::string& why) const;
 
   EngineImpl& engine_;
   std::shared_ptr<EngineState> state_;
@@ -91,6 +134,12 @@ class ContextImpl final : public nvinfer1::IExecutionContext {
   std::string name_;
   std::vector<Binding> bindings_;
   std::map<std::string, TensorView> inputs_, outputs_;  // kept: a run allocates nothing here
+  int32_t profile_ = 0;
+  nvinfer1::IProfiler* profiler_ = nullptr;
+  bool emits_ = true, debug_sync_ = false;
+  mutable std::vector<LayerTime> times_;  // of a run that the profiler has not heard of
+  cudaEvent_t consumed_ = nullptr;
+  std::size_t cache_limit_ = 0;
 };
 
 bool ContextImpl::set(const char* function, const char* name, void* data, bool inputs,
@@ -104,58 +153,183 @@ bool ContextImpl::set(const char* function, const char* name, void* data, bool i
   });
 }
 
+bool ContextImpl::fits(const Binding& binding, const Dims& dims, std::string& why) const {
+  const Dims built = dims_of(binding.port.shape);
+  bool same = built.nbDims == dims.nbDims;
+  for (int i = 0; same && i < dims.nbDims; ++i) same = built.d[i] < 0 || built.d[i] == dims.d[i];
+  if (!same) {
+    why = to_string(dims) + " does not fit the engine's " + to_string(built);
+    return false;
+  }
+  const auto range = profile().ranges.find(binding.port.name);
+  for (int i = 0; range != profile().ranges.end() && i < dims.nbDims; ++i) {
+    const auto& [least, typical, greatest] = range->second;
+    if (dims.d[i] >= least.d[i] && dims.d[i] <= greatest.d[i]) continue;
+    why = to_string(dims) + " is outside the profile's " + to_string(least) + " to " +
+          to_string(greatest);
+    return false;
+  }
+  return true;
+}
+
 bool ContextImpl::setInputShape(const char* name, const Dims& dims) noexcept {
   return guarded(reporter_, "IExecutionContext::setInputShape", [&] {
     auto* found = const_cast<Binding*>(find(name));
     if (found == nullptr || !found->is_input) refuse("\"" + name_of(name) + "\" is no input");
     const std::string what = "input \"" + found->port.name + "\"";
     shape_of(dims, what);
-    const Dims built = dims_of(found->port.shape);
-    bool fits = built.nbDims == dims.nbDims;
-    for (int i = 0; fits && i < dims.nbDims; ++i) fits = built.d[i] < 0 || built.d[i] == dims.d[i];
-    if (!fits)
-      refuse(what + ": " + to_string(dims) + " does not fit the engine's " + to_string(built));
-    const auto range = state_->profile.ranges.find(found->port.name);
-    for (int i = 0; range != state_->profile.ranges.end() && i < dims.nbDims; ++i) {
-      const auto& [least, typical, greatest] = range->second;
-      if (dims.d[i] < least.d[i] || dims.d[i] > greatest.d[i])
-        refuse(what + ": " + to_string(dims) + " is outside the profile's " + to_string(least) +
-               " to " + to_string(greatest));
-    }
+    std::string why;
+    if (!fits(*found, dims, why)) refuse(what + ": " + why);
     if (equal(found->dims, dims)) return;
     found->dims = dims;
-    for (Binding& each : bindings_)
-      if (!each.is_input) each.dims = dims_of(each.port.shape);
+    tell_outputs();
   });
+}
+
+// The outputs' extents, as far as the inputs' tell them.
+void ContextImpl::tell_outputs() {
+  std::map<std::string, Shape> shapes;
+  for (Binding& each : bindings_) {
+    if (!each.is_input) each.dims = each.known = dims_of(each.port.shape);
+    if (each.is_input && is_static(each.dims))
+      shapes[each.port.name] = Shape(each.dims.d, each.dims.d + each.dims.nbDims);
+  }
+  if (shapes.size() < state_->inputs.size()) return;
+  std::map<std::string, std::optional<Shape>> told;
+  try {
+    told = state_->engine.output_shapes(shapes);
+  } catch (const InputError&) {  // inputs that contradict each other: a run says so
+    return;
+  }
+  for (Binding& each : bindings_) {
+    const auto found = told.find(each.port.name);
+    if (!each.is_input && found != told.end() && found->second)
+      each.dims = each.known = dims_of(*found->second);
+  }
+}
+
+bool ContextImpl::setOptimizationProfileAsync(int32_t profile, cudaStream_t) noexcept {
+  return guarded(reporter_, "IExecutionContext::setOptimizationProfileAsync", [&] {
+    const auto count = static_cast<int32_t>(state_->facts.profiles.size());
+    if (profile < 0 || profile >= count)
+      refuse("profile " + std::to_string(profile) + " of " + std::to_string(count));
+    profile_ = profile;
+    std::string why;
+    for (Binding& each : bindings_)
+      if (each.is_input && !fits(each, each.dims, why)) each.dims = dims_of(each.port.shape);
+    tell_outputs();
+  });
+}
+
+int32_t ContextImpl::inferShapes(int32_t most, const char** names) noexcept {
+  return guarded(reporter_, "IExecutionContext::inferShapes", -1, [&] {
+    if (most < 0 || (most > 0 && names == nullptr)) refuse("there is no room for names");
+    int32_t lacking = 0;
+    for (const Binding& each : bindings_) {
+      if (!each.is_input || is_static(each.dims)) continue;
+      if (lacking < most) names[lacking] = each.port.name.c_str();
+      ++lacking;
+    }
+    return lacking;
+  });
+}
+
+Dims ContextImpl::getTensorStrides(const char* name) const noexcept {
+  const Binding* found = find(name);
+  if (found == nullptr || !is_static(found->dims)) return unknown_dims();
+  Dims strides{found->dims.nbDims, {}};
+  int64_t next = 1;
+  for (int32_t i = strides.nbDims; i-- > 0;) {
+    strides.d[i] = next;
+    next *= found->dims.d[i];
+  }
+  return strides;
+}
+
+bool ContextImpl::setOutputAllocator(const char* name,
+                                     nvinfer1::IOutputAllocator* allocator) noexcept {
+  return guarded(reporter_, "IExecutionContext::setOutputAllocator", [&] {
+    auto* found = const_cast<Binding*>(find(name));
+    if (found == nullptr || found->is_input) refuse("\"" + name_of(name) + "\" is no output");
+    found->allocator = allocator;
+  });
+}
+
+int64_t ContextImpl::getMaxOutputSize(const char* name) const noexcept {
+  const Binding* found = find(name);
+  if (found == nullptr || found->is_input) return -1;
+  const Dims dims =
+      is_static(found->dims)
+          ? found->dims
+          : engine_.getProfileShape(name, profile_, nvinfer1::OptProfileSelector::kMAX);
+  if (!is_static(dims)) return -1;
+  int64_t bytes = element_bytes(found->port.dtype);
+  for (int32_t i = 0; i < dims.nbDims; ++i) bytes *= dims.d[i];
+  return bytes;
+}
+
+// An allocator's answer counts; without one, what was there before may be large enough.
+void ContextImpl::allocate(Binding& each, size_t bytes) {
+  const char* name = each.port.name.c_str();
+  void* given = each.allocator->reallocateOutputAsync(name, each.address,
+                                                      std::max<size_t>(bytes, 1), 64, nullptr);
+  if (given == nullptr)
+    refuse(ErrorCode::kFAILED_ALLOCATION, "output \"" + each.port.name +
+                                              "\": its allocator gave no " + std::to_string(bytes) +
+                                              " bytes");
+  each.address = given;
+}
+
+void ContextImpl::place(Binding& each, void* const* bindings, size_t i) {
+  const char* kind = each.is_input ? "input" : "output";
+  if (each.is_input && !is_static(each.dims))
+    refuse("input \"" + each.port.name + "\" has no shape; setInputShape first");
+  TensorView& view = (each.is_input ? inputs_ : outputs_)[each.port.name];
+  view.dtype = each.port.dtype;
+  const Dims& dims = each.before_run();
+  if (is_static(dims)) view.shape.assign(dims.d, dims.d + dims.nbDims);
+  if (each.allocator != nullptr && is_static(dims)) allocate(each, view.bytes());
+  view.data = bindings != nullptr && bindings[i] != nullptr ? bindings[i] : each.address;
+  if (view.data == nullptr && each.allocator == nullptr)
+    refuse(std::string(kind) + " \"" + each.port.name +
+           "\" has no address; setTensorAddress first");
+}
+
+void ContextImpl::report() const {
+  const std::vector<LayerInfo> layers = state_->engine.layers();
+  for (size_t i = 0; i < std::min(layers.size(), times_.size()); ++i)
+    profiler_->reportLayerTime((layers[i].name.empty() ? layers[i].op : layers[i].name).c_str(),
+                               static_cast<float>(times_[i].seconds * 1e3));
+  times_.clear();
 }
 
 void ContextImpl::run(void* const* bindings) {
   bool fixed = true;  // the outputs' shapes are known before the run
   for (size_t i = 0; i < bindings_.size(); ++i) {
-    const Binding& each = bindings_[i];
-    void* address = bindings != nullptr && bindings[i] != nullptr ? bindings[i] : each.address;
-    const char* kind = each.is_input ? "input" : "output";
-    if (address == nullptr)
-      refuse(std::string(kind) + " \"" + each.port.name +
-             "\" has no address; setTensorAddress first");
-    if (each.is_input && !is_static(each.dims))
-      refuse("input \"" + each.port.name + "\" has no shape; setInputShape first");
-    TensorView& view = (each.is_input ? inputs_ : outputs_)[each.port.name];
-    view.data = address, view.dtype = each.port.dtype;
-    fixed = fixed && is_static(each.dims);
-    if (is_static(each.dims)) view.shape.assign(each.dims.d, each.dims.d + each.dims.nbDims);
+    place(bindings_[i], bindings, i);
+    fixed = fixed && is_static(bindings_[i].before_run());
   }
+  RunOptions options;
+  if (profiler_ != nullptr) options.step_times = &times_;
   if (fixed) {
-    context_.run(inputs_, outputs_);
-    return;
+    context_.run(inputs_, outputs_, options);
+  } else {
+    Outputs made = context_.run(inputs_, options);
+    for (Binding& each : bindings_) {
+      if (each.is_input) continue;
+      const Tensor& tensor = made[each.port.name];
+      TensorView& view = outputs_[each.port.name];
+      if (each.allocator != nullptr && !is_static(each.known)) {
+        allocate(each, tensor.bytes());
+        view.data = each.address;
+      }
+      std::memcpy(const_cast<void*>(view.data), tensor.data(), tensor.bytes());
+      each.dims = dims_of(tensor.shape());
+    }
   }
-  Outputs made = context_.run(inputs_);
-  for (Binding& each : bindings_) {
-    if (each.is_input) continue;
-    const Tensor& tensor = made[each.port.name];
-    std::memcpy(const_cast<void*>(outputs_[each.port.name].data), tensor.data(), tensor.bytes());
-    each.dims = dims_of(tensor.shape());
-  }
+  for (const Binding& each : bindings_)
+    if (each.allocator != nullptr) each.allocator->notifyShape(each.port.name.c_str(), each.dims);
+  if (profiler_ != nullptr && emits_) report();
 }
 
 bool ContextImpl::executeV2(void* const* bindings) noexcept {

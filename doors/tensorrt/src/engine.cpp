@@ -29,14 +29,27 @@ static std::vector<LayerRole> roles_in(const std::string& name) {
   return {};
 }
 
-EngineState::EngineState(tenon::Engine made, Roles known)
-    : engine(std::move(made)), inputs(engine.inputs()), outputs(engine.outputs()) {
+EngineState::EngineState(tenon::Engine made, Roles known, EngineFacts known_facts)
+    : engine(std::move(made)),
+      inputs(engine.inputs()),
+      outputs(engine.outputs()),
+      facts(std::move(known_facts)) {
   for (const WeightInfo& weight : engine.weights()) {
     const auto found = known.find(weight.name);
     roles[weight.name] = found == known.end() ? roles_in(weight.name) : found->second;
   }
-  refittable = !roles.empty();
-  stripped = !engine.ready();
+  if (facts.profiles.empty()) facts.profiles.emplace_back();
+}
+
+EngineState::EngineState(tenon::Engine loaded)
+    : EngineState(loaded, trt::roles_in(loaded.notes()), facts_in(loaded.notes())) {
+  const bool ours = !loaded.notes().empty();
+  facts.refittable = !roles.empty() && (facts.refittable || !ours);
+  facts.stripped = !engine.ready() || facts.stripped;
+}
+
+bool EngineState::is_input(const Port& port) const {
+  return std::ranges::find(inputs, port.name, &Port::name) != inputs.end();
 }
 
 const Port* EngineState::port(const char* wanted) const {
@@ -101,9 +114,7 @@ int32_t EngineImpl::getNbLayers() const noexcept {
 nvinfer1::TensorIOMode EngineImpl::getTensorIOMode(const char* name) const noexcept {
   const Port* port = state->port(name);
   if (port == nullptr) return nvinfer1::TensorIOMode::kNONE;
-  const bool is_input =
-      std::ranges::find(state->inputs, port->name, &Port::name) != state->inputs.end();
-  return is_input ? nvinfer1::TensorIOMode::kINPUT : nvinfer1::TensorIOMode::kOUTPUT;
+  return state->is_input(*port) ? nvinfer1::TensorIOMode::kINPUT : nvinfer1::TensorIOMode::kOUTPUT;
 }
 
 int32_t EngineImpl::getNbIOTensors() const noexcept {
@@ -123,17 +134,20 @@ nvinfer1::ISerializationConfig* EngineImpl::createSerializationConfig() noexcept
 nvinfer1::IHostMemory* EngineImpl::bytes(const char* function, uint32_t flags) const noexcept {
   const auto none = static_cast<nvinfer1::IHostMemory*>(nullptr);
   return guarded(reporter, function, none, [&] {
-    const bool strip = (flags & 1U) != 0;
-    if (strip && !state->refittable)
+    const bool strip = (flags & 1U) != 0, keeps_refit = (flags & 4U) != 0;
+    const EngineFacts& facts = state->facts;
+    if (strip && !facts.refittable)
       refuse("kEXCLUDE_WEIGHTS: the engine is not refittable; build it with kREFIT");
     if (!strip && !state->engine.ready())
       refuse(ErrorCode::kINVALID_STATE,
              "the engine lacks its weights; refit it first, or set kEXCLUDE_WEIGHTS");
-    if (!strip && state->stripped && (flags & 4U) == 0)
-      reporter.say(Reporter::Severity::kWARNING,
-                   "a full plan of a stripped engine stays refittable, as with kINCLUDE_REFIT");
-    return static_cast<nvinfer1::IHostMemory*>(
-        new HostMemory(state->engine.to_bytes({.strip = strip, .identical = state->identical})));
+    if (strip && keeps_refit)
+      reporter.say(Reporter::Severity::kINFO, "kINCLUDE_REFIT is of plans with weights");
+    const bool refittable = facts.refittable && (strip || !facts.stripped || keeps_refit);
+    return static_cast<nvinfer1::IHostMemory*>(new HostMemory(state->engine.to_bytes(
+        {.strip = strip,
+         .identical = facts.identical,
+         .notes = state->notes(refittable, facts.excludes_runtime || (flags & 2U) != 0)})));
   });
 }
 
@@ -144,6 +158,55 @@ nvinfer1::IHostMemory* EngineImpl::serialize() const noexcept {
 nvinfer1::IHostMemory* EngineImpl::serializeWithConfig(
     nvinfer1::ISerializationConfig& config) const noexcept {
   return bytes("ICudaEngine::serializeWithConfig", config.getFlags());
+}
+
+Dims EngineImpl::getProfileShape(const char* name, int32_t profile,
+                                 nvinfer1::OptProfileSelector select) const noexcept {
+  return guarded(reporter, "ICudaEngine::getProfileShape", unknown_dims(), [&] {
+    const Port* port = state->port(name);
+    const auto which = static_cast<size_t>(select);
+    if (port == nullptr) refuse("\"" + name_of(name) + "\" is no input or output");
+    if (profile < 0 || profile >= getNbOptimizationProfiles() || which >= 3)
+      refuse("profile " + std::to_string(profile) + " of " +
+             std::to_string(getNbOptimizationProfiles()));
+    std::map<std::string, Shape> shapes;
+    for (const Port& input : state->inputs) {
+      const Dims dims = state->facts.profiles[index(profile)].shape(input, which);
+      if (port->name == input.name) return dims;
+      shapes[input.name] = Shape(dims.d, dims.d + std::max(dims.nbDims, 0));
+    }
+    const auto made = state->engine.output_shapes(shapes).at(port->name);
+    return made ? dims_of(*made) : unknown_dims();
+  });
+}
+
+const char* EngineImpl::getTensorFormatDesc(const char* name) const noexcept {
+  const Port* port = state->port(name);
+  if (port == nullptr) return "";
+  switch (port->dtype) {
+    case DType::f32: return "Row-major linear FP32 format";
+    case DType::f16: return "Row-major linear FP16 format";
+    case DType::bf16: return "Row-major linear BF16 format";
+    case DType::i8: return "Row-major linear INT8 format";
+    case DType::u8: return "Row-major linear UINT8 format";
+    case DType::i32: return "Row-major linear INT32 format";
+    case DType::i64: return "Row-major linear INT64 format";
+    case DType::bool_: return "Row-major linear BOOL format";
+    default: return "Row-major linear format";
+  }
+}
+
+int64_t element_bytes(DType dtype) { return static_cast<int64_t>(byte_count(dtype, 1)); }
+
+int64_t EngineImpl::getEngineStat(nvinfer1::EngineStat stat) const noexcept {
+  return guarded(reporter, "ICudaEngine::getEngineStat", int64_t{-1}, [&] {
+    int64_t all = 0;
+    for (const WeightInfo& each : state->engine.weights())
+      all += static_cast<int64_t>(byte_count(each.dtype, element_count(each.shape)));
+    if (stat == nvinfer1::EngineStat::kTOTAL_WEIGHTS_SIZE) return all;
+    if (!state->facts.stripped) return int64_t{-1};
+    return state->engine.ready() ? int64_t{0} : all;
+  });
 }
 
 nvinfer1::IExecutionContext* EngineImpl::createExecutionContext(

@@ -18,6 +18,11 @@ using nvinfer1::ErrorCode;
 /// The least, typical and greatest extents of each input.
 struct Profile {
   std::map<std::string, std::array<Dims, 3>> ranges;
+  /// The port's own extents where the profile says nothing of it.
+  Dims shape(const Port& port, size_t which) const {
+    const auto found = ranges.find(port.name);
+    return found != ranges.end() ? found->second[which] : dims_of(port.shape);
+  }
 };
 
 class HostMemory final : public nvinfer1::IHostMemory {
@@ -33,18 +38,38 @@ class HostMemory final : public nvinfer1::IHostMemory {
   std::byte* aligned_;
 };
 
+/// How a plan was built, as flags and the like of the interface say it.
+struct EngineFacts {
+  std::string name;
+  bool refittable = false, stripped = false, identical = false;
+  bool version_compatible = false, excludes_runtime = false;
+  nvinfer1::ProfilingVerbosity verbosity = nvinfer1::ProfilingVerbosity::kLAYER_NAMES_ONLY;
+  std::vector<Profile> profiles;
+};
+
 /// What contexts and refitters share with their engine, and keep after it.
 struct EngineState {
   tenon::Engine engine;
   std::vector<Port> inputs, outputs;
   Roles roles;  // of every refittable weight
-  std::string name;
-  bool refittable = false, stripped = false, identical = false;
-  Profile profile;
+  EngineFacts facts;
 
-  EngineState(tenon::Engine made, Roles roles);
+  /// Of what was built here.
+  EngineState(tenon::Engine made, Roles roles, EngineFacts facts);
+  /// Of a plan: what its notes say, and what can be told without.
+  explicit EngineState(tenon::Engine loaded);
   const Port* port(const char* name) const;
+  bool is_input(const Port& port) const;
+  /// What a plan keeps of the facts and of the weights' places.
+  std::map<std::string, std::string> notes(bool refittable, bool excludes_runtime) const;
 };
+
+// What notes say, of whomever they come: what makes no sense is left out.
+EngineFacts facts_in(const std::map<std::string, std::string>& notes);
+Roles roles_in(const std::map<std::string, std::string>& notes);
+
+nvinfer1::IEngineInspector* new_inspector(std::shared_ptr<EngineState> state,
+                                          const Reporter& reporter);
 
 class EngineImpl final : public nvinfer1::ICudaEngine {
  public:
@@ -61,8 +86,8 @@ class EngineImpl final : public nvinfer1::ICudaEngine {
     return nvinfer1::TensorLocation::kDEVICE;
   }
   nvinfer1::TensorIOMode getTensorIOMode(const char* name) const noexcept override;
-  bool isRefittable() const noexcept override { return state->refittable; }
-  const char* getName() const noexcept override { return state->name.c_str(); }
+  bool isRefittable() const noexcept override { return state->facts.refittable; }
+  const char* getName() const noexcept override { return state->facts.name.c_str(); }
   void setErrorRecorder(nvinfer1::IErrorRecorder* recorder) noexcept override {
     reporter.set_recorder(recorder);
   }
@@ -75,13 +100,54 @@ class EngineImpl final : public nvinfer1::ICudaEngine {
   nvinfer1::IHostMemory* serializeWithConfig(
       nvinfer1::ISerializationConfig& config) const noexcept override;
 
+  int32_t getNbOptimizationProfiles() const noexcept override {
+    return static_cast<int32_t>(state->facts.profiles.size());
+  }
+  Dims getProfileShape(const char* name, int32_t profile,
+                       nvinfer1::OptProfileSelector select) const noexcept override;
+  bool isShapeInferenceIO(const char*) const noexcept override { return false; }
+  nvinfer1::TensorFormat getTensorFormat(const char*) const noexcept override {
+    return nvinfer1::TensorFormat::kLINEAR;
+  }
+  nvinfer1::TensorFormat getTensorFormat(const char*, int32_t) const noexcept override {
+    return nvinfer1::TensorFormat::kLINEAR;
+  }
+  const char* getTensorFormatDesc(const char* name) const noexcept override;
+  const char* getTensorFormatDesc(const char* name, int32_t) const noexcept override {
+    return getTensorFormatDesc(name);
+  }
+  int32_t getTensorBytesPerComponent(const char*) const noexcept override { return -1; }
+  int32_t getTensorComponentsPerElement(const char*) const noexcept override { return -1; }
+  int32_t getTensorVectorizedDim(const char*) const noexcept override { return -1; }
+  nvinfer1::EngineCapability getEngineCapability() const noexcept override {
+    return nvinfer1::EngineCapability::kSTANDARD;
+  }
+  nvinfer1::ProfilingVerbosity getProfilingVerbosity() const noexcept override {
+    return state->facts.verbosity;
+  }
+  nvinfer1::HardwareCompatibilityLevel getHardwareCompatibilityLevel() const noexcept override {
+    return nvinfer1::HardwareCompatibilityLevel::kNONE;
+  }
+  bool hasImplicitBatchDimension() const noexcept override { return false; }
+  int32_t getNbAuxStreams() const noexcept override { return 0; }
+  nvinfer1::IEngineInspector* createEngineInspector() const noexcept override {
+    return new_inspector(state, reporter);
+  }
+  int64_t getEngineStat(nvinfer1::EngineStat stat) const noexcept override;
+  std::size_t getDeviceMemorySize() const noexcept override { return 0; }
+  int64_t getDeviceMemorySizeV2() const noexcept override { return 0; }
+  int64_t getStreamableWeightsSize() const noexcept override { return 0; }
+
   const std::shared_ptr<EngineState> state;
   Reporter reporter;
 
  private:
   nvinfer1::IHostMemory* bytes(const char* function, uint32_t flags) const noexcept;
-  uint32_t default_flags() const { return state->stripped ? 1U : 0U; }
+  uint32_t default_flags() const { return state->facts.stripped ? 1U : 0U; }
 };
+
+/// Bytes of one element.
+int64_t element_bytes(DType dtype);
 
 nvinfer1::IExecutionContext* new_context(EngineImpl& engine);
 

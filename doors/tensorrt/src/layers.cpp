@@ -16,45 +16,20 @@ using nvinfer1::UnaryOperation;
 
 namespace {
 
-std::string layer_text(const LayerCore& layer) { return "layer \"" + layer.name + "\""; }
-
-Attribute::Ints ints_of(const Dims& dims) { return {dims.d, dims.d + dims.nbDims}; }
-
-std::vector<int64_t> axes_of(uint32_t mask, size_t rank, const std::string& what) {
-  std::vector<int64_t> axes;
-  for (int64_t axis = 0; axis < 32; ++axis) {
-    if ((mask >> axis & 1U) == 0) continue;
-    if (index(axis) >= rank)
-      refuse(what + ": axis " + std::to_string(axis) + " is outside rank " + std::to_string(rank));
-    axes.push_back(axis);
-  }
-  return axes;
-}
-
 int64_t third_from_end(size_t rank) { return rank > 3 ? static_cast<int64_t>(rank) - 3 : 0; }
 
 bool is_identity(const Attribute::Ints& order) { return std::ranges::is_sorted(order); }
 
 }  // namespace
 
-Dims check(const Dims& value, const std::string& what) {
-  shape_of(value, what, -1);
-  return value;
-}
-
-nvinfer1::Permutation check(nvinfer1::Permutation value, const std::string& what) {
-  for (const int32_t axis : value.order) {
-    if (axis < 0 || axis >= Dims::MAX_DIMS)
-      refuse(what + ": axis " + std::to_string(axis) + " is outside 0 to 7");
-  }
-  return value;
-}
-
 void Window::set_kernel(const Dims& size, const std::string& what) {
   if (size.nbDims != 2 && size.nbDims != 3)
     refuse(what + ": the window has " + std::to_string(size.nbDims) + " axes; it takes 2 or 3");
   shape_of(size, what + ": the window", 1);
   kernel = size;
+  const Dims ones = dims_of(Shape(index(size.nbDims), 1)), zeros{size.nbDims, {}};
+  stride = dilation = ones;
+  pre = post = zeros;
 }
 
 Attributes Window::attributes(const std::string& what) const {
@@ -257,10 +232,9 @@ Value ElementWise::lower(Lowering& to) const {
   static constexpr std::array ops{"Add", "Mul", "Max", "Min", "Sub",   "Div",     "Pow",
                                   "",    "And", "Or",  "Xor", "Equal", "Greater", "Less"};
   const std::vector<Value> operands{input(to, 0), input(to, 1)};
-  const size_t left = rank(to, 0), right = rank(to, 1);
-  if (left != right)
-    refuse(layer_text(*this) + ": operands of rank " + std::to_string(left) + " and " +
-           std::to_string(right) + "; reshape one by a shuffle layer");
+  if (!broadcast_ && rank(to, 0) != rank(to, 1))
+    refuse(layer_text(*this) + ": operands of rank " + std::to_string(rank(to, 0)) + " and " +
+           std::to_string(rank(to, 1)) + "; reshape one by a shuffle layer");
   if (op_ != ElementWiseOperation::kFLOOR_DIV)
     return to.add(*this, ops[static_cast<size_t>(op_)], operands);
   if (is_floating(to.info(operands[0]).dtype))
@@ -351,7 +325,7 @@ Value MatrixMultiply::lower(Lowering& to) const {
     }
     operands.push_back(x);
   }
-  if (batch[0] != batch[1])
+  if (!broadcast_ && batch[0] != batch[1])
     refuse(layer_text(*this) + ": operands with " + std::to_string(batch[0]) + " and " +
            std::to_string(batch[1]) + " axes before the matrix; reshape one by a shuffle layer");
   Value y = to.add(*this, "MatMul", operands);
@@ -371,14 +345,11 @@ void Constant::init(const Dims& dims, const nvinfer1::Weights& weights) {
 
 Value Constant::lower(Lowering& to) const {
   const std::string what = layer_text(*this);
-  return to.weights(weights_, shape_of(dims_, what), what);
+  return to.weights(weights_, shape_of(dims_, what), what, !frozen_);
 }
 
 Value Cast::lower(Lowering& to) const {
-  static const std::map<DType, int> numbers{{DType::f32, 1},  {DType::u8, 2},   {DType::i8, 3},
-                                            {DType::i32, 6},  {DType::i64, 7},  {DType::bool_, 9},
-                                            {DType::f16, 10}, {DType::bf16, 16}};  // ONNX's
-  return to.add(*this, "Cast", {input(to)}, {{"to", numbers.at(dtype_of(to_, layer_text(*this)))}});
+  return to.add(*this, "Cast", {input(to)}, {{"to", onnx_type(dtype_of(to_, layer_text(*this)))}});
 }
 
 }  // namespace tenon::trt

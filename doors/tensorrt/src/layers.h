@@ -1,82 +1,11 @@
 // One class a layer: its parameters, and the nodes that it is in Tenon.
 #pragma once
 
-#include "network.h"
+#include "layer.h"
 
 namespace tenon::trt {
 
-using nvinfer1::DataType;
-using nvinfer1::Dims;
-using nvinfer1::Weights;
-using nvinfer1::WeightsRole;
-
-/// The half of a layer that all interfaces share.
-template <class Interface, nvinfer1::LayerType kType>
-class Layer : public Interface, public LayerCore {
- public:
-  using LayerCore::LayerCore;
-
-  nvinfer1::ILayer* face() override { return this; }
-  nvinfer1::LayerType getType() const noexcept override { return kType; }
-  void setName(const char* given) noexcept override {
-    edit("ILayer::setName", [&] { this->name = name_of(given); });
-  }
-  const char* getName() const noexcept override { return this->name.c_str(); }
-  int32_t getNbInputs() const noexcept override { return static_cast<int32_t>(inputs.size()); }
-  nvinfer1::ITensor* getInput(int32_t i) const noexcept override {
-    return i >= 0 && index(i) < inputs.size() ? inputs[index(i)] : nullptr;
-  }
-  int32_t getNbOutputs() const noexcept override { return 1; }
-  nvinfer1::ITensor* getOutput(int32_t i) const noexcept override {
-    return i == 0 ? output.get() : nullptr;
-  }
-  void setInput(int32_t i, nvinfer1::ITensor& tensor) noexcept override {
-    edit("ILayer::setInput", [&] {
-      const size_t most = most_inputs();
-      if (i < 0 || index(i) >= most)
-        refuse("layer \"" + this->name + "\" has no input " + std::to_string(i) + "; it takes " +
-               std::to_string(most));
-      TensorImpl& own = network.own(tensor);
-      if (inputs.size() <= index(i)) inputs.resize(index(i) + 1);
-      inputs[index(i)] = &own;
-    });
-  }
-  DataType getOutputType(int32_t i) const noexcept override {
-    return i == 0 ? output->getType() : DataType::kFLOAT;
-  }
-  void setMetadata(const char* given) noexcept override {
-    edit("ILayer::setMetadata", [&] { metadata = name_of(given, "the metadata"); });
-  }
-  const char* getMetadata() const noexcept override { return metadata.c_str(); }
-
- protected:
-  template <class Body>
-  void edit(const char* function, Body&& body) noexcept {
-    if (guarded(network.reporter, function, body)) network.changed();
-  }
-};
-
-#define TENON_PARAMETER(Type, Argument, Name, field)                                   \
-  void set##Name(Argument value) noexcept override {                                   \
-    this->edit("set" #Name,                                                            \
-               [&] { field = check(value, "layer \"" + this->name + "\": " #Name); }); \
-  }                                                                                    \
-  Type get##Name() const noexcept override { return field; }
-
-// What a parameter's value may be, whatever the others are.
-template <class T>
-T check(T value, const std::string& what) {
-  if constexpr (std::is_enum_v<T>) {
-    const auto number = static_cast<int64_t>(value);
-    if (number < 0 || number >= nvinfer1::EnumMax<T>())
-      refuse(what + ": " + std::to_string(number) + " is none of its values");
-  }
-  return value;
-}
-Dims check(const Dims& value, const std::string& what);
-nvinfer1::Permutation check(nvinfer1::Permutation value, const std::string& what);
-
-/// Strides and dilations, 1 where they are not set; paddings, 0.
+/// Strides and dilations are 1 at first; paddings, 0.
 struct Window {
   Dims kernel{0, {}}, stride{0, {}}, dilation{0, {}}, pre{0, {}}, post{0, {}};
   nvinfer1::PaddingMode mode = nvinfer1::PaddingMode::kEXPLICIT_ROUND_DOWN;
@@ -210,9 +139,12 @@ class ElementWise final
   void init(nvinfer1::ElementWiseOperation op) { op_ = check(op, name); }
   Value lower(Lowering& to) const override;
   TENON_PARAMETER(nvinfer1::ElementWiseOperation, nvinfer1::ElementWiseOperation, Operation, op_)
+  /// A model's operands of any ranks, broadcast as ONNX does.
+  void broadcast() { broadcast_ = true; }
 
  private:
   nvinfer1::ElementWiseOperation op_{};
+  bool broadcast_ = false;
 };
 
 class Unary final : public Layer<nvinfer1::IUnaryLayer, nvinfer1::LayerType::kUNARY> {
@@ -268,9 +200,12 @@ class MatrixMultiply final
   nvinfer1::MatrixOperation getOperation(int32_t i) const noexcept override {
     return i == 0 || i == 1 ? ops_[i] : nvinfer1::MatrixOperation::kNONE;
   }
+  /// A model's operands, with as many axes before the matrix as they have.
+  void broadcast() { broadcast_ = true; }
 
  private:
   nvinfer1::MatrixOperation ops_[2]{};
+  bool broadcast_ = false;
 };
 
 class Constant final : public Layer<nvinfer1::IConstantLayer, nvinfer1::LayerType::kCONSTANT> {
@@ -279,14 +214,18 @@ class Constant final : public Layer<nvinfer1::IConstantLayer, nvinfer1::LayerTyp
   void init(const Dims& dims, const Weights& weights);
   Value lower(Lowering& to) const override;
   std::vector<LayerWeights> refittable() const override {
+    if (frozen_) return {};
     return {{WeightsRole::kCONSTANT, weights_}};
   }
+  /// A model's constant that Tenon does not list as a weight.
+  void freeze() { frozen_ = true; }
   TENON_PARAMETER(nvinfer1::Weights, nvinfer1::Weights, Weights, weights_)
   TENON_PARAMETER(Dims, Dims const&, Dimensions, dims_)
 
  private:
   nvinfer1::Weights weights_{};
   Dims dims_{};
+  bool frozen_ = false;
 };
 
 class Identity final : public Layer<nvinfer1::IIdentityLayer, nvinfer1::LayerType::kIDENTITY> {
@@ -306,7 +245,5 @@ class Cast final : public Layer<nvinfer1::ICastLayer, nvinfer1::LayerType::kCAST
  private:
   DataType to_{};
 };
-
-#undef TENON_PARAMETER
 
 }  // namespace tenon::trt

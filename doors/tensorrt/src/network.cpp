@@ -1,6 +1,7 @@
 #include "network.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "layers.h"
 
@@ -11,7 +12,7 @@ using nvinfer1::ITensor;
 
 void TensorImpl::setName(const char* given) noexcept {
   guarded(network.reporter, "ITensor::setName", [&] { name = name_of(given); });
-  network.changed();
+  if (producer == nullptr) network.changed();
 }
 
 void TensorImpl::setDimensions(const Dims& dimensions) noexcept {
@@ -48,6 +49,40 @@ DataType TensorImpl::getType() const noexcept try {
 
 bool TensorImpl::isNetworkOutput() const noexcept { return network.is_output(*this); }
 
+void TensorImpl::setDimensionName(int32_t axis, const char* given) noexcept {
+  guarded(network.reporter, "ITensor::setDimensionName", [&] {
+    if (producer != nullptr) refuse("\"" + name + "\" is no input of the network");
+    if (axis < 0 || axis >= dims.nbDims)
+      refuse("\"" + name + "\" has no axis " + std::to_string(axis));
+    dim_names[index(axis)] = given != nullptr ? name_of(given) : "";
+  });
+  network.changed();
+}
+
+const char* TensorImpl::getDimensionName(int32_t axis) const noexcept {
+  const bool named = axis >= 0 && axis < dims.nbDims && !dim_names[index(axis)].empty();
+  return named ? dim_names[index(axis)].c_str() : nullptr;
+}
+
+void TensorImpl::setAllowedFormats(uint32_t formats) noexcept {
+  guarded(network.reporter, "ITensor::setAllowedFormats", [&] {
+    constexpr uint32_t linear = 1U << static_cast<uint32_t>(nvinfer1::TensorFormat::kLINEAR);
+    if ((formats & linear) == 0)
+      refuse(ErrorCode::kUNSUPPORTED_STATE,
+             "\"" + name + "\": Tenon's inputs and outputs are linear; allow kLINEAR");
+    formats_ = formats;
+  });
+}
+
+bool TensorImpl::setDynamicRange(float least, float greatest) noexcept {
+  return guarded(network.reporter, "ITensor::setDynamicRange", [&] {
+    if (!(least <= greatest) || !std::isfinite(least) || !std::isfinite(greatest))
+      refuse("\"" + name + "\": a range from " + std::to_string(least) + " to " +
+             std::to_string(greatest));
+    range_ = {least, greatest};
+  });
+}
+
 Value LayerCore::input(Lowering& to, size_t i) const {
   if (i >= inputs.size() || inputs[i] == nullptr)
     refuse("layer \"" + name + "\" lacks its input " + std::to_string(i));
@@ -79,14 +114,18 @@ ITensor* NetworkImpl::addInput(const char* name, DataType type, const Dims& dims
   return guarded(reporter, "INetworkDefinition::addInput", static_cast<ITensor*>(nullptr), [&] {
     const std::string given = name_of(name, "an input's name");
     if (given.empty()) refuse("an input's name is empty; give it one");
-    for (const auto& each : inputs_)
-      if (each->name == given) refuse("there is an input \"" + given + "\" already");
     dtype_of(type, "input \"" + given + "\"");
     shape_of(dims, "input \"" + given + "\"", -1);
-    auto made = std::make_unique<TensorImpl>(*this, nullptr, given);
-    made->type = type, made->dims = dims;
-    return static_cast<ITensor*>(inputs_.emplace_back(std::move(made)).get());
+    return static_cast<ITensor*>(&add_input(given, type, dims));
   });
+}
+
+TensorImpl& NetworkImpl::add_input(const std::string& name, DataType type, const Dims& dims) {
+  for (const auto& each : inputs_)
+    if (each->name == name) refuse("there is an input \"" + name + "\" already");
+  auto made = std::make_unique<TensorImpl>(*this, nullptr, name);
+  made->type = type, made->dims = dims;
+  return *inputs_.emplace_back(std::move(made));
 }
 
 void NetworkImpl::markOutput(ITensor& tensor) noexcept {
@@ -104,25 +143,6 @@ void NetworkImpl::markOutput(ITensor& tensor) noexcept {
 void NetworkImpl::unmarkOutput(ITensor& tensor) noexcept {
   guarded(reporter, "INetworkDefinition::unmarkOutput",
           [&] { std::erase(outputs_, &own(tensor)); });
-}
-
-template <class L, class... Args>
-L* NetworkImpl::add(const char* function, const char* kind, const std::vector<ITensor*>& inputs,
-                    const Args&... args) noexcept {
-  return guarded(reporter, function, static_cast<L*>(nullptr), [&] {
-    const std::string name =
-        "(Unnamed Layer* " + std::to_string(layers_.size()) + ") [" + kind + "]";
-    auto made = std::make_unique<L>(*this, name);
-    for (ITensor* each : inputs) {
-      if (each == nullptr) refuse("an input is null; give a tensor of this network");
-      made->inputs.push_back(&own(*each));
-    }
-    made->init(args...);
-    made->output = std::make_unique<TensorImpl>(*this, made.get(), name + "_output_0");
-    L* raw = made.get();
-    layers_.push_back(std::move(made));
-    return raw;
-  });
 }
 
 nvinfer1::IConvolutionLayer* NetworkImpl::addConvolutionNd(ITensor& input, int64_t maps,
@@ -265,7 +285,10 @@ tenon::Network NetworkImpl::lower(const std::map<WeightsKey, std::string>& names
     refuse(ErrorCode::kINVALID_STATE, "the network has no output; mark one by markOutput");
   Lowering lowering(&names);
   for (const auto& input : inputs_) lowering.value(*input);
-  for (const auto& layer : layers_) lowering.value(*layer->output);
+  std::set<const LayerCore*> hidden;
+  for (const auto& region : regions_) hidden.merge(inside(*region));
+  for (const auto& layer : layers_)
+    if (!hidden.contains(layer.get())) lowering.layer(*layer);
   for (const TensorImpl* output : outputs_)
     lowering.network().output(output->name, lowering.value(*output));
   return lowering.network();
@@ -288,6 +311,42 @@ bool NetworkImpl::setWeightsName(Weights weights, const char* name) noexcept {
         refuse("\"" + given + "\" is the name of other weights already");
     given_names_[weights] = given;
   });
+}
+
+void NetworkImpl::name_weights(const Weights& weights, const std::string& name) {
+  for (const auto& [key, other] : given_names_)
+    if (other == name && key != WeightsKey(weights)) return;
+  given_names_[weights] = name;
+}
+
+// Layers come in any order, and a recurrence reads what is made from it: until nothing is added.
+std::set<const LayerCore*> NetworkImpl::inside(const Region& region) const {
+  std::set<const LayerCore*> found;
+  for (const LayerCore* each : region.boundary)
+    if (each->begins() == &region) found.insert(each);
+  const auto reads_inside = [&](const LayerCore& layer) {
+    const auto has = [&](const TensorImpl* input) {
+      return input != nullptr && input->producer != nullptr && found.contains(input->producer);
+    };
+    if (std::ranges::any_of(layer.inputs, has)) return true;
+    const Region* other = layer.ends() != nullptr ? layer.ends() : layer.begins();
+    return other != nullptr && std::ranges::any_of(other->boundary, [&](const LayerCore* each) {
+             return std::ranges::any_of(each->inputs, has);
+           });
+  };
+  for (size_t before = found.size() + 1; before != found.size();) {
+    before = found.size();
+    for (const auto& layer : layers_)
+      if (!found.contains(layer.get()) && layer->ends() != &region && reads_inside(*layer))
+        found.insert(layer.get());
+  }
+  return found;
+}
+
+void NetworkImpl::move_to_end(const LayerCore& layer) {
+  const auto found =
+      std::ranges::find(layers_, &layer, [](const auto& each) { return each.get(); });
+  if (found != layers_.end()) std::rotate(found, found + 1, layers_.end());
 }
 
 WeightsKey NetworkImpl::weights_named(const char* name) const {

@@ -22,6 +22,7 @@ struct Slot {
   bool is_set = false;
   Weights weights{};
   TensorLocation location = TensorLocation::kHOST;
+  Tensor owned;  // what a parser set
 };
 
 class RefitterImpl final : public nvinfer1::IRefitter {
@@ -56,7 +57,7 @@ class RefitterImpl final : public nvinfer1::IRefitter {
     return guarded(reporter_, "IRefitter::unsetNamedWeights", [&] {
       Slot& slot = was_set(name);
       refitter_.unset(slot.info.name);
-      slot.is_set = false, slot.weights = {};
+      slot.is_set = false, slot.weights = {}, slot.owned = {};
     });
   }
   Weights getNamedWeights(const char* name) const noexcept override {
@@ -114,6 +115,9 @@ class RefitterImpl final : public nvinfer1::IRefitter {
   void setWeightsValidation(bool on) noexcept override { validation_ = on; }
   bool getWeightsValidation() const noexcept override { return validation_; }
 
+  /// All, or after a refusal that names every problem none.
+  void set_owned(const std::map<std::string, Tensor>& values);
+
  private:
   using Chosen = std::vector<const Slot*>;
 
@@ -145,6 +149,7 @@ class RefitterImpl final : public nvinfer1::IRefitter {
            "; getAll lists what there is");
   }
   std::string nearest(const std::string& name) const;
+  static void check(const Slot& slot, const Weights& weights);
   void set(Slot& slot, const Weights& weights, TensorLocation location);
   bool commit(const char* function) noexcept;
   Chosen all() const;
@@ -185,7 +190,7 @@ std::string RefitterImpl::nearest(const std::string& name) const {
   return best.empty() ? "; getAllWeights lists what is" : "; the nearest is \"" + best + "\"";
 }
 
-void RefitterImpl::set(Slot& slot, const Weights& weights, TensorLocation location) {
+void RefitterImpl::check(const Slot& slot, const Weights& weights) {
   const std::string what = "\"" + slot.info.name + "\"";
   if (weights.type != slot.prototype.type)
     refuse(what + " is " + to_string(slot.prototype.type) + ", the given weights are " +
@@ -197,8 +202,33 @@ void RefitterImpl::set(Slot& slot, const Weights& weights, TensorLocation locati
   if (weights.values == nullptr && weights.count > 0)
     refuse(what + ": values is null; give the address of " + std::to_string(weights.count) +
            " values");
+}
+
+void RefitterImpl::set(Slot& slot, const Weights& weights, TensorLocation location) {
+  check(slot, weights);
   refitter_.borrow(slot.info.name, {weights.values, slot.info.dtype, slot.info.shape});
   slot.is_set = true, slot.weights = weights, slot.location = location;
+  slot.owned = {};
+}
+
+void RefitterImpl::set_owned(const std::map<std::string, Tensor>& values) {
+  std::string problems;
+  const auto weights_of = [](const Tensor& tensor) {
+    return Weights{type_of(tensor.dtype()), tensor.data(), element_count(tensor.shape())};
+  };
+  for (const auto& [name, tensor] : values) {
+    try {
+      check(named(name.c_str()), weights_of(tensor));
+    } catch (const Refusal& refusal) {
+      problems += (problems.empty() ? "" : "; ") + std::string(refusal.what());
+    }
+  }
+  if (!problems.empty()) refuse(problems);
+  for (const auto& [name, tensor] : values) {
+    Slot& slot = named(name.c_str());
+    set(slot, weights_of(tensor), TensorLocation::kHOST);
+    slot.owned = tensor;
+  }
 }
 
 bool RefitterImpl::commit(const char* function) noexcept {
@@ -259,6 +289,10 @@ int32_t RefitterImpl::list(const Chosen& chosen, int32_t size, const char** laye
 }
 
 }  // namespace
+
+void set_owned(nvinfer1::IRefitter& refitter, const std::map<std::string, Tensor>& values) {
+  static_cast<RefitterImpl&>(refitter).set_owned(values);
+}
 
 nvinfer1::IRefitter* new_refitter(const EngineImpl& engine, nvinfer1::ILogger* logger) {
   return new RefitterImpl(engine, logger);

@@ -1,9 +1,11 @@
 // Runtimes, and the entry points of the library.
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstring>
 
 #include "NvInfer.h"
+#include "NvInferPlugin.h"
 #include "engine.h"
 
 namespace tenon::trt {
@@ -33,11 +35,36 @@ class RuntimeImpl final : public nvinfer1::IRuntime {
       if (size >= 4 && std::memcmp(blob, "ftrt", 4) == 0)
         refuse("this is a TensorRT plan; rebuild it from the model");
       const auto* bytes = static_cast<const std::byte*>(blob);
-      tenon::Engine engine = tenon::Engine::load(std::vector<std::byte>(bytes, bytes + size));
-      auto state = std::make_shared<EngineState>(std::move(engine), Roles{});
-      return static_cast<nvinfer1::ICudaEngine*>(new EngineImpl(std::move(state), reporter_));
+      return opened({bytes, bytes + size});
     });
   }
+  nvinfer1::ICudaEngine* deserializeCudaEngine(nvinfer1::IStreamReader& reader) noexcept override {
+    return from_stream([&](std::byte* to, int64_t count) { return reader.read(to, count); });
+  }
+  nvinfer1::ICudaEngine* deserializeCudaEngine(
+      nvinfer1::IStreamReaderV2& reader) noexcept override {
+    return from_stream(
+        [&](std::byte* to, int64_t count) { return reader.read(to, count, nullptr); });
+  }
+  void setDLACore(int32_t) noexcept override {
+    guarded(reporter_, "IRuntime::setDLACore", [] { refuse("there is no DLA here"); });
+  }
+  int32_t getDLACore() const noexcept override { return -1; }
+  int32_t getNbDLACores() const noexcept override { return 0; }
+  void setTemporaryDirectory(const char* path) noexcept override {
+    guarded(reporter_, "IRuntime::setTemporaryDirectory",
+            [&] { folder_ = path != nullptr ? name_of(path) : ""; });
+  }
+  const char* getTemporaryDirectory() const noexcept override { return folder_.c_str(); }
+  void setTempfileControlFlags(uint32_t flags) noexcept override {
+    guarded(reporter_, "IRuntime::setTempfileControlFlags", [&] {
+      if (flags >> 2 != 0) refuse("unknown bits in " + std::to_string(flags));
+      tempfiles_ = flags;
+    });
+  }
+  uint32_t getTempfileControlFlags() const noexcept override { return tempfiles_; }
+  void setEngineHostCodeAllowed(bool allowed) noexcept override { host_code_ = allowed; }
+  bool getEngineHostCodeAllowed() const noexcept override { return host_code_; }
   nvinfer1::ILogger* getLogger() const noexcept override { return reporter_.logger(); }
   bool setMaxThreads(int32_t threads) noexcept override {
     return guarded(reporter_, "IRuntime::setMaxThreads", [&] {
@@ -48,8 +75,41 @@ class RuntimeImpl final : public nvinfer1::IRuntime {
   int32_t getMaxThreads() const noexcept override { return threads_; }
 
  private:
+  // Tenon's plans execute nothing; the gate is kept for what programs see of it.
+  nvinfer1::ICudaEngine* opened(std::vector<std::byte> plan) const {
+    auto state = std::make_shared<EngineState>(tenon::Engine::load(std::move(plan)));
+    if (state->facts.version_compatible && !state->facts.excludes_runtime && !host_code_)
+      refuse(nvinfer1::ErrorCode::kINVALID_STATE,
+             "the plan is version-compatible; setEngineHostCodeAllowed(true) first, or build it "
+             "with kEXCLUDE_LEAN_RUNTIME");
+    return new EngineImpl(std::move(state), reporter_);
+  }
+  // By pieces, until one is short.
+  template <class Read>
+  nvinfer1::ICudaEngine* from_stream(Read&& read) noexcept {
+    const auto none = static_cast<nvinfer1::ICudaEngine*>(nullptr);
+    return guarded(reporter_, "IRuntime::deserializeCudaEngine", none, [&] {
+      constexpr int64_t piece = int64_t{1} << 20;
+      std::vector<std::byte> plan;
+      for (int64_t got = 1; got > 0;) {
+        const size_t at = plan.size();
+        plan.resize(at + static_cast<size_t>(piece));
+        got = read(plan.data() + at, piece);
+        if (got > piece)
+          refuse("the reader says that it read " + std::to_string(got) + " of " +
+                 std::to_string(piece) + " bytes");
+        plan.resize(at + static_cast<size_t>(std::max<int64_t>(got, 0)));
+      }
+      if (plan.empty()) refuse("the reader gave no bytes");
+      return opened(std::move(plan));
+    });
+  }
+
   Reporter reporter_;
   int32_t threads_ = 1;
+  std::string folder_;
+  uint32_t tempfiles_ = 3;
+  bool host_code_ = false;
 };
 
 /// What `make` gives of the logger, unless the call comes from other headers or has no logger.
@@ -91,10 +151,18 @@ void* createInferRefitter_INTERNAL(void* engine, void* logger, int32_t version) 
         if (engine == nullptr) tenon::trt::refuse("the engine is null");
         const auto& ours =
             static_cast<tenon::trt::EngineImpl&>(*static_cast<nvinfer1::ICudaEngine*>(engine));
-        if (!ours.state->refittable)
+        if (!ours.state->facts.refittable)
           tenon::trt::refuse("the engine is not refittable; build it with kREFIT");
         return tenon::trt::new_refitter(ours, given);
       });
+}
+
+bool initLibNvInferPlugins(void* logger, const char*) {
+  if (logger != nullptr)
+    static_cast<nvinfer1::ILogger*>(logger)->log(
+        nvinfer1::ILogger::Severity::kVERBOSE,
+        "initLibNvInferPlugins: Tenon has no plugins; nothing was registered");
+  return true;
 }
 
 nvinfer1::ILogger* getLogger() noexcept { return tenon::trt::last_logger; }

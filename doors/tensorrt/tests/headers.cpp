@@ -1,6 +1,9 @@
 // The headers alone, in each standard that programs use; compiled, never run.
 #include "NvInfer.h"
+#include "NvInferPlugin.h"
 #include "NvInferRuntimeCommon.h"
+#include "NvOnnxConfig.h"
+#include "NvOnnxParser.h"
 
 static_assert(NV_TENSORRT_VERSION == NV_TENSORRT_MAJOR * 10000 + 1600 + NV_TENSORRT_PATCH, "");
 static_assert(nvinfer1::EnumMax<nvinfer1::BuilderFlag>() == 29, "");
@@ -16,6 +19,7 @@ class Quiet : public nvinfer1::ILogger {
 
 int64_t program() {
   static Quiet logger;
+  initLibNvInferPlugins(&logger, "");
   delete nvinfer1::createInferRuntime(logger);
   nvinfer1::IBuilder* builder = nvinfer1::createInferBuilder(logger);
   const uint32_t flags =
@@ -29,6 +33,7 @@ int64_t program() {
       static_cast<bool (nvinfer1::IRefitter::*)(char const*, nvinfer1::Weights)>(
           &nvinfer1::IRefitter::setNamedWeights);
   const int64_t rank = layer->getOutput(0)->getDimensions().nbDims + (set == nullptr ? 1 : 0);
+  delete nvonnxparser::createParser(*network, logger);
   delete network;
   delete builder;
   return rank;

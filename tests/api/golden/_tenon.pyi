@@ -368,14 +368,14 @@ class Engine:
     def reset(self) -> RefitReport:
         """Goes back to the weights that the engine was built or loaded with."""
 
-    def save(self, path: str | os.PathLike[str] | Any, strip: bool = False, identical: bool = False, *, merge: bool = False, progress: bool | Callable[[str, float], object] | None = None, stop: threading.Event | None = None) -> None:
+    def save(self, path: str | os.PathLike[str] | Any, strip: bool = False, identical: bool = False, *, merge: bool = False, notes: Mapping[str, str] | None = None, progress: bool | Callable[[str, float], object] | None = None, stop: threading.Event | None = None) -> None:
         """
-        Writes a plan, which is a safetensors file, to a path or an open binary file. `strip` leaves the refittable weights out; a plan saved as `identical` takes only these weights. merge: weights with low-rank terms as the sums, not as their bases.
+        Writes a plan, which is a safetensors file, to a path or an open binary file. `strip` leaves the refittable weights out; a plan saved as `identical` takes only these weights. merge: weights with low-rank terms as the sums, not as their bases. `notes` are kept for the caller; None keeps those that are there.
 
             engine.save("model.plan")
         """
 
-    def to_bytes(self, strip: bool = False, identical: bool = False, *, merge: bool = False, progress: bool | Callable[[str, float], object] | None = None, stop: threading.Event | None = None) -> bytes:
+    def to_bytes(self, strip: bool = False, identical: bool = False, *, merge: bool = False, notes: Mapping[str, str] | None = None, progress: bool | Callable[[str, float], object] | None = None, stop: threading.Event | None = None) -> bytes:
         """
         The plan that save() would write.
 
@@ -394,6 +394,17 @@ class Engine:
     def __exit__(self, *raised: object) -> None: ...
 
     def __reduce__(self) -> tuple[Any, ...]: ...
+
+    def output_shapes(self, inputs: Mapping[str, Sequence[int]]) -> dict[str, list[int] | None]:
+        """
+        Extents of the outputs for inputs of these, without a run; -1 where only a run tells, and None where not even the rank is known.
+        """
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """
+        What the plan that it was loaded from keeps for its caller; see save().
+        """
 
     @property
     def layers(self) -> list[Layer]:

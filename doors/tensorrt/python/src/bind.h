@@ -90,6 +90,11 @@ inline nb::object network_of(nb::handle part) { return part.attr("_network"); }
 /// The network keeps an array that a layer reads.
 void keep(nb::handle network, const PyWeights& weights);
 
+std::vector<nvinfer1::ITensor*> tensors(nb::handle given);
+inline nvinfer1::INetworkDefinition& network_in(nb::handle self) {
+  return nb::cast<nvinfer1::INetworkDefinition&>(self);
+}
+
 /// Runs without the GIL.
 template <class Body>
 auto released(Body&& body) {
@@ -109,6 +114,13 @@ Class& managed(Class& bound) {
   return bound;
 }
 
+/// An object of the script's that C++ holds: it lives as long as `self`.
+template <class T>
+T* held(nb::handle self, T* given) {
+  if (given != nullptr) keep_alive(self, nb::cast(given, nb::rv_policy::reference));
+  return given;
+}
+
 template <class Class>
 Class& recorded(Class& bound) {
   using T = typename Class::Type;
@@ -123,13 +135,35 @@ Class& recorded(Class& bound) {
   return bound;
 }
 
+/// Enumerators that count from 0.
+template <class E>
+nb::enum_<E> counted(nb::handle scope, const char* name,
+                     std::initializer_list<const char*> values) {
+  nb::enum_<E> bound(scope, name, nb::is_arithmetic());
+  int32_t next = 0;
+  for (const char* each : values) bound.value(each, static_cast<E>(next++));
+  bound.attr("__repr__") = nb::module_::import_("enum").attr("Enum").attr("__repr__");
+  return bound;
+}
+
 void bind_enums(nb::module_& module);
 void bind_types(nb::module_& module);
 void bind_callbacks(nb::module_& module);
+void bind_more_callbacks(nb::module_& module);
 void bind_network(nb::module_& module);
 void bind_layers(nb::module_& module);
+void bind_more_layers(nb::module_& module);
+/// The network's `add_…` of those.
+void bind_more_adds(nb::class_<nvinfer1::INetworkDefinition>& network);
+void bind_regions(nb::module_& module);
+void bind_region_adds(nb::class_<nvinfer1::INetworkDefinition>& network);
 void bind_build(nb::module_& module);
+void bind_more_config(nb::class_<nvinfer1::IBuilderConfig>& config);
+void bind_more_runtime(nb::module_& module, nb::class_<nvinfer1::IRuntime>& runtime,
+                       nb::class_<nvinfer1::ICudaEngine>& engine,
+                       nb::class_<nvinfer1::IExecutionContext>& context);
 void bind_runtime(nb::module_& module);
 void bind_refitter(nb::module_& module);
+void bind_parser(nb::module_& module);
 
 }  // namespace tenon::trt::python

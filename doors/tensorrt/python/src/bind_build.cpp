@@ -59,6 +59,7 @@ void bind_config(nb::module_& module) {
       .def_prop_rw("builder_optimization_level", &IBuilderConfig::getBuilderOptimizationLevel,
                    &IBuilderConfig::setBuilderOptimizationLevel)
       .def("reset", &IBuilderConfig::reset);
+  bind_more_config(config);
   managed(config);
 }
 
@@ -102,11 +103,30 @@ void bind_builder(nb::module_& module) {
                         self);
           },
           "network"_a, "config"_a)
+      .def(
+          "build_serialized_network_to_stream",
+          [](IBuilder& self, nvinfer1::INetworkDefinition& network, IBuilderConfig& config,
+             nvinfer1::IStreamWriter& writer) {
+            return released(
+                [&] { return self.buildSerializedNetworkToStream(network, config, writer); });
+          },
+          "network"_a, "config"_a, "writer"_a)
+      .def("is_network_supported", &IBuilder::isNetworkSupported, "network"_a, "config"_a)
+      .def_prop_ro("platform_has_tf32", &IBuilder::platformHasTf32)
+      .def_prop_ro("platform_has_fast_fp16", &IBuilder::platformHasFastFp16)
+      .def_prop_ro("platform_has_fast_int8", &IBuilder::platformHasFastInt8)
+      .def_prop_ro("max_DLA_batch_size", &IBuilder::getMaxDLABatchSize)
+      .def_prop_ro("num_DLA_cores", &IBuilder::getNbDLACores)
+      .def("reset", &IBuilder::reset)
       .def_prop_rw("max_threads", &IBuilder::getMaxThreads,
                    [](IBuilder& self, int32_t threads) { self.setMaxThreads(threads); })
       .def_prop_ro("logger", [](const IBuilder& self) {
         return nb::cast(self.getLogger(), nb::rv_policy::reference);
       });
+  nb::class_<nvinfer1::ITimingCache> cache(module, "ITimingCache", nb::dynamic_attr());
+  cache.def("serialize", [](const nvinfer1::ITimingCache& self) { return give(self.serialize()); })
+      .def("combine", &nvinfer1::ITimingCache::combine, "input_cache"_a, "ignore_mismatch"_a)
+      .def("reset", &nvinfer1::ITimingCache::reset);
   managed(recorded(builder));
 }
 

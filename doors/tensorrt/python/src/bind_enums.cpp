@@ -4,17 +4,6 @@
 namespace tenon::trt::python {
 namespace {
 
-/// Enumerators that count from 0.
-template <class E>
-nb::enum_<E> counted(nb::handle scope, const char* name,
-                     std::initializer_list<const char*> values) {
-  nb::enum_<E> bound(scope, name, nb::is_arithmetic());
-  int32_t next = 0;
-  for (const char* each : values) bound.value(each, static_cast<E>(next++));
-  bound.attr("__repr__") = nb::module_::import_("enum").attr("Enum").attr("__repr__");
-  return bound;
-}
-
 void bind_shared(nb::module_& m) {
   counted<DataType>(m, "DataType",
                     {"FLOAT", "HALF", "INT8", "INT32", "BOOL", "UINT8", "FP8", "BF16", "INT64",
@@ -33,6 +22,34 @@ void bind_shared(nb::module_& m) {
       m, "SerializationFlag", {"EXCLUDE_WEIGHTS", "EXCLUDE_LEAN_RUNTIME", "INCLUDE_REFIT"});
   counted<nvinfer1::ExecutionContextAllocationStrategy>(
       m, "ExecutionContextAllocationStrategy", {"STATIC", "ON_PROFILE_CHANGE", "USER_MANAGED"});
+}
+
+void bind_stored(nb::module_& m) {
+  counted<nvinfer1::TensorFormat>(m, "TensorFormat",
+                                  {"LINEAR", "CHW2", "HWC8", "CHW4", "CHW16", "CHW32", "DHWC8",
+                                   "CDHW32", "HWC", "DLA_LINEAR", "DLA_HWC4", "HWC16", "DHWC"});
+  counted<nvinfer1::SeekPosition>(m, "SeekPosition", {"SET", "CUR", "END"});
+  counted<nvinfer1::EngineCapability>(m, "EngineCapability",
+                                      {"STANDARD", "SAFETY", "DLA_STANDALONE"});
+  counted<nvinfer1::ProfilingVerbosity>(m, "ProfilingVerbosity",
+                                        {"LAYER_NAMES_ONLY", "NONE", "DETAILED"});
+  counted<nvinfer1::EngineStat>(m, "EngineStat", {"TOTAL_WEIGHTS_SIZE", "STRIPPED_WEIGHTS_SIZE"});
+  counted<nvinfer1::LayerInformationFormat>(m, "LayerInformationFormat", {"ONELINE", "JSON"});
+  counted<nvinfer1::TempfileControlFlag>(m, "TempfileControlFlag",
+                                         {"ALLOW_IN_MEMORY_FILES", "ALLOW_TEMPORARY_FILES"});
+  counted<nvinfer1::HardwareCompatibilityLevel>(m, "HardwareCompatibilityLevel",
+                                                {"NONE", "AMPERE_PLUS", "SAME_COMPUTE_CAPABILITY"});
+  counted<nvinfer1::TacticSource>(
+      m, "TacticSource",
+      {"CUBLAS", "CUBLAS_LT", "CUDNN", "EDGE_MASK_CONVOLUTIONS", "JIT_CONVOLUTIONS"});
+  counted<nvinfer1::PreviewFeature>(
+      m, "PreviewFeature",
+      {"PROFILE_SHARING_0806", "ALIASED_PLUGIN_IO_10_03", "RUNTIME_ACTIVATION_RESIZE_10_10",
+       "MULTIDEVICE_RUNTIME_10_16"});
+  counted<nvinfer1::RuntimePlatform>(m, "RuntimePlatform", {"SAME_AS_BUILD", "WINDOWS_AMD64"});
+  counted<nvinfer1::TilingOptimizationLevel>(m, "TilingOptimizationLevel",
+                                             {"NONE", "FAST", "MODERATE", "FULL"});
+  counted<nvinfer1::DeviceType>(m, "DeviceType", {"GPU", "DLA"});
 }
 
 void bind_builders(nb::module_& m) {
@@ -159,13 +176,41 @@ void bind_operations(nb::module_& m) {
   counted<nvinfer1::MatrixOperation>(m, "MatrixOperation", {"NONE", "TRANSPOSE", "VECTOR"});
 }
 
+void bind_modes(nb::module_& m) {
+  counted<nvinfer1::GatherMode>(m, "GatherMode", {"DEFAULT", "ELEMENT", "ND"});
+  counted<nvinfer1::ScatterMode>(m, "ScatterMode", {"ELEMENT", "ND"});
+  counted<nvinfer1::TopKOperation>(m, "TopKOperation", {"MAX", "MIN"});
+  counted<nvinfer1::SampleMode>(m, "SampleMode",
+                                {"STRICT_BOUNDS", "WRAP", "CLAMP", "FILL", "REFLECT"});
+  counted<nvinfer1::InterpolationMode>(m, "InterpolationMode", {"NEAREST", "LINEAR", "CUBIC"});
+  counted<nvinfer1::ResizeCoordinateTransformation>(m, "ResizeCoordinateTransformation",
+                                                    {"ALIGN_CORNERS", "ASYMMETRIC", "HALF_PIXEL"});
+  counted<nvinfer1::ResizeSelector>(m, "ResizeSelector", {"FORMULA", "UPPER"});
+  counted<nvinfer1::ResizeRoundMode>(m, "ResizeRoundMode",
+                                     {"HALF_UP", "HALF_DOWN", "FLOOR", "CEIL"});
+  counted<nvinfer1::FillOperation>(m, "FillOperation",
+                                   {"LINSPACE", "RANDOM_UNIFORM", "RANDOM_NORMAL"});
+  counted<nvinfer1::BoundingBoxFormat>(m, "BoundingBoxFormat", {"CORNER_PAIRS", "CENTER_SIZES"});
+  counted<nvinfer1::CumulativeOperation>(m, "CumulativeOperation", {"SUM"});
+  counted<nvinfer1::LoopOutput>(m, "LoopOutput", {"LAST_VALUE", "CONCATENATE", "REVERSE"});
+  counted<nvinfer1::TripLimit>(m, "TripLimit", {"COUNT", "WHILE"});
+  counted<nvinfer1::CollectiveOperation>(m, "CollectiveOperation",
+                                         {"ALL_REDUCE", "ALL_GATHER", "BROADCAST", "REDUCE",
+                                          "REDUCE_SCATTER", "ALL_TO_ALL", "GATHER", "SCATTER"});
+  counted<nvinfer1::AttentionNormalizationOp>(m, "AttentionNormalizationOp", {"NONE", "SOFTMAX"});
+  counted<nvinfer1::KVCacheMode>(m, "KVCacheMode", {"LINEAR"});
+  counted<nvinfer1::MoEActType>(m, "MoEActType", {"NONE", "SILU"});
+}
+
 }  // namespace
 
 void bind_enums(nb::module_& module) {
   bind_shared(module);
+  bind_stored(module);
   bind_builders(module);
   bind_layer_kinds(module);
   bind_operations(module);
+  bind_modes(module);
 }
 
 }  // namespace tenon::trt::python

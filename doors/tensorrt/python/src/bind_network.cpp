@@ -1,4 +1,6 @@
 // Networks, tensors and what all layers share.
+#include <nanobind/stl/pair.h>
+
 #include "bind.h"
 
 namespace tenon::trt::python {
@@ -21,14 +23,6 @@ nb::object as(ILayer* layer, nb::handle network) {
   return owned(static_cast<T*>(layer), network);
 }
 
-INetworkDefinition& network_in(nb::handle self) { return nb::cast<INetworkDefinition&>(self); }
-
-std::vector<ITensor*> tensors(nb::handle given) {
-  std::vector<ITensor*> all;
-  for (const nb::handle each : nb::iter(given)) all.push_back(nb::cast<ITensor*>(each));
-  return all;
-}
-
 nb::object layer_at(nb::handle self, Py_ssize_t index) {
   const int32_t count = network_in(self).getNbLayers();
   const Py_ssize_t at = index < 0 ? index + count : index;
@@ -45,7 +39,24 @@ void bind_tensor(nb::module_& module) {
           [](ITensor& self, nb::handle shape) { self.setDimensions(to_dims(shape)); })
       .def_prop_rw("dtype", &ITensor::getType, &ITensor::setType)
       .def_prop_ro("is_network_input", &ITensor::isNetworkInput)
-      .def_prop_ro("is_network_output", &ITensor::isNetworkOutput);
+      .def_prop_ro("is_network_output", &ITensor::isNetworkOutput)
+      .def("set_dimension_name", &ITensor::setDimensionName, "index"_a, "name"_a.none())
+      .def("get_dimension_name", &ITensor::getDimensionName, "index"_a)
+      .def_prop_ro("location", &ITensor::getLocation)
+      .def_prop_rw("allowed_formats", &ITensor::getAllowedFormats, &ITensor::setAllowedFormats)
+      .def_prop_ro("is_shape_tensor", &ITensor::isShapeTensor)
+      .def_prop_ro("is_execution_tensor", &ITensor::isExecutionTensor)
+      .def_prop_rw(
+          "dynamic_range",
+          [](const ITensor& self) -> nb::object {
+            if (!self.dynamicRangeIsSet()) return nb::none();
+            return nb::make_tuple(self.getDynamicRangeMin(), self.getDynamicRangeMax());
+          },
+          [](ITensor& self, const std::pair<float, float>& range) {
+            self.setDynamicRange(range.first, range.second);
+          })
+      .def("set_dynamic_range", &ITensor::setDynamicRange, "min"_a, "max"_a)
+      .def("reset_dynamic_range", &ITensor::resetDynamicRange);
 }
 
 // Old scripts cast a layer by its __class__; a wrong cast would call another class's methods.
@@ -82,7 +93,13 @@ void bind_layer(nb::module_& module) {
           },
           "index"_a)
       .def("set_input", &ILayer::setInput, "index"_a, "tensor"_a)
-      .def("get_output_type", &ILayer::getOutputType, "index"_a);
+      .def("get_output_type", &ILayer::getOutputType, "index"_a)
+      .def_prop_rw("precision", &ILayer::getPrecision, &ILayer::setPrecision)
+      .def_prop_ro("precision_is_set", &ILayer::precisionIsSet)
+      .def("reset_precision", &ILayer::resetPrecision)
+      .def("set_output_type", &ILayer::setOutputType, "index"_a, "dtype"_a)
+      .def("output_type_is_set", &ILayer::outputTypeIsSet, "index"_a)
+      .def("reset_output_type", &ILayer::resetOutputType, "index"_a);
 }
 
 using Network = nb::class_<INetworkDefinition>;
@@ -96,6 +113,7 @@ void bind_state(Network& network) {
       .def_prop_ro("num_outputs", &INetworkDefinition::getNbOutputs)
       .def_prop_ro("flags", &INetworkDefinition::getFlags)
       .def("get_flag", &INetworkDefinition::getFlag, "flag"_a)
+      .def_prop_ro("has_implicit_batch_dimension", &INetworkDefinition::hasImplicitBatchDimension)
       .def_prop_ro("builder", [](nb::handle self) { return self.attr("_builder"); })
       .def("__len__", &INetworkDefinition::getNbLayers)
       .def("__getitem__", layer_at, "index"_a)
@@ -254,6 +272,12 @@ void bind_axis_layers(Network& network) {
 
 }  // namespace
 
+std::vector<ITensor*> tensors(nb::handle given) {
+  std::vector<ITensor*> all;
+  for (const nb::handle each : nb::iter(given)) all.push_back(nb::cast<ITensor*>(each));
+  return all;
+}
+
 nb::object part(ITensor* tensor, nb::handle network) {
   return tensor == nullptr ? nb::none() : owned(tensor, network);
 }
@@ -276,6 +300,39 @@ nb::object part(ILayer* layer, nb::handle network) {
     case LayerType::kMATRIX_MULTIPLY: return as<nvinfer1::IMatrixMultiplyLayer>(layer, network);
     case LayerType::kCONSTANT: return as<nvinfer1::IConstantLayer>(layer, network);
     case LayerType::kIDENTITY: return as<nvinfer1::IIdentityLayer>(layer, network);
+    case LayerType::kDECONVOLUTION: return as<nvinfer1::IDeconvolutionLayer>(layer, network);
+    case LayerType::kLRN: return as<nvinfer1::ILRNLayer>(layer, network);
+    case LayerType::kPADDING: return as<nvinfer1::IPaddingLayer>(layer, network);
+    case LayerType::kTOPK: return as<nvinfer1::ITopKLayer>(layer, network);
+    case LayerType::kGATHER: return as<nvinfer1::IGatherLayer>(layer, network);
+    case LayerType::kSCATTER: return as<nvinfer1::IScatterLayer>(layer, network);
+    case LayerType::kSLICE: return as<nvinfer1::ISliceLayer>(layer, network);
+    case LayerType::kSHAPE: return as<nvinfer1::IShapeLayer>(layer, network);
+    case LayerType::kPARAMETRIC_RELU: return as<nvinfer1::IParametricReLULayer>(layer, network);
+    case LayerType::kRESIZE: return as<nvinfer1::IResizeLayer>(layer, network);
+    case LayerType::kSELECT: return as<nvinfer1::ISelectLayer>(layer, network);
+    case LayerType::kFILL: return as<nvinfer1::IFillLayer>(layer, network);
+    case LayerType::kQUANTIZE: return as<nvinfer1::IQuantizeLayer>(layer, network);
+    case LayerType::kDEQUANTIZE: return as<nvinfer1::IDequantizeLayer>(layer, network);
+    case LayerType::kEINSUM: return as<nvinfer1::IEinsumLayer>(layer, network);
+    case LayerType::kONE_HOT: return as<nvinfer1::IOneHotLayer>(layer, network);
+    case LayerType::kNON_ZERO: return as<nvinfer1::INonZeroLayer>(layer, network);
+    case LayerType::kGRID_SAMPLE: return as<nvinfer1::IGridSampleLayer>(layer, network);
+    case LayerType::kNMS: return as<nvinfer1::INMSLayer>(layer, network);
+    case LayerType::kREVERSE_SEQUENCE: return as<nvinfer1::IReverseSequenceLayer>(layer, network);
+    case LayerType::kNORMALIZATION: return as<nvinfer1::INormalizationLayer>(layer, network);
+    case LayerType::kSQUEEZE: return as<nvinfer1::ISqueezeLayer>(layer, network);
+    case LayerType::kUNSQUEEZE: return as<nvinfer1::IUnsqueezeLayer>(layer, network);
+    case LayerType::kCUMULATIVE: return as<nvinfer1::ICumulativeLayer>(layer, network);
+    case LayerType::kTRIP_LIMIT: return as<nvinfer1::ITripLimitLayer>(layer, network);
+    case LayerType::kRECURRENCE: return as<nvinfer1::IRecurrenceLayer>(layer, network);
+    case LayerType::kITERATOR: return as<nvinfer1::IIteratorLayer>(layer, network);
+    case LayerType::kLOOP_OUTPUT: return as<nvinfer1::ILoopOutputLayer>(layer, network);
+    case LayerType::kCONDITION: return as<nvinfer1::IConditionLayer>(layer, network);
+    case LayerType::kCONDITIONAL_INPUT:
+      return as<nvinfer1::IIfConditionalInputLayer>(layer, network);
+    case LayerType::kCONDITIONAL_OUTPUT:
+      return as<nvinfer1::IIfConditionalOutputLayer>(layer, network);
     default: return owned(layer, network);
   }
 }
@@ -296,6 +353,8 @@ void bind_network(nb::module_& module) {
   bind_scale_layers(network);
   bind_element_layers(network);
   bind_axis_layers(network);
+  bind_more_adds(network);
+  bind_region_adds(network);
   managed(recorded(network));
 }
 

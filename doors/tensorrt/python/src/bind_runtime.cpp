@@ -23,7 +23,7 @@ void bind_serialization(nb::module_& module) {
       .def("get_flag", &ISerializationConfig::getFlag, "flag"_a);
 }
 
-void bind_runtimes(nb::module_& module) {
+nb::class_<IRuntime> bind_runtimes(nb::module_& module) {
   nb::class_<IRuntime> runtime(module, "Runtime", nb::dynamic_attr());
   runtime
       .def(nb::new_([](nvinfer1::ILogger& logger) {
@@ -34,6 +34,10 @@ void bind_runtimes(nb::module_& module) {
           "deserialize_cuda_engine",
           [](nb::object self, nb::handle plan) {
             auto& runtime = nb::cast<IRuntime&>(self);
+            if (nvinfer1::IStreamReader* reader = nullptr; nb::try_cast(plan, reader))
+              return give(released([&] { return runtime.deserializeCudaEngine(*reader); }), self);
+            if (nvinfer1::IStreamReaderV2* reader = nullptr; nb::try_cast(plan, reader))
+              return give(released([&] { return runtime.deserializeCudaEngine(*reader); }), self);
             const Bytes bytes(plan, "serialized_engine");
             return give(
                 released([&] { return runtime.deserializeCudaEngine(bytes.data(), bytes.size()); }),
@@ -46,6 +50,7 @@ void bind_runtimes(nb::module_& module) {
         return nb::cast(self.getLogger(), nb::rv_policy::reference);
       });
   managed(recorded(runtime));
+  return runtime;
 }
 
 nb::str tensor_at(const ICudaEngine& self, Py_ssize_t index) {
@@ -71,7 +76,7 @@ void bind_tensors(nb::class_<ICudaEngine>& engine) {
       .def("get_tensor_location", &ICudaEngine::getTensorLocation, "name"_a);
 }
 
-void bind_engines(nb::module_& module) {
+nb::class_<ICudaEngine> bind_engines(nb::module_& module) {
   nb::class_<ICudaEngine> engine(module, "ICudaEngine", nb::dynamic_attr());
   bind_tensors(engine);
   engine.def_prop_ro("num_layers", &ICudaEngine::getNbLayers)
@@ -96,6 +101,7 @@ void bind_engines(nb::module_& module) {
           },
           "strategy"_a = nvinfer1::ExecutionContextAllocationStrategy::kSTATIC);
   managed(recorded(engine));
+  return engine;
 }
 
 bool execute_v2(IExecutionContext& self, nb::handle bindings) {
@@ -109,7 +115,7 @@ bool execute_v2(IExecutionContext& self, nb::handle bindings) {
   return released([&] { return self.executeV2(addresses.data()); });
 }
 
-void bind_contexts(nb::module_& module) {
+nb::class_<IExecutionContext> bind_contexts(nb::module_& module) {
   nb::class_<IExecutionContext> context(module, "IExecutionContext", nb::dynamic_attr());
   context.def("execute_v2", execute_v2, "bindings"_a)
       .def(
@@ -148,15 +154,17 @@ void bind_contexts(nb::module_& module) {
                    [](IExecutionContext& self, const char* name) { self.setName(name); })
       .def_prop_ro("engine", [](nb::handle self) { return self.attr("_engine"); });
   managed(recorded(context));
+  return context;
 }
 
 }  // namespace
 
 void bind_runtime(nb::module_& module) {
   bind_serialization(module);
-  bind_runtimes(module);
-  bind_engines(module);
-  bind_contexts(module);
+  auto runtime = bind_runtimes(module);
+  auto engine = bind_engines(module);
+  auto context = bind_contexts(module);
+  bind_more_runtime(module, runtime, engine, context);
 }
 
 }  // namespace tenon::trt::python

@@ -9,9 +9,13 @@ NB_MODULE(_trt, module) {
   python::bind_enums(module);
   python::bind_types(module);
   python::bind_callbacks(module);
+  python::bind_more_callbacks(module);
   python::bind_network(module);
   python::bind_layers(module);
+  python::bind_more_layers(module);
+  python::bind_regions(module);
   python::bind_build(module);
   python::bind_runtime(module);
   python::bind_refitter(module);
+  python::bind_parser(module);
 }

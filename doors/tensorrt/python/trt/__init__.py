@@ -7,7 +7,9 @@ import tenon as _tenon
 from tenon import _trt
 from tenon._trt import *  # noqa: F403
 
+from . import _old
 from ._dims import Dims, Dims2, Dims3, Dims4, DimsHW, Permutation
+from ._old import CaffeParser, IFullyConnectedLayer, UffParser
 from ._runner import install
 from ._types import (
     bfloat16,
@@ -29,6 +31,8 @@ from ._types import (
 __version__ = ".".join(map(str, _trt.version_numbers))
 tenon_version = _tenon.__version__
 
+ResizeMode, SliceMode = InterpolationMode, SampleMode  # noqa: F405
+
 for _level in ILogger.Severity:  # noqa: F405
     setattr(Logger, _level.name, _level)  # noqa: F405
 del _level
@@ -43,8 +47,16 @@ def init_libnvinfer_plugins(logger: object, namespace: str) -> object:
 _NOT_LEAN = {
     "Builder", "IBuilderConfig", "NetworkDefinitionCreationFlag", "INetworkDefinition", "ITensor",
     "LayerType", "ActivationType", "PoolingType", "PaddingMode", "ScaleMode",
+    "GatherMode", "ScatterMode", "TopKOperation", "SampleMode", "InterpolationMode",
+    "ResizeCoordinateTransformation", "ResizeSelector", "ResizeRoundMode", "FillOperation",
+    "BoundingBoxFormat", "CumulativeOperation", "LoopOutput", "TripLimit", "CollectiveOperation",
+    "AttentionNormalizationOp", "KVCacheMode", "MoEActType",
     "ElementWiseOperation", "UnaryOperation", "ReduceOperation", "MatrixOperation",
-    "init_libnvinfer_plugins", "install",
+    "init_libnvinfer_plugins", "install", "OnnxParser", "OnnxParserRefitter", "ParserError",
+    "CaffeParser", "IFullyConnectedLayer", "UffParser", "ITimingCache", "IProgressMonitor",
+    "TacticSource", "PreviewFeature", "RuntimePlatform", "TilingOptimizationLevel", "DeviceType",
+    "ILoop", "IIfConditional", "EngineInspector", "ResizeMode", "SliceMode",
+    "OnnxParserFlag", "ErrorCode", "get_nv_onnx_parser_version",
 }  # fmt: skip
 
 

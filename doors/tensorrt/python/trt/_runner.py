@@ -18,6 +18,7 @@ SHIMS = pathlib.Path(__file__).parent / "_shims"
 USAGE = """usage: python -m tenon.trt [--cuda=auto|host|real] [--prelude FILE] script.py args…
        python -m tenon.trt [options] -m module args…
        python -m tenon.trt [options] -c code args…
+       python -m tenon.trt trtexec --onnx=FILE …
        python -m tenon.trt --list"""
 
 
@@ -156,6 +157,11 @@ def run(options: Options) -> None:
 
 
 def main(arguments: list[str]) -> None:
+    if arguments[:1] == ["trtexec"]:
+        from . import _trtexec
+
+        _trtexec.main(arguments[1:])
+        return
     options = Options(arguments)
     if options.list:
         print(listing(options.cuda))

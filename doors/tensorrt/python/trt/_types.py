@@ -6,7 +6,13 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from tenon._trt import BuilderFlag, DataType
+from tenon._trt import (
+    BuilderFlag,
+    DataType,
+    EngineCapability,
+    ProfilingVerbosity,
+    SampleMode,
+)
 
 _BYTES = {"FLOAT": 4, "HALF": 2, "BF16": 2, "INT32": 4, "INT64": 8, "INT4": 0.5, "FP4": 0.5}
 _NUMPY = {
@@ -21,9 +27,16 @@ _NUMPY = {
 
 DataType.itemsize = property(lambda self: _BYTES.get(self.name, 1))
 
-for _alias, _name in (("WEIGHTLESS", "STRIP_PLAN"), ("STRICT_TYPES", "OBEY_PRECISION_CONSTRAINTS")):
-    setattr(BuilderFlag, _alias, BuilderFlag[_name])
-    BuilderFlag._member_map_[_alias] = BuilderFlag[_name]
+for _enum, _alias, _name in (
+    (BuilderFlag, "WEIGHTLESS", "STRIP_PLAN"),
+    (BuilderFlag, "STRICT_TYPES", "OBEY_PRECISION_CONSTRAINTS"),
+    (ProfilingVerbosity, "DEFAULT", "LAYER_NAMES_ONLY"),
+    (ProfilingVerbosity, "VERBOSE", "DETAILED"),
+    (EngineCapability, "DEFAULT", "STANDARD"),
+    (SampleMode, "DEFAULT", "STRICT_BOUNDS"),
+):
+    setattr(_enum, _alias, _enum[_name])
+    _enum._member_map_[_alias] = _enum[_name]
 
 float32, float16, bfloat16 = DataType.FLOAT, DataType.HALF, DataType.BF16
 int8, int32, int64, uint8 = DataType.INT8, DataType.INT32, DataType.INT64, DataType.UINT8

@@ -164,3 +164,13 @@ def test_mnist_runs_end_to_end():
     for line, count in zip((before, after), right):
         assert line == f"Got {count} correct predictions out of 10000 ({count / 100:.1f}%)"
     assert right[0] < 1500 and right[1] >= 9800
+
+
+def test_a_plan_is_stripped_shipped_and_filled():
+    done = runner("strip.py", ROOT / "tests/data/mnist/lenet.onnx", cwd=ROOT / "examples/tensorrt/strip")
+    assert done.returncode == 0, done.stderr + done.stdout
+    sizes, before, after, last = done.stdout.splitlines()
+    full, stripped = (int(word) for word in sizes.split() if word.isdigit())
+    assert stripped < full / 10
+    assert [before, after] == ["8 weights are missing", "0 weights are missing after the refit"]
+    assert last == "the filled engine answers as the full one"
