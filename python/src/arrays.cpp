@@ -2,6 +2,7 @@
 #include "arrays.h"
 
 #include <array>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -24,7 +25,27 @@ constexpr std::array<std::pair<DType, const char*>, kDTypes> numpy_names = {{
     {DType::u16, "uint16"},
     {DType::u8, "uint8"},
     {DType::bool_, "bool"},
+    {DType::f8_e4m3, "float8_e4m3fn"},
+    {DType::f8_e4m3fnuz, "float8_e4m3fnuz"},
+    {DType::f8_e5m2, "float8_e5m2"},
+    {DType::f8_e5m2fnuz, "float8_e5m2fnuz"},
+    {DType::f8_e8m0, "float8_e8m0fnu"},
+    {DType::f6_e2m3, "float6_e2m3fn"},
+    {DType::f6_e3m2, "float6_e3m2fn"},
+    {DType::f4_e2m1, "float4_e2m1fn"},
+    {DType::i4, "int4"},
+    {DType::u4, "uint4"},
+    {DType::i2, "int2"},
+    {DType::u2, "uint2"},
 }};
+
+/// NumPy has these types from ml_dtypes only, and neither DLPack nor the buffer protocol carries
+/// them: they travel as integers of their size.
+bool of_ml_dtypes(DType dtype) { return dtype == DType::bf16 || is_narrow(dtype); }
+
+DType carrier(DType dtype) {
+  return dtype == DType::bf16 ? DType::u16 : is_narrow(dtype) ? DType::u8 : dtype;
+}
 
 const char* numpy_name(DType dtype) {
   for (const auto& [known, name] : numpy_names) {
@@ -90,10 +111,15 @@ nb::object with_strides(nb::object object) {
   return view != nullptr ? nb::steal(view) : object;
 }
 
-// NumPy knows bfloat16 through ml_dtypes, which neither DLPack nor the buffer protocol carries.
-nb::object exportable(nb::object object, bool& bf16) {
-  bf16 = is_numpy(object) && dtype_name(object) == "bfloat16";
-  if (bf16) return object.attr("view")("uint16");
+// As an array that DLPack or the buffer protocol carries; `hidden` is the type that it then does
+// not tell.
+nb::object exportable(nb::object object, std::optional<DType>& hidden) {
+  DType dtype{};
+  hidden.reset();
+  if (is_numpy(object) && find_dtype(dtype_name(object), dtype) && of_ml_dtypes(dtype)) {
+    hidden = dtype;
+    return object.attr("view")(numpy_name(carrier(dtype)));
+  }
   // torch keeps a sign or a conjugation beside the bytes, which DLPack drops.
   if (nb::hasattr(object, "resolve_neg"))
     object = object.attr("resolve_conj")().attr("resolve_neg")();
@@ -141,10 +167,11 @@ using Writable = nb::ndarray<>;
 
 template <class Kind>
 Array view_of(nb::handle given, const std::string& what) {
-  bool bf16 = false;
+  std::optional<DType> hidden;
   constexpr bool read_only = std::is_same_v<Kind, ReadOnly>;
   if (!read_only) check_writable(given, what);
-  nb::object object = exportable(is_plain(given) ? as_array(given, what) : nb::borrow(given), bf16);
+  nb::object object =
+      exportable(is_plain(given) ? as_array(given, what) : nb::borrow(given), hidden);
   if (!nb::getattr(given, "mask", nb::none()).is_none() && nb::hasattr(given, "filled"))
     throw InputError(what +
                      " is a masked array; give what stands for the masked elements, as by "
@@ -154,13 +181,13 @@ Array view_of(nb::handle given, const std::string& what) {
     // What only NumPy can read: __array__, __array_interface__.
     const bool has = nb::hasattr(given, "__array__") || nb::hasattr(given, "__array_interface__");
     if (!read_only || !has) refuse(given, what);
-    object = exportable(as_array(given, what), bf16);
+    object = exportable(as_array(given, what), hidden);
     if (!nb::try_cast(object, array, false)) refuse(given, what);
   }
   Array result;
   result.view.device = device_name(array.device_type(), array.device_id());
   if (!from_dlpack(array.dtype(), result.view.dtype)) refuse(given, what);
-  if (bf16) result.view.dtype = DType::bf16;
+  if (hidden) result.view.dtype = *hidden;
   result.view.data = array.data();
   result.view.shape.assign(array.shape_ptr(), array.shape_ptr() + array.ndim());
   result.view.strides.assign(array.stride_ptr(), array.stride_ptr() + array.ndim());
@@ -209,13 +236,13 @@ ArrayMap to_writable_arrays(nb::handle mapping, const std::string& what) {
 }
 
 nb::object numpy_dtype(DType dtype) {
-  if (dtype != DType::bf16) return nb::module_::import_("numpy").attr("dtype")(numpy_name(dtype));
+  const nb::object type = nb::module_::import_("numpy").attr("dtype");
+  if (!of_ml_dtypes(dtype)) return type(numpy_name(dtype));
   try {
-    return nb::module_::import_("numpy").attr("dtype")(
-        nb::module_::import_("ml_dtypes").attr("bfloat16"));
+    return type(nb::module_::import_("ml_dtypes").attr(numpy_name(dtype)));
   } catch (nb::python_error& error) {
-    if (!error.matches(PyExc_ImportError)) throw;
-    return nb::str("bfloat16");
+    if (!error.matches(PyExc_ImportError) && !error.matches(PyExc_AttributeError)) throw;
+    return nb::str(numpy_name(dtype));
   }
 }
 
@@ -243,7 +270,12 @@ nb::object exported(const Tensor& tensor, DType shown) {
 
 }  // namespace
 
-nb::object to_dlpack(const Tensor& tensor) { return exported<>(tensor, tensor.dtype()); }
+nb::object to_dlpack(const Tensor& tensor) {
+  if (is_narrow(tensor.dtype()))
+    throw InputError("DLPack has no " + std::string(to_string(tensor.dtype())) +
+                     "; take the NumPy array");
+  return exported<>(tensor, tensor.dtype());
+}
 
 nb::tuple to_dlpack_device(const Tensor& tensor) {
   const auto [device, id] = dlpack_device(tensor.device());
@@ -251,13 +283,13 @@ nb::tuple to_dlpack_device(const Tensor& tensor) {
 }
 
 nb::object to_numpy(const Tensor& tensor) {
-  const bool bf16 = tensor.dtype() == DType::bf16;
-  nb::object result = exported<nb::numpy>(tensor, bf16 ? DType::u16 : tensor.dtype());
-  if (!bf16) return result;
-  const nb::object dtype = numpy_dtype(DType::bf16);
+  nb::object result = exported<nb::numpy>(tensor, carrier(tensor.dtype()));
+  if (!of_ml_dtypes(tensor.dtype())) return result;
+  const nb::object dtype = numpy_dtype(tensor.dtype());
   if (nb::isinstance<nb::str>(dtype)) {
     throw Error(ErrorCode::unavailable,
-                "a bfloat16 array needs the ml_dtypes package; pip install ml_dtypes");
+                "an array of " + nb::cast<std::string>(dtype) +
+                    " needs the ml_dtypes package; pip install -U ml_dtypes");
   }
   return result.attr("view")(dtype);
 }
@@ -274,7 +306,7 @@ DType to_dtype(nb::handle object) {
   }
   throw InputError("dtype " + nb::cast<std::string>(nb::repr(object)) +
                    " is not one of Tenon's; it has f64, f32, f16, bf16, "
-                   "i64 to i8, u64 to u8 and bool");
+                   "i64 to i8, u64 to u8, bool, and the types of ml_dtypes that ONNX has");
 }
 
 }  // namespace tenon::python

@@ -30,13 +30,18 @@ kernel::Prepared prepare_cast(const Call& call, kernel::Backend&) {
   return prepare_stages(call, {std::move(stage)});
 }
 
+const char* plain_and_wide(const Call& call) {
+  const bool narrow = is_narrow(call.inputs[0].dtype) || is_narrow(call.outputs[0].dtype);
+  return narrow ? "it knows no type of less than 8 bits, and no float of 8" : plain_only(call);
+}
+
 }  // namespace
 
 template <>
 Kernels kernels<ir::Cast>() {
   static constexpr Kernel list[] = {
       {.name = "cuda.cast.reference",
-       .reject = plain_only,
+       .reject = plain_and_wide,
        .prepare = prepare_cast,
        .run = run_stages},
   };

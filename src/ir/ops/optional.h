@@ -7,7 +7,7 @@ namespace tenon::ir {
 
 /// An optional that holds the operand.
 struct Optional {
-  static constexpr OpInfo info{.name = "optional", .has_kernels = false};
+  static constexpr OpInfo info{.name = "optional", .has_kernels = false, .moves = true};
   static constexpr auto fields() { return std::tuple{}; }
   std::vector<Value> infer(Infer& in) const;
 };
@@ -15,7 +15,7 @@ struct Optional {
 /// What an optional holds; a data error where that is nothing.
 struct OptionalGetElement {
   static constexpr OpInfo info{
-      .name = "optional_get_element", .has_kernels = false, .any_kind = true};
+      .name = "optional_get_element", .has_kernels = false, .any_kind = true, .moves = true};
   static constexpr auto fields() { return std::tuple{}; }
   std::vector<Value> infer(Infer& in) const;
 };
@@ -23,7 +23,7 @@ struct OptionalGetElement {
 /// Whether an optional holds anything, bool[].
 struct OptionalHasElement {
   static constexpr OpInfo info{
-      .name = "optional_has_element", .has_kernels = false, .any_kind = true};
+      .name = "optional_has_element", .has_kernels = false, .any_kind = true, .moves = true};
   static constexpr auto fields() { return std::tuple{}; }
   std::vector<Value> infer(Infer& in) const;
 };

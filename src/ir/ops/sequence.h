@@ -10,8 +10,11 @@ namespace tenon::ir {
 struct SequenceConstruct {
   DType dtype = DType::f32;
 
-  static constexpr OpInfo info{
-      .name = "sequence_construct", .min_inputs = 0, .max_inputs = -1, .has_kernels = false};
+  static constexpr OpInfo info{.name = "sequence_construct",
+                               .min_inputs = 0,
+                               .max_inputs = -1,
+                               .has_kernels = false,
+                               .moves = true};
   static constexpr auto fields() { return std::tuple{Field{"dtype", &SequenceConstruct::dtype}}; }
   std::vector<Value> infer(Infer& in) const;
 };
@@ -23,7 +26,8 @@ struct SequenceAt {
                                .max_inputs = 2,
                                .has_kernels = false,
                                .any_kind = true,
-                               .host_operands = 2};
+                               .host_operands = 2,
+                               .moves = true};
   static constexpr auto fields() { return std::tuple{}; }
   std::vector<Value> infer(Infer& in) const;
 };
@@ -36,7 +40,8 @@ struct SequenceInsert {
                                .max_inputs = 3,
                                .has_kernels = false,
                                .any_kind = true,
-                               .host_operands = 4};
+                               .host_operands = 4,
+                               .moves = true};
   static constexpr auto fields() { return std::tuple{}; }
   std::vector<Value> infer(Infer& in) const;
 };
@@ -49,14 +54,16 @@ struct SequenceErase {
                                .max_inputs = 2,
                                .has_kernels = false,
                                .any_kind = true,
-                               .host_operands = 2};
+                               .host_operands = 2,
+                               .moves = true};
   static constexpr auto fields() { return std::tuple{}; }
   std::vector<Value> infer(Infer& in) const;
 };
 
 /// The number of tensors, i64[].
 struct SequenceLength {
-  static constexpr OpInfo info{.name = "sequence_length", .has_kernels = false, .any_kind = true};
+  static constexpr OpInfo info{
+      .name = "sequence_length", .has_kernels = false, .any_kind = true, .moves = true};
   static constexpr auto fields() { return std::tuple{}; }
   std::vector<Value> infer(Infer& in) const;
 };
@@ -68,8 +75,11 @@ struct ConcatFromSequence {
   bool new_axis = false;
   std::vector<std::string> symbols;
 
-  static constexpr OpInfo info{
-      .name = "concat_from_sequence", .has_kernels = false, .any_kind = true, .binds = true};
+  static constexpr OpInfo info{.name = "concat_from_sequence",
+                               .has_kernels = false,
+                               .any_kind = true,
+                               .binds = true,
+                               .moves = true};
   static constexpr auto fields() {
     return std::tuple{Field{"axis", &ConcatFromSequence::axis},
                       Field{"new_axis", &ConcatFromSequence::new_axis},
