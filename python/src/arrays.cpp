@@ -1,6 +1,7 @@
 // Arrays between Python and Tenon, without copies.
 #include "arrays.h"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <type_traits>
@@ -202,21 +203,41 @@ std::string to_name(nb::handle key, const std::string& what) {
                    " is no name; give a mapping of names to arrays");
 }
 
-template <class Kind>
-ArrayMap views_of(nb::handle mapping, const std::string& what) {
+// Calls f(name, value) for each item of a mapping.
+template <class F>
+void for_each_item(nb::handle mapping, const std::string& what, const F& f) {
   if (!nb::hasattr(mapping, "items"))
     throw InputError(what + "s: give a mapping of names to arrays");
-  ArrayMap result;
   for (const nb::handle item : mapping.attr("items")()) {
     nb::tuple pair;
     if (!nb::try_cast(item, pair) || pair.size() != 2)
       throw InputError(what + "s: items() gives no pairs; give a mapping of names to arrays");
-    const std::string name = to_name(pair[0], what + "s");
-    Array array = view_of<Kind>(pair[1], what + " \"" + name + "\"");
+    f(to_name(pair[0], what + "s"), pair[1]);
+  }
+}
+
+template <class Kind>
+ArrayMap views_of(nb::handle mapping, const std::string& what) {
+  ArrayMap result;
+  for_each_item(mapping, what, [&](const std::string& name, nb::handle value) {
+    Array array = view_of<Kind>(value, what + " \"" + name + "\"");
     result.views.emplace(name, std::move(array.view));
     result.owners.push_back(std::move(array.owner));
-  }
+  });
   return result;
+}
+
+// The arrays that a sequence or an optional holds.
+nb::list held_by(nb::handle value, PortKind kind, const std::string& what) {
+  nb::list held;
+  if (kind == PortKind::optional) {
+    if (!value.is_none()) held.append(value);
+    return held;
+  }
+  if (!nb::isinstance<nb::list>(value) && !nb::isinstance<nb::tuple>(value))
+    throw InputError(what + " is a sequence; give a list of arrays");
+  for (const nb::handle each : value) held.append(each);
+  return held;
 }
 
 }  // namespace
@@ -229,6 +250,27 @@ Array to_array(nb::handle object, const std::string& what) {
 
 ArrayMap to_arrays(nb::handle mapping, const std::string& what) {
   return views_of<ReadOnly>(mapping, what);
+}
+
+Feeds to_feeds(nb::handle mapping, const std::vector<Port>& inputs) {
+  Feeds result;
+  for_each_item(mapping, "input", [&](const std::string& name, nb::handle value) {
+    const auto port = std::ranges::find(inputs, name, &Port::name);
+    const std::string what = "input \"" + name + "\"";
+    if (port == inputs.end() || port->kind == PortKind::tensor) {
+      Array array = view_of<ReadOnly>(value, what);
+      result.views.emplace(name, std::move(array.view));
+      result.owners.push_back(std::move(array.owner));
+      return;
+    }
+    std::vector<TensorView>& views = result.sequences[name];
+    for (const nb::handle each : held_by(value, port->kind, what)) {
+      Array array = view_of<ReadOnly>(each, what);
+      views.push_back(std::move(array.view));
+      result.owners.push_back(std::move(array.owner));
+    }
+  });
+  return result;
 }
 
 ArrayMap to_writable_arrays(nb::handle mapping, const std::string& what) {

@@ -14,12 +14,24 @@
 namespace tenon::python {
 namespace {
 
-nb::object outputs_of(const Outputs& made) {
+// A list, or what an optional holds.
+nb::object held_by(const std::vector<Tensor>& tensors, PortKind kind) {
+  if (kind == PortKind::optional)
+    return tensors.empty() ? nb::object(nb::none()) : to_numpy(tensors[0]);
+  nb::list arrays;
+  for (const Tensor& tensor : tensors) arrays.append(to_numpy(tensor));
+  return arrays;
+}
+
+nb::object outputs_of(const Outputs& made, const std::vector<Port>& ports) {
   nb::object result = nb::module_::import_("tenon._outputs").attr("Outputs")();
   for (const auto& [name, tensor] : made.tensors) {
     const bool on_host = tensor.device() == host_device;
     result[name.c_str()] = on_host ? to_numpy(tensor) : nb::cast(tensor);
   }
+  for (const Port& port : ports)
+    if (const auto found = made.sequences.find(port.name); found != made.sequences.end())
+      result[port.name.c_str()] = held_by(found->second, port.kind);
   result.attr("version") = made.version;
   return result;
 }
@@ -29,22 +41,24 @@ nb::object run(PyEngine& self, nb::handle inputs, nb::handle out, const WeightSe
   if (weights != nullptr && weights->version() == 0)
     throw InputError("weights: the set is of an engine that was not ready; take `current` again");
   const std::shared_ptr<ContextPool> contexts = self.contexts();
-  const ArrayMap given = to_arrays(inputs, "input");
+  const Feeds given = to_feeds(inputs, self.engine().inputs());
   const WeightSet set = weights ? *weights : WeightSet();
   if (out.is_none()) {
     Outputs made;
     {
       const nb::gil_scoped_release release;
-      made =
-          contexts->run(given.views, RunOptions{.weights = set, .device_outputs = device_outputs});
+      made = contexts->run(given.views, RunOptions{.weights = set,
+                                                   .sequences = given.sequences,
+                                                   .device_outputs = device_outputs});
     }
-    return outputs_of(made);
+    return outputs_of(made, self.engine().outputs());
   }
   const ArrayMap targets = to_writable_arrays(out, "out");
   uint64_t version = 0;
   {
     const nb::gil_scoped_release release;
-    version = contexts->run(given.views, targets.views, {.weights = set});
+    version =
+        contexts->run(given.views, targets.views, {.weights = set, .sequences = given.sequences});
   }
   nb::object result = nb::module_::import_("tenon._outputs").attr("Outputs")();
   result.attr("update")(out);
@@ -205,8 +219,8 @@ void bind_runs(nb::class_<PyEngine>& engine) {
            nb::sig("def run(self, inputs: collections.abc.Mapping[str, typing.Any], out: "
                    "collections.abc.Mapping[str, typing.Any] | None = None, weights: WeightSet | "
                    "None = None, device_outputs: bool = False) -> tenon._outputs.Outputs"),
-           "Runs on a mapping of arrays; returns a dict of outputs with an attribute `version`. "
-           "With `out`, a mapping "
+           "Runs on a mapping of arrays; returns a dict of outputs with an attribute `version`. A "
+           "sequence is a list of arrays, an optional an array or None. With `out`, a mapping "
            "of writable arrays, only those are written and returned. With `weights`, runs with "
            "that set. Arrays may lie on the engine's device; with `device_outputs`, fresh outputs "
            "do, as Tensor.")

@@ -12,11 +12,18 @@ struct Optional {
   std::vector<Value> infer(Infer& in) const;
 };
 
-/// What an optional holds; a data error where that is nothing.
+/// What an optional holds; a data error where that is nothing. `symbols` as of SequenceAt.
 struct OptionalGetElement {
-  static constexpr OpInfo info{
-      .name = "optional_get_element", .has_kernels = false, .any_kind = true, .moves = true};
-  static constexpr auto fields() { return std::tuple{}; }
+  std::vector<std::string> symbols;
+
+  static constexpr OpInfo info{.name = "optional_get_element",
+                               .has_kernels = false,
+                               .any_kind = true,
+                               .binds = true,
+                               .moves = true};
+  static constexpr auto fields() {
+    return std::tuple{Field{"symbols", &OptionalGetElement::symbols}};
+  }
   std::vector<Value> infer(Infer& in) const;
 };
 

@@ -20,15 +20,20 @@ struct SequenceConstruct {
 };
 
 /// (sequence, position: one i64 or i32): the tensor there; negative positions count from the end.
+/// `symbols`, if there are any, name its extents where they are none of the sequence's; "" keeps
+/// one.
 struct SequenceAt {
+  std::vector<std::string> symbols;
+
   static constexpr OpInfo info{.name = "sequence_at",
                                .min_inputs = 2,
                                .max_inputs = 2,
                                .has_kernels = false,
                                .any_kind = true,
                                .host_operands = 2,
+                               .binds = true,
                                .moves = true};
-  static constexpr auto fields() { return std::tuple{}; }
+  static constexpr auto fields() { return std::tuple{Field{"symbols", &SequenceAt::symbols}}; }
   std::vector<Value> infer(Infer& in) const;
 };
 
@@ -59,6 +64,10 @@ struct SequenceErase {
   static constexpr auto fields() { return std::tuple{}; }
   std::vector<Value> infer(Infer& in) const;
 };
+
+/// The type of a tensor that is taken from among those of `type`: its extents are `symbols`, where
+/// these are not "".
+ValueType taken_type(Infer& in, const ValueType& type, const std::vector<std::string>& symbols);
 
 /// The number of tensors, i64[].
 struct SequenceLength {
