@@ -33,6 +33,14 @@ ValueId constant_of(NodeContext& node, std::string_view name, const TensorView& 
   return node.cast(id, dtype);
 }
 
+ValueId class_labels(NodeContext& node, std::string_view integers) {
+  if (node.has_attribute("classlabels_strings"))
+    node.unsupported("labels that are strings; export the model with integers");
+  const std::vector<int64_t> labels = node.integers(integers);
+  if (labels.empty()) node.fail("there are no classes");
+  return node.constant(labels);
+}
+
 void transform_scores(NodeContext& node, Function& f, std::string_view transform) {
   if (transform == "NONE") return;
   if (transform == "SOFTMAX") return f.run("y = Softmax <axis = 1> (y)");
@@ -144,6 +152,125 @@ Outputs import_linear_regressor(NodeContext& node) {
     f.run("y = Add(y, b)");
   }
   transform_scores(node, f, node.text("post_transform", "NONE"));
+  return {f["y"]};
+}
+
+// Scores of all classes; the greatest names the class.
+Outputs import_linear_classifier(NodeContext& node) {
+  Function f(node, std::array<std::string_view, 1>{"x"});
+  const ValueId labels = class_labels(node, "classlabels_ints");
+  const auto classes = node.builder().dims(labels)[0].constant();
+  const auto scores = static_cast<int64_t>(node.numbers("intercepts").size());
+  const auto count = static_cast<int64_t>(node.numbers("coefficients").size());
+  if (scores > 0 && scores != classes)
+    node.unsupported("{} scores for {} classes; it is taken with one for each", scores, classes);
+  if (count % classes != 0) node.fail("{} coefficients, for {} classes", count, classes);
+  node.ignore_attribute("multi_class");  // which tells how the scores were trained
+  f.set("w", float_list(node, "coefficients"));
+  f.set("rows", std::array{classes, count / classes});
+  f.set("labels", labels);
+  f.run("y = MatMul(Cast <to = 1> (x), Transpose <perm = [1, 0]> (Reshape(w, rows)))");
+  if (scores > 0) {
+    f.set("b", float_list(node, "intercepts"));
+    f.run("y = Add(y, b)");
+  }
+  f.run("label = Gather(labels, ArgMax <axis = 1, keepdims = 0> (y))");
+  transform_scores(node, f, node.text("post_transform", "NONE"));
+  return {f["label"], f["y"]};
+}
+
+// The machine's kernel of each row with each support vector.
+Outputs import_svm_regressor(NodeContext& node) {
+  Function f(node, std::array<std::string_view, 1>{"given"});
+  const auto supports = node.integer("n_supports", 0);
+  const auto vectors = static_cast<int64_t>(node.numbers("support_vectors").size());
+  const std::string kernel = node.text("kernel_type", "LINEAR");
+  std::vector<float> parameters = node.numbers("kernel_params");
+  parameters.resize(3);
+  f.set("gamma", static_cast<double>(parameters[0]));
+  f.set("shift", static_cast<double>(parameters[1]));
+  f.set("degree", static_cast<double>(parameters[2]));
+  f.set("w", float_list(node, "coefficients"));
+  f.set("rho", float_list(node, "rho"));
+  f.run("x = Cast <to = 1> (given)");
+  if (supports > 0) {
+    if (vectors % supports != 0) node.fail("{} numbers, for {} vectors", vectors, supports);
+    f.set("rows", std::array{supports, vectors / supports});
+    f.set("v", float_list(node, "support_vectors"));
+    f.run(R"(v = Reshape(v, rows)
+             k = MatMul(x, Transpose <perm = [1, 0]> (v)))");
+    if (kernel == "POLY")
+      f.run("k = Pow(Add(Mul(k, gamma), shift), degree)");
+    else if (kernel == "SIGMOID")
+      f.run("k = Tanh(Add(Mul(k, gamma), shift))");
+    else if (kernel == "RBF")
+      f.run(R"(d = Sub(Unsqueeze(x, [1]), Unsqueeze(v, [0]))
+               k = Exp(Neg(Mul(gamma, ReduceSumSquare <keepdims = 0> (d, [2])))))");
+    else if (kernel != "LINEAR")
+      node.fail("kernel_type \"{}\" is unknown", kernel);
+  } else {
+    node.ignore_attribute("support_vectors");
+    f.run("k = x");
+  }
+  f.run("y = Add(MatMul(k, Reshape(w, [-1, 1])), rho)");
+  if (node.flag("one_class", false)) f.run("y = Where(Greater(y, 0.0), 1.0, -1.0)");
+  transform_scores(node, f, node.text("post_transform", "NONE"));
+  return {f["y"]};
+}
+
+namespace {
+
+// A list of an attribute, in the first of these forms that is there; absent where none is.
+ValueId listed(NodeContext& node, std::string_view name) {
+  const std::string whole(name);
+  if (node.has_attribute(whole + "_strings")) node.unsupported("strings, in {}_strings", name);
+  if (node.has_attribute(whole + "_int64s")) return node.constant(node.integers(whole + "_int64s"));
+  if (node.has_attribute(whole + "_floats")) return float_list(node, whole + "_floats");
+  const weights::TensorSource* source = node.tensor(whole + "_tensor");
+  if (!source) return ir::absent;
+  return node.leaves().add_constant(node.builder(), name_of(node.node()) + "." + whole, *source);
+}
+
+// What stands for a key that is not there, by the type of the values.
+ValueId default_value(NodeContext& node, DType dtype) {
+  const auto integer = node.integer("default_int64", -1);
+  const float number = node.number("default_float", -0.0F);
+  if (const weights::TensorSource* source = node.tensor("default_tensor"))
+    return node.leaves().add_constant(node.builder(), name_of(node.node()) + ".default", *source);
+  if (is_floating(dtype)) return node.cast(node.constant(std::array{number}), dtype);
+  return node.cast(node.constant(std::array{integer}), dtype);
+}
+
+}  // namespace
+
+// The last key that is equal counts; NaNs are equal here.
+Outputs import_label_encoder(NodeContext& node) {
+  Function f(node, std::array<std::string_view, 1>{"x"});
+  node.ignore_attribute("default_string");
+  const ValueId keys = listed(node, "keys"), values = listed(node, "values");
+  if (keys == ir::absent || values == ir::absent) node.fail("keys or values are missing");
+  const DType dtype = node.builder().type(values).dtype;
+  f.set("keys", keys);
+  f.set("values", values);
+  f.set("other", default_value(node, dtype));
+  node.require_equal(node.builder().dims(keys)[0], node.builder().dims(values)[0],
+                     "keys and values");
+  f.run(R"(x = Unsqueeze(x, [-1])
+           keys = CastLike(keys, x)
+           same = Equal(x, keys))");
+  if (is_floating(node.dtype(0))) f.run("same = Or(same, And(IsNaN(x), IsNaN(keys)))");
+  f.run(R"(place = Add(Range(0, Gather(Shape(keys), 0), 1), 1)
+           found = ReduceMax <keepdims = 0> (Where(same, place, 0), [-1])
+           y = Gather(Concat <axis = 0> (Reshape(other, [1]), values), found))");
+  return {f["y"]};
+}
+
+Outputs import_one_hot_encoder(NodeContext& node) {
+  Function f(node, std::array<std::string_view, 1>{"x"});
+  if (node.has_attribute("cats_strings")) node.unsupported("categories that are strings");
+  if (!node.flag("zeros", true)) node.unsupported("zeros=0, which fails for another category");
+  f.set("cats", node.integers("cats_int64s"));
+  f.run("y = Cast <to = 1> (Equal(Unsqueeze(Cast <to = 7> (x), [-1]), cats))");
   return {f["y"]};
 }
 

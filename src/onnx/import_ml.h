@@ -12,6 +12,9 @@ namespace tenon::onnx {
 ir::ValueId constant_of(NodeContext& node, std::string_view name, const TensorView& values,
                         DType dtype);
 
+/// Labels of classes, which must be integers.
+ir::ValueId class_labels(NodeContext& node, std::string_view integers);
+
 /// `y`, scores of [rows, targets], after ONNX's post_transform.
 void transform_scores(NodeContext& node, Function& f, std::string_view transform);
 

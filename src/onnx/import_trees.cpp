@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <optional>
+#include <set>
 
 #include "base/dtype.h"
 #include "onnx/function.h"
@@ -243,8 +245,9 @@ int64_t mode_of(NodeContext& node, const std::string& name) {
   return found - std::begin(names);
 }
 
-// Nodes and leaves are one list; a tree begins at its first node.
-Forest read_regressor(NodeContext& node) {
+// Nodes and leaves are one list; a tree begins at its first node. Weights are of "target" or
+// "class".
+Forest read_nodes(NodeContext& node, const std::string& of, int64_t targets) {
   const std::vector<int64_t> trees = node.integers("nodes_treeids"),
                              ids = node.integers("nodes_nodeids"),
                              features = node.integers("nodes_featureids"),
@@ -259,7 +262,7 @@ Forest read_regressor(NodeContext& node) {
   for (const size_t length : {ids.size(), features.size(), yes.size(), no.size(), modes.size(),
                               values.size(), missing.empty() ? count : missing.size()})
     if (length != count) node.fail("lists of nodes have {} and {} numbers", count, length);
-  Forest forest{.targets = node.integer("n_targets", 1)};
+  Forest forest{.targets = targets};
   std::map<std::pair<int64_t, int64_t>, int64_t> places;  // by tree and node
   std::vector<size_t> inner;
   for (size_t i = 0; i < count; ++i) {
@@ -286,10 +289,10 @@ Forest read_regressor(NodeContext& node) {
     forest.yes.push_back(place_of(trees[i], yes[i]));
     forest.no.push_back(place_of(trees[i], no[i]));
   }
-  const std::vector<int64_t> of_tree = node.integers("target_treeids"),
-                             of_node = node.integers("target_nodeids"),
-                             of_target = node.integers("target_ids");
-  const std::vector<double> weights = listed(node, "target_weights");
+  const std::vector<int64_t> of_tree = node.integers(of + "_treeids"),
+                             of_node = node.integers(of + "_nodeids"),
+                             of_target = node.integers(of + "_ids");
+  const std::vector<double> weights = listed(node, of + "_weights");
   if (of_tree.size() != weights.size() || of_node.size() != weights.size() ||
       of_target.size() != weights.size())
     node.fail("lists of targets have other lengths than their weights");
@@ -299,6 +302,11 @@ Forest read_regressor(NodeContext& node) {
       node.fail("node {} of tree {} has a weight, and is no leaf", of_node[i], of_tree[i]);
     forest.leaves[static_cast<size_t>(-1 - place)][of_target[i]] += weights[i];
   }
+  return forest;
+}
+
+Forest read_regressor(NodeContext& node) {
+  Forest forest = read_nodes(node, "target", node.integer("n_targets", 1));
   const std::string aggregate = node.text("aggregate_function", "SUM");
   constexpr std::string_view names[] = {"AVERAGE", "SUM", "MIN", "MAX"};
   const auto found = std::ranges::find(names, aggregate);
@@ -307,7 +315,63 @@ Forest read_regressor(NodeContext& node) {
   return forest;
 }
 
+// Of two classes of which the leaves tell one: that one, and whether no weight is negative.
+std::optional<std::pair<int64_t, bool>> only_class(const Forest& forest) {
+  std::set<int64_t> told;
+  bool positive = true;
+  for (const auto& leaf : forest.leaves)
+    for (const auto& [target, weight] : leaf) {
+      told.insert(target);
+      positive = positive && weight >= 0;
+    }
+  if (forest.targets != 2 || told.size() != 1) return std::nullopt;
+  return std::pair(*told.begin(), positive);
+}
+
+// As ONNX Runtime has it: the one weight decides, a probability where none is negative, else a
+// distance from 0. Scores are of both classes where the first is told.
+void score_two_classes(NodeContext& node, Function& f, std::pair<int64_t, bool> only,
+                       const std::string& transform) {
+  const auto [told, positive] = only;
+  f.run("s = ReduceSum <keepdims = 1> (y, [1])");
+  f.run(positive ? "second = Greater(s, CastLike(0.5, s))" : "second = Greater(s, CastLike(0, s))");
+  f.run("best = Squeeze(Cast <to = 7> (second), [1])");
+  if (told == 1) return transform_scores(node, f, transform);
+  if (positive && transform == "NONE")
+    f.run("y = Concat <axis = 1> (Sub(CastLike(1, s), s), s)");
+  else if (!positive && transform == "NONE")
+    f.run("y = Concat <axis = 1> (Neg(s), s)");
+  else if (!positive && transform == "LOGISTIC")
+    f.run("y = Concat <axis = 1> (Sigmoid(Neg(s)), Sigmoid(s))");
+  else
+    node.unsupported("post_transform {} of two classes told by one", transform);
+}
+
 }  // namespace
+
+Outputs import_tree_ensemble_classifier(NodeContext& node) {
+  const ir::ValueId labels = class_labels(node, "classlabels_int64s");
+  const auto classes = node.builder().dims(labels)[0].constant();
+  const Forest forest = read_nodes(node, "class", classes);
+  const std::string transform = node.text("post_transform", "NONE");
+  Function f(node, {});
+  walk(node, forest, f);
+  const std::vector<double> base = listed(node, "base_values");
+  if (const auto only = only_class(forest)) {
+    if (!base.empty()) node.unsupported("base_values of two classes told by one");
+    score_two_classes(node, f, *only, transform);
+  } else {
+    if (!base.empty()) {
+      f.set("base", numbers(node, base, node.builder().type(f["y"]).dtype, {std::ssize(base)}));
+      f.run("y = Add(y, base)");
+    }
+    f.run("best = ArgMax <axis = 1, keepdims = 0> (y)");
+    transform_scores(node, f, transform);
+  }
+  f.set("labels", labels);
+  f.run("label = Gather(labels, best)");
+  return {f["label"], node.cast(f["y"], DType::f32)};
+}
 
 Outputs import_tree_ensemble(NodeContext& node) {
   constexpr std::string_view transforms[] = {"NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO",

@@ -197,6 +197,11 @@ Outputs import_feature_vectorizer(NodeContext& node);
 Outputs import_linear_regressor(NodeContext& node);
 Outputs import_tree_ensemble(NodeContext& node);
 Outputs import_tree_ensemble_regressor(NodeContext& node);
+Outputs import_tree_ensemble_classifier(NodeContext& node);
+Outputs import_linear_classifier(NodeContext& node);
+Outputs import_svm_regressor(NodeContext& node);
+Outputs import_label_encoder(NodeContext& node);
+Outputs import_one_hot_encoder(NodeContext& node);
 Outputs import_tf_idf_vectorizer(NodeContext& node);
 
 // import_training.cpp

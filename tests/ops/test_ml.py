@@ -3,14 +3,16 @@
 import numpy as np
 import onnx
 import onnx.reference
+import onnxruntime
 import pytest
 from onnx import helper
 
 import tenon
 
 OPS = {f"ai.onnx.ml.{name}" for name in (
-    "ArrayFeatureExtractor", "Binarizer", "FeatureVectorizer", "Imputer", "LinearRegressor", "Normalizer", "Scaler",
-    "TreeEnsemble", "TreeEnsembleRegressor",
+    "ArrayFeatureExtractor", "Binarizer", "FeatureVectorizer", "Imputer", "LabelEncoder", "LinearClassifier",
+    "LinearRegressor", "Normalizer", "OneHotEncoder", "SVMRegressor", "Scaler", "TreeEnsemble", "TreeEnsembleClassifier",
+    "TreeEnsembleRegressor",
 )}  # fmt: skip
 
 X = np.random.default_rng(3).uniform(-2, 2, (6, 4)).astype(np.float32)
@@ -144,3 +146,83 @@ def test_regressor_of_trees(aggregate, device):
     want = {"SUM": first + second, "AVERAGE": (first + second) / 2, "MIN": np.minimum(first, second), "MAX": np.maximum(first, second)}
     got = run("TreeEnsembleRegressor", [X], device, aggregate_function=aggregate, base_values=[0.5, -1.0], **given)
     np.testing.assert_allclose(got, want[aggregate] + np.float32([0.5, -1]))
+
+
+# --- against ONNX Runtime, which has these where ONNX's reference has not
+
+
+def both(op, arrays, outputs, device, version=1, **attributes):
+    """What Tenon and ONNX Runtime give."""
+    model = model_of(op, arrays, version, **attributes)
+    names = [f"y{i}" for i in range(outputs)]
+    del model.graph.node[0].output[:], model.graph.output[:]
+    model.graph.node[0].output.extend(names)
+    model.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in names)
+    feed = {f"x{i}": a for i, a in enumerate(arrays)}
+    engine = tenon.build(model.SerializeToString(), device=device, tactics="first", threads=1)
+    got = engine.run(feed)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return [got[name] for name in names], session.run(None, feed)
+
+
+def check_both(*args, **attributes):
+    for got, want in zip(*both(*args, **attributes), strict=True):
+        assert (got.dtype, got.shape) == (want.dtype, want.shape)
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("transform", ["NONE", "SOFTMAX", "LOGISTIC"])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_linear_classifier(classes, transform, device):
+    w = np.random.default_rng(classes).normal(size=4 * classes)
+    check_both(
+        "LinearClassifier", [X], 2, device, coefficients=w, intercepts=w[:classes], classlabels_ints=range(5, 5 + classes),
+        post_transform=transform, multi_class=1,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("kernel", ["LINEAR", "POLY", "RBF", "SIGMOID"])
+def test_svm_regressor(kernel, device):
+    rng = np.random.default_rng(9)
+    check_both(
+        "SVMRegressor", [X], 1, device, coefficients=rng.normal(size=5), support_vectors=rng.normal(size=20), n_supports=5,
+        rho=[0.25], kernel_type=kernel, kernel_params=[0.5, 0.1, 2.0],
+    )  # fmt: skip
+
+
+def stumps(classes, weights, one=None):
+    """Three trees of two leaves each."""
+    given = dict(
+        nodes_treeids=np.repeat(range(3), 3), nodes_nodeids=[0, 1, 2] * 3, nodes_featureids=[0, 0, 0, 1, 0, 0, 2, 0, 0],
+        nodes_values=[0.1, 0, 0, -0.3, 0, 0, 0.5, 0, 0], nodes_modes=["BRANCH_LEQ", "LEAF", "LEAF"] * 3,
+        nodes_truenodeids=[1, 0, 0] * 3, nodes_falsenodeids=[2, 0, 0] * 3,
+    )  # fmt: skip
+    of = [one] if one is not None else list(range(classes))
+    count = 6 * len(of)
+    return given | dict(
+        class_treeids=np.repeat(range(3), 2 * len(of)), class_nodeids=np.tile(np.repeat([1, 2], len(of)), 3),
+        class_ids=np.tile(of, 6), class_weights=weights[:count], classlabels_int64s=range(3, 3 + classes),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("transform", ["NONE", "SOFTMAX"])
+def test_classifier_of_trees(transform, device):
+    weights = np.random.default_rng(4).uniform(0, 1, 18)
+    check_both("TreeEnsembleClassifier", [X], 2, device, post_transform=transform, **stumps(3, weights))
+
+
+@pytest.mark.parametrize("one", [0, 1])
+@pytest.mark.parametrize("transform, shift", [("NONE", 0.0), ("NONE", -0.2), ("LOGISTIC", -0.2)])
+def test_classifier_of_two_classes_told_by_one(transform, shift, one, device):
+    weights = np.random.default_rng(4).uniform(0, 1 / 3, 6) + shift
+    check_both("TreeEnsembleClassifier", [X], 2, device, post_transform=transform, **stumps(2, weights, one))
+
+
+def test_encoders(device):
+    numbers = np.array([[1, 5], [2, 7]])
+    check_both("LabelEncoder", [numbers], 1, device, version=2, keys_int64s=[1, 2, 5], values_floats=[0.5, 1.5, 2.5], default_float=-7.0)
+    floats = np.array([1.5, np.nan, 3], np.float32)
+    check_both("LabelEncoder", [floats], 1, device, version=4, keys_floats=[1.5, np.nan], values_int64s=[4, 9])
+    check_both("OneHotEncoder", [numbers], 1, device, cats_int64s=[5, 1, 2])
+    with pytest.raises(tenon.BuildError, match="strings"):
+        run("LabelEncoder", [numbers], device, version=2, keys_int64s=[1], values_strings=["a"])
