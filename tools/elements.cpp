@@ -48,7 +48,7 @@ double element(const Tensor& tensor, size_t i) {
     case DType::u32: return number_at<uint32_t>(tensor.data(), i);
     case DType::u16: return number_at<uint16_t>(tensor.data(), i);
     case DType::u8: return number_at<uint8_t>(tensor.data(), i);
-    case DType::bool_: break;
+    default: break;  // bool; types of 8 bits and less are told by their codes
   }
   return number_at<uint8_t>(tensor.data(), i);
 }

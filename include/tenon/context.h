@@ -15,6 +15,8 @@ namespace tenon {
 /// What a run gives: outputs by name, and the version of the weights that made all of them.
 struct Outputs {
   std::map<std::string, Tensor> tensors;
+  /// Outputs that are sequences, and optionals: of one tensor, or none. In host memory.
+  std::map<std::string, std::vector<Tensor>> sequences;
   uint64_t version = 0;
 
   /// Throws InputError with the nearest name where there is none of this.
@@ -24,6 +26,8 @@ struct Outputs {
 /// How to run.
 struct RunOptions {
   WeightSet weights;  ///< empty: the current ones
+  /// Inputs that are sequences, and optionals: of one tensor, or none. In host memory.
+  std::map<std::string, std::vector<TensorView>> sequences = {};
   /// Gets what each of Engine::layers() took. Each step is then waited for.
   std::vector<LayerTime>* step_times = nullptr;
   std::stop_token stop;         ///< looked at between steps; the run then throws Error(cancelled)

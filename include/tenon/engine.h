@@ -18,13 +18,17 @@
 
 namespace tenon {
 
-/// An input or output.
+/// What an input or output is: a tensor, any number of tensors, or one or none.
+enum class PortKind : uint8_t { tensor, sequence, optional };
+
+/// An input or output. Dtype and shape are a tensor's, or those of the tensors in it.
 struct Port {
   std::string name;
   DType dtype = DType::f32;
   /// Numbers, or expressions over named extents: {"n", "1", "28", "28"}; {"..."} where not even the
   /// rank is known before a run.
   std::vector<std::string> shape;
+  PortKind kind = PortKind::tensor;
 };
 
 /// A refittable weight.

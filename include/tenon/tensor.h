@@ -29,17 +29,34 @@ enum class DType : uint8_t {
   u16,
   u8,
   bool_,
+  // Types of at most 8 bits that are stored, moved and cast, and that nothing computes in. Each
+  // element has a byte of its own, its value in the low bits; files may pack them.
+  f8_e4m3,
+  f8_e4m3fnuz,
+  f8_e5m2,
+  f8_e5m2fnuz,
+  f8_e8m0,
+  f6_e2m3,
+  f6_e3m2,
+  f4_e2m1,
+  i4,
+  u4,
+  i2,
+  u2,
 };
 
-inline constexpr int kDTypes = 13;
+inline constexpr int kDTypes = 25;
 
 /// Bytes of `count` elements that lie one behind the other; `count` is not negative.
 TENON_API size_t byte_count(DType dtype, int64_t count) noexcept;
 /// "f32", "bool", …; the names of Tenon's text form.
 TENON_API std::string_view to_string(DType dtype) noexcept;
+/// Floats that are computed in: f64 to bf16.
 TENON_API bool is_floating(DType dtype) noexcept;
-/// Signed or unsigned integers; bool is not one.
+/// Signed or unsigned integers that are computed in; bool is not one.
 TENON_API bool is_integer(DType dtype) noexcept;
+/// From f8_e4m3 on: stored, moved and cast only.
+TENON_API bool is_narrow(DType dtype) noexcept;
 
 /// Extents of a tensor, outermost first; a scalar's is empty.
 using Shape = std::vector<int64_t>;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -25,7 +26,27 @@ constexpr std::array<std::pair<DType, const char*>, kDTypes> numpy_names = {{
     {DType::u16, "uint16"},
     {DType::u8, "uint8"},
     {DType::bool_, "bool"},
+    {DType::f8_e4m3, "float8_e4m3fn"},
+    {DType::f8_e4m3fnuz, "float8_e4m3fnuz"},
+    {DType::f8_e5m2, "float8_e5m2"},
+    {DType::f8_e5m2fnuz, "float8_e5m2fnuz"},
+    {DType::f8_e8m0, "float8_e8m0fnu"},
+    {DType::f6_e2m3, "float6_e2m3fn"},
+    {DType::f6_e3m2, "float6_e3m2fn"},
+    {DType::f4_e2m1, "float4_e2m1fn"},
+    {DType::i4, "int4"},
+    {DType::u4, "uint4"},
+    {DType::i2, "int2"},
+    {DType::u2, "uint2"},
 }};
+
+/// NumPy has these types from ml_dtypes only, and neither DLPack nor the buffer protocol carries
+/// them: they travel as integers of their size.
+bool of_ml_dtypes(DType dtype) { return dtype == DType::bf16 || is_narrow(dtype); }
+
+DType carrier(DType dtype) {
+  return dtype == DType::bf16 ? DType::u16 : is_narrow(dtype) ? DType::u8 : dtype;
+}
 
 const char* numpy_name(DType dtype) {
   for (const auto& [known, name] : numpy_names) {
@@ -91,10 +112,15 @@ nb::object with_strides(nb::object object) {
   return view != nullptr ? nb::steal(view) : object;
 }
 
-// NumPy knows bfloat16 through ml_dtypes, which neither DLPack nor the buffer protocol carries.
-nb::object exportable(nb::object object, bool& bf16) {
-  bf16 = is_numpy(object) && dtype_name(object) == "bfloat16";
-  if (bf16) return object.attr("view")("uint16");
+// As an array that DLPack or the buffer protocol carries; `hidden` is the type that it then does
+// not tell.
+nb::object exportable(nb::object object, std::optional<DType>& hidden) {
+  DType dtype{};
+  hidden.reset();
+  if (is_numpy(object) && find_dtype(dtype_name(object), dtype) && of_ml_dtypes(dtype)) {
+    hidden = dtype;
+    return object.attr("view")(numpy_name(carrier(dtype)));
+  }
   // torch keeps a sign or a conjugation beside the bytes, which DLPack drops.
   if (nb::hasattr(object, "resolve_neg"))
     object = object.attr("resolve_conj")().attr("resolve_neg")();
@@ -159,10 +185,11 @@ using Writable = nb::ndarray<>;
 
 template <class Kind>
 Array exported_view(nb::handle given, const std::string& what) {
-  bool bf16 = false;
+  std::optional<DType> hidden;
   constexpr bool read_only = std::is_same_v<Kind, ReadOnly>;
   if (!read_only) check_writable(given, what);
-  nb::object object = exportable(is_plain(given) ? as_array(given, what) : nb::borrow(given), bf16);
+  nb::object object =
+      exportable(is_plain(given) ? as_array(given, what) : nb::borrow(given), hidden);
   if (!nb::getattr(given, "mask", nb::none()).is_none() && nb::hasattr(given, "filled"))
     throw InputError(what +
                      " is a masked array; give what stands for the masked elements, as by "
@@ -172,13 +199,13 @@ Array exported_view(nb::handle given, const std::string& what) {
     // What only NumPy can read: __array__, __array_interface__.
     const bool has = nb::hasattr(given, "__array__") || nb::hasattr(given, "__array_interface__");
     if (!read_only || !has) refuse(given, what);
-    object = exportable(as_array(given, what), bf16);
+    object = exportable(as_array(given, what), hidden);
     if (!nb::try_cast(object, array, false)) refuse(given, what);
   }
   Array result;
   result.view.device = device_name(array.device_type(), array.device_id());
   if (!from_dlpack(array.dtype(), result.view.dtype)) refuse(given, what);
-  if (bf16) result.view.dtype = DType::bf16;
+  if (hidden) result.view.dtype = *hidden;
   result.view.data = array.data();
   result.view.shape.assign(array.shape_ptr(), array.shape_ptr() + array.ndim());
   result.view.strides.assign(array.stride_ptr(), array.stride_ptr() + array.ndim());
@@ -208,21 +235,41 @@ std::string to_name(nb::handle key, const std::string& what) {
                    " is no name; give a mapping of names to arrays");
 }
 
-template <class Kind>
-ArrayMap views_of(nb::handle mapping, const std::string& what) {
+// Calls f(name, value) for each item of a mapping.
+template <class F>
+void for_each_item(nb::handle mapping, const std::string& what, const F& f) {
   if (!nb::hasattr(mapping, "items"))
     throw InputError(what + "s: give a mapping of names to arrays");
-  ArrayMap result;
   for (const nb::handle item : mapping.attr("items")()) {
     nb::tuple pair;
     if (!nb::try_cast(item, pair) || pair.size() != 2)
       throw InputError(what + "s: items() gives no pairs; give a mapping of names to arrays");
-    const std::string name = to_name(pair[0], what + "s");
-    Array array = view_of<Kind>(pair[1], what + " \"" + name + "\"");
+    f(to_name(pair[0], what + "s"), pair[1]);
+  }
+}
+
+template <class Kind>
+ArrayMap views_of(nb::handle mapping, const std::string& what) {
+  ArrayMap result;
+  for_each_item(mapping, what, [&](const std::string& name, nb::handle value) {
+    Array array = view_of<Kind>(value, what + " \"" + name + "\"");
     result.views.emplace(name, std::move(array.view));
     result.owners.push_back(std::move(array.owner));
-  }
+  });
   return result;
+}
+
+// The arrays that a sequence or an optional holds.
+nb::list held_by(nb::handle value, PortKind kind, const std::string& what) {
+  nb::list held;
+  if (kind == PortKind::optional) {
+    if (!value.is_none()) held.append(value);
+    return held;
+  }
+  if (!nb::isinstance<nb::list>(value) && !nb::isinstance<nb::tuple>(value))
+    throw InputError(what + " is a sequence; give a list of arrays");
+  for (const nb::handle each : value) held.append(each);
+  return held;
 }
 
 }  // namespace
@@ -237,18 +284,39 @@ ArrayMap to_arrays(nb::handle mapping, const std::string& what) {
   return views_of<ReadOnly>(mapping, what);
 }
 
+Feeds to_feeds(nb::handle mapping, const std::vector<Port>& inputs) {
+  Feeds result;
+  for_each_item(mapping, "input", [&](const std::string& name, nb::handle value) {
+    const auto port = std::ranges::find(inputs, name, &Port::name);
+    const std::string what = "input \"" + name + "\"";
+    if (port == inputs.end() || port->kind == PortKind::tensor) {
+      Array array = view_of<ReadOnly>(value, what);
+      result.views.emplace(name, std::move(array.view));
+      result.owners.push_back(std::move(array.owner));
+      return;
+    }
+    std::vector<TensorView>& views = result.sequences[name];
+    for (const nb::handle each : held_by(value, port->kind, what)) {
+      Array array = view_of<ReadOnly>(each, what);
+      views.push_back(std::move(array.view));
+      result.owners.push_back(std::move(array.owner));
+    }
+  });
+  return result;
+}
+
 ArrayMap to_writable_arrays(nb::handle mapping, const std::string& what) {
   return views_of<Writable>(mapping, what);
 }
 
 nb::object numpy_dtype(DType dtype) {
-  if (dtype != DType::bf16) return nb::module_::import_("numpy").attr("dtype")(numpy_name(dtype));
+  const nb::object type = nb::module_::import_("numpy").attr("dtype");
+  if (!of_ml_dtypes(dtype)) return type(numpy_name(dtype));
   try {
-    return nb::module_::import_("numpy").attr("dtype")(
-        nb::module_::import_("ml_dtypes").attr("bfloat16"));
+    return type(nb::module_::import_("ml_dtypes").attr(numpy_name(dtype)));
   } catch (nb::python_error& error) {
-    if (!error.matches(PyExc_ImportError)) throw;
-    return nb::str("bfloat16");
+    if (!error.matches(PyExc_ImportError) && !error.matches(PyExc_AttributeError)) throw;
+    return nb::str(numpy_name(dtype));
   }
 }
 
@@ -276,7 +344,12 @@ nb::object exported(const Tensor& tensor, DType shown) {
 
 }  // namespace
 
-nb::object to_dlpack(const Tensor& tensor) { return exported<>(tensor, tensor.dtype()); }
+nb::object to_dlpack(const Tensor& tensor) {
+  if (is_narrow(tensor.dtype()))
+    throw InputError("DLPack has no " + std::string(to_string(tensor.dtype())) +
+                     "; take the NumPy array");
+  return exported<>(tensor, tensor.dtype());
+}
 
 nb::tuple to_dlpack_device(const Tensor& tensor) {
   const auto [device, id] = dlpack_device(tensor.device());
@@ -284,13 +357,13 @@ nb::tuple to_dlpack_device(const Tensor& tensor) {
 }
 
 nb::object to_numpy(const Tensor& tensor) {
-  const bool bf16 = tensor.dtype() == DType::bf16;
-  nb::object result = exported<nb::numpy>(tensor, bf16 ? DType::u16 : tensor.dtype());
-  if (!bf16) return result;
-  const nb::object dtype = numpy_dtype(DType::bf16);
+  nb::object result = exported<nb::numpy>(tensor, carrier(tensor.dtype()));
+  if (!of_ml_dtypes(tensor.dtype())) return result;
+  const nb::object dtype = numpy_dtype(tensor.dtype());
   if (nb::isinstance<nb::str>(dtype)) {
     throw Error(ErrorCode::unavailable,
-                "a bfloat16 array needs the ml_dtypes package; pip install ml_dtypes");
+                "an array of " + nb::cast<std::string>(dtype) +
+                    " needs the ml_dtypes package; pip install -U ml_dtypes");
   }
   return result.attr("view")(dtype);
 }
@@ -307,7 +380,7 @@ DType to_dtype(nb::handle object) {
   }
   throw InputError("dtype " + nb::cast<std::string>(nb::repr(object)) +
                    " is not one of Tenon's; it has f64, f32, f16, bf16, "
-                   "i64 to i8, u64 to u8 and bool");
+                   "i64 to i8, u64 to u8, bool, and the types of ml_dtypes that ONNX has");
 }
 
 }  // namespace tenon::python

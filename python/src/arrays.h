@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "tenon/engine.h"
 #include "tenon/tensor.h"
 
 namespace tenon::python {
@@ -34,6 +35,13 @@ struct ArrayMap {
 };
 /// They may lie on devices.
 ArrayMap to_arrays(nb::handle mapping, const std::string& what);
+
+/// The inputs of a run: tensors, and by name those that are sequences or optionals.
+struct Feeds : ArrayMap {
+  std::map<std::string, std::vector<TensorView>> sequences;
+};
+/// Of a network with these inputs: a sequence is a list of arrays, an optional an array or None.
+Feeds to_feeds(nb::handle mapping, const std::vector<Port>& inputs);
 /// The same for arrays that a run writes: they must be writable.
 ArrayMap to_writable_arrays(nb::handle mapping, const std::string& what);
 

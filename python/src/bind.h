@@ -25,13 +25,14 @@ class PyEngine {
   int process = 0;        // where that thread is
   bool in_place = false;  // memory="in_place": a refit lets nothing run
 
-  std::vector<std::string> output_names;  // in the model's order
+  std::vector<Port> input_ports, output_ports;  // in the model's order: each run looks at them
 
   explicit PyEngine(Engine made, std::string file = {})
       : file(std::move(file)),
         contexts_(std::make_shared<ContextPool>(made)),
         engine_(std::move(made)) {
-    for (Port& port : engine_->outputs()) output_names.push_back(std::move(port.name));
+    input_ports = engine_->inputs();
+    output_ports = engine_->outputs();
   }
 
   bool closed() const { return !engine_; }

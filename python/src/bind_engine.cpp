@@ -14,12 +14,25 @@
 namespace tenon::python {
 namespace {
 
+// A list, or what an optional holds.
+nb::object held_by(const std::vector<Tensor>& tensors, PortKind kind) {
+  if (kind == PortKind::optional)
+    return tensors.empty() ? nb::object(nb::none()) : to_numpy(tensors[0]);
+  nb::list arrays;
+  for (const Tensor& tensor : tensors) arrays.append(to_numpy(tensor));
+  return arrays;
+}
+
 nb::object outputs_of(const PyEngine& engine, const Outputs& made) {
   nb::object result = nb::module_::import_("tenon._outputs").attr("Outputs")();
-  for (const std::string& name : engine.output_names) {
-    const Tensor& tensor = made.tensors.at(name);
+  for (const Port& port : engine.output_ports) {
+    if (const auto found = made.sequences.find(port.name); found != made.sequences.end()) {
+      result[port.name.c_str()] = held_by(found->second, port.kind);
+      continue;
+    }
+    const Tensor& tensor = made.tensors.at(port.name);
     const bool on_host = tensor.device() == host_device;
-    result[name.c_str()] = on_host ? to_numpy(tensor) : nb::cast(tensor);
+    result[port.name.c_str()] = on_host ? to_numpy(tensor) : nb::cast(tensor);
   }
   result.attr("version") = made.version;
   return result;
@@ -41,19 +54,21 @@ nb::object run(PyEngine& self, nb::handle inputs, nb::handle out, const WeightSe
   if (weights != nullptr && weights->version() == 0)
     throw InputError("weights: the set is of an engine that was not ready; take `current` again");
   const std::shared_ptr<ContextPool> contexts = self.contexts();
-  const ArrayMap given = to_arrays(inputs, "input");
+  const Feeds given = to_feeds(inputs, self.input_ports);
   const WeightSet set = weights ? *weights : WeightSet();
   if (out.is_none()) {
-    return outputs_of(
-        self, perform_run(stop, [&](const std::stop_token& token) {
-          return contexts->run(
-              given.views,
-              RunOptions{.weights = set, .stop = token, .device_outputs = device_outputs});
-        }));
+    return outputs_of(self, perform_run(stop, [&](const std::stop_token& token) {
+                        return contexts->run(given.views,
+                                             RunOptions{.weights = set,
+                                                        .sequences = given.sequences,
+                                                        .stop = token,
+                                                        .device_outputs = device_outputs});
+                      }));
   }
   const ArrayMap targets = to_writable_arrays(out, "out");
   const uint64_t version = perform_run(stop, [&](const std::stop_token& token) {
-    return contexts->run(given.views, targets.views, {.weights = set, .stop = token});
+    return contexts->run(given.views, targets.views,
+                         {.weights = set, .sequences = given.sequences, .stop = token});
   });
   nb::object result = nb::module_::import_("tenon._outputs").attr("Outputs")();
   result.attr("update")(out);
@@ -257,8 +272,8 @@ void bind_runs(nb::class_<PyEngine>& engine) {
                    "collections.abc.Mapping[str, typing.Any] | None = None, weights: WeightSet | "
                    "None = None, device_outputs: bool = False, stop: threading.Event | None = "
                    "None) -> tenon._outputs.Outputs"),
-           "Runs on a mapping of arrays; returns a dict of outputs with an attribute `version`. "
-           "With `out`, a mapping "
+           "Runs on a mapping of arrays; returns a dict of outputs with an attribute `version`. A "
+           "sequence is a list of arrays, an optional an array or None. With `out`, a mapping "
            "of writable arrays, only those are written and returned. With `weights`, runs with "
            "that set. Arrays may lie on the engine's device; with `device_outputs`, fresh outputs "
            "do, as Tensor. Ctrl-C ends it, and `stop` once it is set: between steps and turns of a "

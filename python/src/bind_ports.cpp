@@ -46,6 +46,13 @@ void bind_port_type(nb::module_& module) {
           nb::sig("def dtype(self) -> typing.Any"))
       .def_prop_ro("shape", shape_of, nb::sig("def shape(self) -> tuple[int | str, ...]"),
                    "Numbers, and expressions over named extents as strings.")
+      .def_prop_ro(
+          "kind",
+          [](const Port& port) {
+            constexpr const char* names[] = {"tensor", "sequence", "optional"};
+            return names[static_cast<size_t>(port.kind)];
+          },
+          "tensor, sequence or optional; dtype and shape are then those of the tensors in it.")
       .def("__repr__", [](const Port& port) {
         return nb::str("Port({!r}, {}, {})")
             .format(port.name, numpy_dtype(port.dtype), shape_of(port));

@@ -24,11 +24,12 @@ onnx::AttributeValue neutral(const Attribute& attribute, const std::string& what
 
 onnx::Node node_of(const std::string& op, const Attributes& attributes, const NodeOptions& options,
                    onnx::Draft& around) {
-  onnx::Node node{.op_type = op,
-                  .domain = options.domain,
-                  .name = options.name,
-                  .version = options.version ? options.version : onnx::newest_opset,
-                  .outputs = options.outputs};
+  onnx::Node node{
+      .op_type = op,
+      .domain = options.domain,
+      .name = options.name,
+      .version = options.version ? options.version : onnx::newest_version(options.domain),
+      .outputs = options.outputs};
   if (node.outputs.empty()) node.outputs.emplace_back();
   node.wanted.assign(node.outputs.size(), true);
   for (const auto& [name, value] : attributes)

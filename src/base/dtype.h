@@ -18,7 +18,8 @@ struct TypeTag {
 };
 
 /// Calls `f(TypeTag<T>{})` with the C++ type of `dtype`; f16 and bf16 are Half and BFloat16, bool_
-/// is bool.
+/// is bool. Narrow types are their bytes: what moves elements needs no more, and whatever computes
+/// with them refuses them before.
 template <class F>
 decltype(auto) dispatch(DType dtype, F&& f) {
   switch (dtype) {
@@ -34,9 +35,9 @@ decltype(auto) dispatch(DType dtype, F&& f) {
     case DType::u32: return f(TypeTag<uint32_t>{});
     case DType::u16: return f(TypeTag<uint16_t>{});
     case DType::u8: return f(TypeTag<uint8_t>{});
-    case DType::bool_: break;
+    case DType::bool_: return f(TypeTag<bool>{});
+    default: return f(TypeTag<uint8_t>{});
   }
-  return f(TypeTag<bool>{});
 }
 
 }  // namespace tenon::base

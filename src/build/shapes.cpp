@@ -51,6 +51,7 @@ void add_default_ranges(const ir::Graph& graph, std::map<std::string, plan::Symb
   const auto defaults = plan::default_ranges(graph);
   std::vector<std::string> symbols;
   for (const ir::ValueId id : graph.inputs()) {
+    if (!graph.type(id).is_tensor()) continue;  // its tensors have extents of their own
     for (const ir::Dim& dim : *graph.type(id).dims) dim.symbols(symbols);
   }
   for (const std::string& symbol : symbols) ranges.try_emplace(symbol, defaults.at(symbol));
@@ -83,6 +84,10 @@ ir::Network apply_shapes(ir::Network network,
       for (const ir::ValueId id : inputs) names.push_back(graph.value(id).name);
       base::fail(ErrorCode::build, "shapes: the network has no input {}; it takes: {}",
                  base::quoted(name), base::join(names, ", "));
+    }
+    if (!graph.type(*found).is_tensor()) {
+      base::fail(ErrorCode::build, "shapes: input {} is {}, which has no extents of its own",
+                 base::quoted(name), graph.type(*found).text());
     }
     const ir::Dims& dims = *graph.type(*found).dims;
     if (dims.size() != axes.size()) {

@@ -254,8 +254,9 @@ TEST_P(References, casts_round_clamp_and_wrap) {
 }
 
 TEST_P(References, every_pair_of_dtypes_casts_small_numbers_exactly) {
-  for (int from = 0; from < kDTypes; ++from) {
-    for (int to = 0; to < kDTypes; ++to) {
+  constexpr int wide = static_cast<int>(DType::bool_);
+  for (int from = 0; from <= wide; ++from) {
+    for (int to = 0; to <= wide; ++to) {
       const auto x = tensor_of(static_cast<DType>(from), {300}, Values(300, 1));
       EXPECT_EQ(values(ir::Cast{static_cast<DType>(to)}, {x}), Values(300, 1)) << from << " " << to;
     }

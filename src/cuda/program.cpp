@@ -101,6 +101,7 @@ void run_stages(const Launch& launch) noexcept {
 }
 
 std::string_view type_name(DType dtype) {
+  if (is_narrow(dtype)) return "u8";
   return dtype == DType::bool_ ? "bool" : to_string(dtype);
 }
 

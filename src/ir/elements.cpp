@@ -136,7 +136,7 @@ bool append_known(const std::byte* element, Known& known) {
 
 std::optional<Known> known_elements(const ValueType& type, base::Bytes bytes) {
   const size_t size = byte_count(type.dtype, 1);
-  if (bytes.size() / size > Known::limit) return std::nullopt;
+  if (bytes.size() / size > Known::limit || is_narrow(type.dtype)) return std::nullopt;
   Known known;
   for (size_t at = 0; at + size <= bytes.size(); at += size) {
     const bool held = base::dispatch(type.dtype, [&](auto tag) {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "ir/infer.h"
+#include "ir/ops/cast.h"
 #include "ir/ops/cumulate.h"
 #include "ir/ops/grid_sample.h"
 #include "ir/ops/recurrent.h"
@@ -41,6 +42,9 @@ inline constexpr std::array<std::string_view, 5> enum_names<Nearest>{
 template <>
 inline constexpr std::array<std::string_view, 3> enum_names<Beside>{"zeros", "border",
                                                                     "reflection"};
+template <>
+inline constexpr std::array<std::string_view, 3> enum_names<base::PowerRounding>{"up", "down",
+                                                                                 "nearest"};
 template <>
 inline constexpr std::array<std::string_view, 2> enum_names<CumulateKind>{"sum", "prod"};
 template <>

@@ -1,6 +1,8 @@
 // What can be done with any op through its table.
 #include "ir/op.h"
 
+#include <fmt/core.h>
+
 namespace tenon::ir {
 namespace {
 
@@ -13,6 +15,14 @@ bool rename(std::string& symbol, const std::map<std::string, Dim>& bindings) {
 }
 
 }  // namespace
+
+std::vector<Value> Op::infer(Infer& in) const {
+  for (size_t i = 0; i < in.size() && !info().moves; ++i) {
+    if (!in.has(i) || !is_narrow(in.dtype(i))) continue;
+    in.fail(fmt::format("it is not defined for {}; cast the operand", to_string(in.dtype(i))));
+  }
+  return table_->infer(data_.get(), in);
+}
 
 std::vector<std::string> Op::bound_symbols() const {
   std::vector<std::string> symbols;

@@ -34,6 +34,7 @@ struct OpInfo {
   /// It repeats what its input holds: it is run where it is used rather than kept.
   bool enlarges = false;
   bool binds = false;  ///< its lists of names are symbols, whose values are known when it has run
+  bool moves = false;  ///< operands may be narrow: their elements are moved, or cast
 };
 
 /// A named member of an op; fields() returns a tuple of them. An unnamed field ("") is printed bare
@@ -95,7 +96,7 @@ class Op {
   const OpTable& table() const noexcept { return *table_; }
   const void* data() const noexcept { return data_.get(); }
   uint64_t hash() const { return table_->hash(data_.get()); }
-  std::vector<Value> infer(Infer& in) const { return table_->infer(data_.get(), in); }
+  std::vector<Value> infer(Infer& in) const;
   /// The symbols that a run of it finds out.
   std::vector<std::string> bound_symbols() const;
   /// Its graphs, in the order of its fields.

@@ -46,9 +46,10 @@ Bindings Symbols::bindings(std::span<const int> numbers, std::span<const int64_t
 DimTable::DimTable(const ir::Graph& graph) {
   for (const ir::GraphValue& value : graph.values()) {
     first_.push_back(axes_.size());
-    ranked_.push_back(value.value.type.dims.has_value());
-    if (!ranked_.back()) continue;
-    for (const ir::Dim& dim : *value.value.type.dims) axes_.push_back(axis_of(dim));
+    const ir::ValueType& type = value.value.type;
+    ranked_.push_back(type.dims.has_value());
+    if (!ranked_.back() || !type.is_tensor()) continue;  // those of a sequence's tensors may differ
+    for (const ir::Dim& dim : *type.dims) axes_.push_back(axis_of(dim));
   }
   first_.push_back(axes_.size());
 }

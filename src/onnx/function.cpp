@@ -136,4 +136,24 @@ ir::ValueId Function::operator[](std::string_view name) const {
   return found->second;
 }
 
+std::vector<ir::ValueId> FunctionBody::captures(size_t /*formals*/) const {
+  std::vector<ir::ValueId> ids;
+  for (const auto& [name, id] : around_) ids.push_back(id);
+  return ids;
+}
+
+std::vector<ir::ValueId> FunctionBody::import(ir::GraphBuilder& builder,
+                                              std::span<const ir::ValueId> inputs,
+                                              size_t formals) const {
+  ImportState state{builder, node_.leaves()};
+  NodeContext inside(node_.node(), state, {});
+  Function function(inside, {});
+  for (size_t i = 0; i < formals; ++i) function.set(text_.inputs.at(i), inputs[i]);
+  for (size_t i = formals; const auto& [name, id] : around_) function.set(name, inputs[i++]);
+  function.run(text_.statements);
+  std::vector<ir::ValueId> outputs;
+  for (const std::string_view name : text_.outputs) outputs.push_back(function[name]);
+  return outputs;
+}
+
 }  // namespace tenon::onnx

@@ -39,4 +39,28 @@ class Function {
   std::map<std::string, ir::ValueId, std::less<>> values_;
 };
 
+/// The body of a loop in statements. What they read is the body's inputs, by name, and values
+/// around.
+class FunctionBody : public Body {
+ public:
+  struct Text {
+    std::vector<std::string_view> inputs;
+    std::string_view statements;
+    std::vector<std::string_view> outputs;
+  };
+
+  /// `around` holds the values that the statements read beside the inputs, and no others.
+  FunctionBody(NodeContext& node, Text text, std::map<std::string, ir::ValueId> around)
+      : node_(node), text_(std::move(text)), around_(std::move(around)) {}
+
+  std::vector<ir::ValueId> captures(size_t formals) const override;
+  std::vector<ir::ValueId> import(ir::GraphBuilder& builder, std::span<const ir::ValueId> inputs,
+                                  size_t formals) const override;
+
+ private:
+  NodeContext& node_;
+  Text text_;
+  std::map<std::string, ir::ValueId> around_;
+};
+
 }  // namespace tenon::onnx

@@ -165,11 +165,24 @@ AttributeValue GraphImporter::value_of(const wire::Attribute& attribute) {
   }
 }
 
+int64_t GraphImporter::version_of(const wire::Node& node) const {
+  const bool is_default = is_default_domain(node.domain);
+  for (const wire::Opset& each : node.opsets ? *node.opsets : std::vector<wire::Opset>())
+    if (is_default ? is_default_domain(each.domain) : each.domain == node.domain)
+      return each.version;
+  const auto opset = model_.opsets.find(is_default ? "" : node.domain);
+  if (opset != model_.opsets.end()) return opset->second;
+  if (!find_import(full_op_type(node))) return 0;  // told as what is not supported
+  base::fail(ErrorCode::bad_file, "{}: {} is of {}, and the model imports no opset of that",
+             model_.file, label(node),
+             is_default ? "the default domain" : base::quoted(node.domain));
+}
+
 Node GraphImporter::node_of(const wire::Node& node) {
   Node result{.op_type = node.op_type,
               .domain = node.domain,
               .name = node.name,
-              .version = model_.opset,
+              .version = version_of(node),
               .inputs = node.inputs,
               .outputs = node.outputs};
   for (const std::string& output : node.outputs)

@@ -17,7 +17,7 @@ namespace tenon::onnx {
 /// What all graphs of a model share while it is imported.
 struct ModelState {
   std::string file;
-  int64_t opset = 0;
+  std::map<std::string, int64_t> opsets;  ///< by domain, "" for the default one
   LeafTable leaves;
   ModelNames names;
   GivenInitializers given;
@@ -47,6 +47,7 @@ class GraphImporter {
 
  private:
   const ir::GraphValue* find(const std::string& name) const;
+  int64_t version_of(const wire::Node& node) const;
   Node node_of(const wire::Node& node);
   AttributeValue value_of(const wire::Attribute& attribute);
   void import(const wire::Node& node);

@@ -1,4 +1,6 @@
 // Imports of control flow: graphs in attributes become bodies.
+#include "onnx/import_control.h"
+
 #include <algorithm>
 
 #include "ir/ops/gather.h"
@@ -281,7 +283,7 @@ class MapBody : public TurnBody {
   std::vector<ValueId> states(std::span<const ValueId>) const override { return {}; }
   ValueId element(ir::GraphBuilder& builder, ValueId whole, ValueId turn) const override {
     if (builder.type(whole).is_tensor()) return whole;
-    return builder.add_node(ir::SequenceAt{}, {whole, turn}, 1, "")[0];
+    return builder.add_node(ir::SequenceAt{taken_symbols(builder, whole)}, {whole, turn}, 1, "")[0];
   }
   std::vector<ValueId> results(ir::GraphBuilder& builder, std::span<const ValueId> carried,
                                std::vector<ValueId> outputs) const override {
@@ -320,8 +322,51 @@ int64_t listed(NodeContext& node, std::string_view name, size_t i, size_t count)
 
 }  // namespace
 
+Outputs add_loop(NodeContext& node, const Body& body, ValueId turns, std::vector<ValueId> carried) {
+  return LoopImport(node, body, {.trips = turns, .carried = std::move(carried)}).run();
+}
+
+Outputs add_scan(NodeContext& node, const Body& body, std::vector<ValueId> carried,
+                 std::vector<ValueId> read) {
+  const ValueId turns = node.extent(read[0], 0);
+  return add_loop(node, ScanBody(body, std::move(read)), turns, std::move(carried));
+}
+
+namespace {
+
+// Version 8 runs over batches, of which one is no batch. Lengths of its own come first.
+Outputs scan_of_one_sample(NodeContext& node) {
+  const Body& body = given_body(node, "body");
+  if (node.has(0)) node.unsupported("version 8 with lengths of its samples");
+  const int64_t scans = node.integer("num_scan_inputs");
+  const auto operands = static_cast<int64_t>(node.inputs()) - 1;
+  if (scans < 1 || scans > operands)
+    node.fail("num_scan_inputs is {}, and there are {} operands", scans, operands);
+  for (const int64_t direction : node.integers("directions"))
+    if (direction != 0) node.unsupported("version 8 from the end");
+  std::vector<ValueId> carried, read;
+  for (size_t i = 1; i < node.inputs(); ++i) {
+    ir::Dims dims = node.dims(i);
+    if (dims.empty() || !(dims[0] == Dim(1)))
+      node.unsupported("version 8 over a batch of {}; it is taken of one sample",
+                       dims.empty() ? "scalars" : dims[0].text());
+    dims.erase(dims.begin());
+    const bool scanned = static_cast<int64_t>(i) > operands - scans;
+    (scanned ? read : carried).push_back(node.reshape(node.input(i), std::move(dims)));
+  }
+  Outputs outputs = add_scan(node, body, std::move(carried), std::move(read));
+  for (ValueId& each : outputs) {
+    ir::Dims dims = node.builder().dims(each);
+    dims.insert(dims.begin(), 1);
+    each = node.reshape(each, std::move(dims));
+  }
+  return outputs;
+}
+
+}  // namespace
+
 Outputs import_scan(NodeContext& node) {
-  if (node.opset() < 9) node.unsupported("version 8, which runs over batches");
+  if (node.opset() < 9) return scan_of_one_sample(node);
   const Body& body = given_body(node, "body");
   const int64_t given = node.integer("num_scan_inputs");
   if (given < 1 || given > static_cast<int64_t>(node.inputs()))
@@ -339,9 +384,9 @@ Outputs import_scan(NodeContext& node) {
                          "extents of scanned axes");
     read.push_back(whole);
   }
-  LoopStart start{.trips = node.extent(read[0], 0)};
-  for (size_t i = 0; i < states; ++i) start.carried.push_back(node.input(i));
-  Outputs outputs = LoopImport(node, ScanBody(body, read), std::move(start)).run();
+  std::vector<ValueId> carried;
+  for (size_t i = 0; i < states; ++i) carried.push_back(node.input(i));
+  Outputs outputs = add_scan(node, body, std::move(carried), std::move(read));
   for (size_t i = states; i < outputs.size(); ++i) {
     const size_t count = outputs.size() - states;
     if (listed(node, "scan_output_directions", i - states, count) != 0)
@@ -366,10 +411,11 @@ Outputs import_sequence_map(NodeContext& node) {
   }
   const ir::Body once = graph_of(node, body, formals, body.captures(formals.size()));
   node.leaves().keep_first(leaves);
-  LoopStart start{.trips = node.add(ir::SequenceLength{}, {read[0]})};
+  const ValueId turns = node.add(ir::SequenceLength{}, {read[0]});
+  std::vector<ValueId> carried;
   for (size_t i = 0; i < once->outputs().size(); ++i)
-    start.carried.push_back(node.add(ir::SequenceConstruct{output_type(once, i).dtype}, {}));
-  return LoopImport(node, MapBody(body, read), std::move(start)).run();
+    carried.push_back(node.add(ir::SequenceConstruct{output_type(once, i).dtype}, {}));
+  return add_loop(node, MapBody(body, read), turns, std::move(carried));
 }
 
 }  // namespace tenon::onnx

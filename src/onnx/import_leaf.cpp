@@ -37,9 +37,8 @@ Outputs import_constant(NodeContext& node) {
 
 Outputs import_identity(NodeContext& node) { return {node.input(0)}; }
 
-// At inference the data passes, and the mask (from opset 10 on a bool) is true everywhere.
+// Else than in training the data passes, and the mask (from opset 10 on a bool) is true everywhere.
 Outputs import_dropout(NodeContext& node) {
-  node.ignore_attribute("seed");
   if (node.opset() < 7 && !node.flag("is_test", false))
     node.unsupported("is_test=0; export the model for inference");
   if (node.opset() < 12) {
@@ -50,9 +49,9 @@ Outputs import_dropout(NodeContext& node) {
     const ir::Value& training = node.builder().value(node.input(2)).value;
     const bool off = training.known && training.known->integers.size() == 1 &&
                      training.known->integers[0] == ir::Dim(0);
-    if (!off)
-      node.unsupported("training_mode is not a constant false; export the model for inference");
+    if (!off) return import_dropout_of_training(node);
   }
+  node.ignore_attribute("seed");
   Outputs outputs{node.input(0)};
   if (node.output_used(1) && node.opset() >= 10)
     outputs.push_back(node.pointwise("logical_not(less(a, a))", {node.input(0)}));

@@ -34,9 +34,7 @@ void freeze_what_was_read(const NodeContext& node, const ImportEntry& entry, Imp
 
 }  // namespace
 
-const ImportEntry* find_import(const Node& node) {
-  return is_default_domain(node.domain) ? find_import(node.op_type) : nullptr;
-}
+const ImportEntry* find_import(const Node& node) { return find_import(full_op_type(node)); }
 
 Outputs import_node(const Node& node, ImportState& state, std::vector<ir::ValueId> inputs) {
   const ImportEntry& entry = *find_import(node);

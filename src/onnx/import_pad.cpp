@@ -6,6 +6,7 @@
 #include "ir/ops/range.h"
 #include "ir/ops/repeat.h"
 #include "ir/ops/slice.h"
+#include "onnx/function.h"
 #include "onnx/imports.h"
 
 namespace tenon::onnx {
@@ -15,23 +16,22 @@ namespace {
 struct Pads {
   ir::Dims before, after, cut_before, cut_after;
   std::vector<size_t> axes;
+  ir::ValueId elements = ir::absent;  ///< as they are given, where they are an operand
 };
 
-// Before all axes, then after all: positive numbers add, negative ones cut. They were attributes up
-// to opset 10.
-void read_pads(NodeContext& node, ir::Dims& added, ir::Dims& cut) {
-  if (node.opset() >= 11 && !node.known(1)) {
-    added = node.extents_of(node.pointwise("max(a, 0)", {node.integers_of(1)}));
-    cut = node.extents_of(node.pointwise("max(neg(a), 0)", {node.integers_of(1)}));
-    return;
-  }
-  ir::Dims pads;
-  if (node.opset() >= 11) {
-    pads = node.known_dims(1);
-  } else {
-    for (const int64_t pad : node.integers(node.opset() < 2 ? "paddings" : "pads"))
-      pads.emplace_back(pad);
-  }
+// Of all axes, where only a run knows which are named.
+ir::ValueId spread(NodeContext& node) {
+  Function f(node, std::array<std::string_view, 4>{"x", "pads", "value", "axes"});
+  f.set("none", std::vector<int64_t>(2 * node.rank(0), 0));
+  f.set("rank", std::array{static_cast<int64_t>(node.rank(0))});
+  f.run(R"(axes = Cast <to = 7> (axes)
+           axes = Where(Less(axes, 0), Add(axes, rank), axes)
+           pads = ScatterElements(none, Concat <axis = 0> (axes, Add(axes, rank)), pads))");
+  return f["pads"];
+}
+
+// Positive numbers add, negative ones cut.
+void take_apart(const ir::Dims& pads, ir::Dims& added, ir::Dims& cut) {
   for (const ir::Dim& pad : pads) {
     const bool cuts = pad.try_constant().value_or(0) < 0;
     added.push_back(cuts ? ir::Dim(0) : pad);
@@ -39,13 +39,28 @@ void read_pads(NodeContext& node, ir::Dims& added, ir::Dims& cut) {
   }
 }
 
+// They were attributes up to opset 10.
 Pads pads_of(NodeContext& node) {
   ir::Dims pads, cuts;
-  read_pads(node, pads, cuts);
   Pads result;
-  std::vector<int64_t> axes;
-  if (node.has(3)) axes = node.known_integers(3);
-  for (size_t i = 0; i < node.rank(0) && !node.has(3); ++i) axes.push_back(static_cast<int64_t>(i));
+  const bool by_run = node.has(3) && !node.known(3);
+  if (node.opset() < 11) {
+    ir::Dims given;
+    for (const int64_t pad : node.integers(node.opset() < 2 ? "paddings" : "pads"))
+      given.emplace_back(pad);
+    take_apart(given, pads, cuts);
+  } else {
+    result.elements = node.cast(by_run ? spread(node) : node.input(1), DType::i64);
+    if (node.builder().value(result.elements).value.known) {
+      take_apart(node.extents_of(result.elements), pads, cuts);
+    } else {
+      pads = node.extents_of(node.pointwise("max(a, 0)", {result.elements}));
+      cuts = node.extents_of(node.pointwise("max(neg(a), 0)", {result.elements}));
+    }
+  }
+  const bool named = node.has(3) && !by_run;
+  std::vector<int64_t> axes = axes_from(0, node.rank(0));
+  if (named) axes = node.known_integers(3);
   if (pads.size() != 2 * axes.size())
     node.fail("{} pads are given for {} axes", pads.size(), axes.size());
   node.axes(axes, node.rank(0));  // that none is there twice
@@ -88,13 +103,20 @@ std::string_view source_formula(NodeContext& node, const std::string& mode) {
   return "sub(sub(b, 1), abs(sub(sub(b, 1), mod(a, max(mul(sub(b, 1), 2), 1)))))";
 }
 
-ir::ValueId gathered(NodeContext& node, ir::ValueId x, size_t axis, const ir::Dim& before,
-                     const ir::Dim& after, std::string_view formula) {
-  const auto first = before.try_constant();
-  if (!first) node.unsupported("padding of {}, which must be known while building", before.text());
-  const ir::Dim extent = node.builder().dims(x)[axis];
+// Minus what is added before axis `i` of those that are padded, as a scalar.
+ir::ValueId first_place(NodeContext& node, const Pads& pads, size_t i) {
+  if (const auto before = pads.before[i].try_constant()) return node.scalar(-*before);
+  const ir::ValueId before =
+      node.add(ir::Gather{0}, {pads.elements, node.scalar(static_cast<int64_t>(i))});
+  return node.pointwise("neg(max(a, 0))", {before});
+}
+
+ir::ValueId gathered(NodeContext& node, ir::ValueId x, const Pads& pads, size_t i,
+                     std::string_view formula) {
+  const size_t axis = pads.axes[i];
+  const ir::Dim extent = node.builder().dims(x)[axis] + pads.before[i] + pads.after[i];
   const ir::ValueId places =
-      node.add(ir::Range{{extent + before + after}}, {node.scalar(-*first), node.scalar(1)});
+      node.add(ir::Range{{extent}}, {first_place(node, pads, i), node.scalar(1)});
   return node.add(ir::Gather{static_cast<int64_t>(axis)},
                   {x, node.pointwise(formula, {places, node.extent(x, axis)})});
 }
@@ -129,11 +151,32 @@ Outputs import_pad(NodeContext& node) {
   for (size_t i = pads.axes.size(); i-- > 0;) {
     const ir::Dim &before = pads.before[i], &after = pads.after[i];
     if (before == ir::Dim(0) && after == ir::Dim(0)) continue;
-    x = mode == "constant"
-            ? beside_constants(node, x, pads.axes[i], before, after, pad_value(node))
-            : gathered(node, x, pads.axes[i], before, after, source_formula(node, mode));
+    x = mode == "constant" ? beside_constants(node, x, pads.axes[i], before, after, pad_value(node))
+                           : gathered(node, x, pads, i, source_formula(node, mode));
   }
   return {x};
+}
+
+// What is too much goes on both sides, one more behind; what lacks is zero, likewise.
+Outputs import_center_crop_pad(NodeContext& node) {
+  Function f(node, std::array<std::string_view, 2>{"x", "shape"});
+  std::vector<int64_t> axes = node.integers("axes");
+  if (!node.has_attribute("axes")) axes = axes_from(0, node.rank(0));
+  node.axes(axes, node.rank(0));  // that none is there twice
+  for (int64_t& axis : axes) axis = node.axis(axis, node.rank(0));
+  if (node.length(1) != axes.size())
+    node.fail("shape has {} numbers, for {} axes", node.length(1), axes.size());
+  f.set("axes", axes);
+  f.run(R"(shape = Cast <to = 7> (shape)
+           extent = Gather(Shape(x), axes)
+           less = Max(Sub(extent, shape), 0)
+           first = Div(less, 2)
+           x = Slice(x, first, Add(first, Sub(extent, less)), axes)
+           more = Max(Sub(shape, extent), 0)
+           before = Div(more, 2)
+           pads = Concat <axis = 0> (before, Sub(more, before))
+           y = Pad(x, pads, CastLike(0, x), axes))");
+  return {f["y"]};
 }
 
 }  // namespace tenon::onnx

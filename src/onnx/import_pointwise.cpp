@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ir/ops/bit_cast.h"
+#include "ir/ops/cast.h"
 #include "onnx/imports.h"
 #include "weights/onnx_wire.h"
 
@@ -282,14 +283,28 @@ DType dtype_of(NodeContext& node, int64_t to) {
   return *dtype;
 }
 
+// What the attributes say of 8-bit floats. They must not make casts to other types differ.
+ir::ValueId cast_as_told(NodeContext& node, DType to) {
+  using base::PowerRounding;
+  const bool saturate = node.flag("saturate", true);
+  const std::string rounding = node.text("round_mode", "up");
+  if (rounding != "up" && rounding != "down" && rounding != "nearest")
+    node.fail("round_mode \"{}\" is unknown", rounding);
+  if (!is_narrow(to) || node.dtype(0) == to) return node.cast(node.input(0), to);
+  ir::Cast cast{.to = to, .saturate = saturate};
+  if (to == DType::f8_e8m0)
+    cast.rounding = rounding == "up"     ? PowerRounding::up
+                    : rounding == "down" ? PowerRounding::down
+                                         : PowerRounding::nearest;
+  return node.add(cast, {node.input(0)});
+}
+
 }  // namespace
 
 Outputs import_cast(NodeContext& node) {
   const int64_t to =
       node.opset() < 6 ? weights::wire::data_type_of(node.text("to", "")) : node.integer("to");
-  node.ignore_attribute("saturate");    // concerns 8-bit floats only
-  node.ignore_attribute("round_mode");  // concerns float8e8m0 only
-  return {node.cast(node.input(0), dtype_of(node, to))};
+  return {cast_as_told(node, dtype_of(node, to))};
 }
 
 Outputs import_bit_cast(NodeContext& node) {
@@ -297,10 +312,6 @@ Outputs import_bit_cast(NodeContext& node) {
   return {node.add(ir::BitCast{dtype}, {node.input(0)})};
 }
 
-Outputs import_cast_like(NodeContext& node) {
-  node.ignore_attribute("saturate");
-  node.ignore_attribute("round_mode");
-  return {node.cast(node.input(0), node.dtype(1))};
-}
+Outputs import_cast_like(NodeContext& node) { return {cast_as_told(node, node.dtype(1))}; }
 
 }  // namespace tenon::onnx

@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 
+#include "base/narrow.h"
 #include "ir/ops/cast.h"
 #include "ir/ops/matmul.h"
 #include "ir/ops/reduce.h"
@@ -27,6 +28,10 @@ Limits limits_of(NodeContext& node, DType dtype) {
     case DType::u8: return {0, 255};
     case DType::i16: return {-32768, 32767};
     case DType::u16: return {0, 65535};
+    case DType::i4: return {-8, 7};
+    case DType::u4: return {0, 15};
+    case DType::i2: return {-2, 1};
+    case DType::u2: return {0, 3};
     default: node.unsupported("quantising to {}", to_string(dtype));
   }
 }
@@ -108,11 +113,24 @@ ValueId saturated(NodeContext& node, ValueId divided, ValueId zero_point, DType 
   return node.cast(value, to);
 }
 
-// x - zero point, as i32.
+// As a narrow float; the zero point of 8 bits is zero by ONNX's rule, and adds nothing.
+ValueId rounded_to_float(NodeContext& node, ValueId divided, ValueId zero_point, DType to,
+                         bool saturate) {
+  ValueId value = node.cast(divided, DType::f32);
+  if (zero_point != ir::absent && base::narrow_bits(to) < 8)
+    value = node.pointwise("add(a, b)", {value, node.cast(zero_point, DType::f32)});
+  return node.add(ir::Cast{.to = to, .saturate = saturate}, {value});
+}
+
+bool is_narrow_float(DType dtype) { return is_narrow(dtype) && !base::is_narrow_integer(dtype); }
+
+// x - zero point, as i32, or as f32 where they are floats.
 ValueId shifted(NodeContext& node, ValueId x, ValueId zero_point) {
-  const ValueId wide = node.cast(x, DType::i32);
+  const bool floats = is_narrow_float(node.builder().type(x).dtype);
+  const DType dtype = floats ? DType::f32 : DType::i32;
+  const ValueId wide = node.cast(x, dtype);
   if (zero_point == ir::absent) return wide;
-  return node.pointwise("sub(a, b)", {wide, node.cast(zero_point, DType::i32)});
+  return node.pointwise("sub(a, b)", {wide, node.cast(zero_point, dtype)});
 }
 
 // Operand i, of one number or one for each row (or column) of the matrices of operand `matrix`.
@@ -197,7 +215,7 @@ ValueId scaled(NodeContext& node, ValueId product, ValueId scale) {
 }  // namespace
 
 Outputs import_quantize_linear(NodeContext& node) {
-  node.ignore_attribute("saturate");  // concerns 8-bit floats only
+  const bool saturate = node.flag("saturate", true);
   const Granularity by = granularity(node);
   DType to = node.has(2) ? node.dtype(2) : DType::u8;
   if (node.opset() >= 21) {
@@ -212,6 +230,7 @@ Outputs import_quantize_linear(NodeContext& node) {
   const ValueId divided = node.pointwise("div(a, b)", {node.cast(node.input(0), precision), scale});
   node.require_dims(divided, ir::Dims(node.dims(0)), "the scale");
   const ValueId zero = node.has(2) ? beside_operand(node, 2, by) : ir::absent;
+  if (is_narrow_float(to)) return {rounded_to_float(node, divided, zero, to, saturate)};
   return {saturated(node, divided, zero, to)};
 }
 

@@ -1,9 +1,12 @@
 // Imports of sequences and optionals.
 #include <algorithm>
+#include <array>
 
 #include "ir/ops/optional.h"
 #include "ir/ops/sequence.h"
 #include "ir/ops/slice.h"
+#include "onnx/function.h"
+#include "onnx/import_control.h"
 #include "onnx/imports.h"
 #include "weights/onnx_wire.h"
 
@@ -25,6 +28,20 @@ ir::ValueId truth(NodeContext& node, bool value) {
 
 }  // namespace
 
+std::vector<std::string> taken_symbols(ir::GraphBuilder& builder, ir::ValueId from) {
+  std::vector<std::string> symbols;
+  bool some = false;
+  for (const ir::Dim& dim : builder.type(from).dims.value_or(ir::Dims())) {
+    std::vector<std::string> used;
+    dim.symbols(used);
+    const bool differs = std::ranges::any_of(
+        used, [](const std::string& symbol) { return symbol.starts_with(element_symbol); });
+    symbols.push_back(differs ? builder.fresh_symbol("taken") : "");
+    some |= differs;
+  }
+  return some ? symbols : std::vector<std::string>();
+}
+
 Outputs import_sequence_construct(NodeContext& node) {
   return {node.add(ir::SequenceConstruct{node.dtype(0)}, operands(node))};
 }
@@ -37,7 +54,7 @@ Outputs import_sequence_empty(NodeContext& node) {
 }
 
 Outputs import_sequence_at(NodeContext& node) {
-  return {node.add(ir::SequenceAt{}, operands(node))};
+  return {node.add(ir::SequenceAt{taken_symbols(node.builder(), node.input(0))}, operands(node))};
 }
 
 Outputs import_sequence_insert(NodeContext& node) {
@@ -70,11 +87,29 @@ ir::Dims part_sizes(NodeContext& node, const ir::Dim& extent) {
 
 }  // namespace
 
+// Parts of so many elements each, whose number only a run knows: a turn of a loop cuts one.
+Outputs split_in_a_run(NodeContext& node, int64_t axis) {
+  Function f(node, std::array<std::string_view, 2>{"x", "given"});
+  f.set("axis", std::array{axis});
+  f.run(R"(part = Cast <to = 7> (given)
+           extent = Squeeze(Gather(Shape(x), axis), [0])
+           turns = Div(Sub(Add(extent, part), 1), part))");
+  const FunctionBody::Text text{.inputs = {"turn", "on", "parts"},
+                                .statements = R"(
+      start = Unsqueeze(Mul(turn, part), [0])
+      end = Add(start, part)
+      parts = SequenceInsert(parts, Slice(x, start, end, axis)))",
+                                .outputs = {"on", "parts"}};
+  const FunctionBody body(node, text, {{"part", f["part"]}, {"x", f["x"]}, {"axis", f["axis"]}});
+  return add_loop(node, body, f["turns"], {node.add(ir::SequenceConstruct{node.dtype(0)}, {})});
+}
+
 // Axes of parts of one element are dropped where that is asked for and no sizes are given.
 Outputs import_split_to_sequence(NodeContext& node) {
   const ir::Dims dims = node.dims(0);
   const int64_t axis = node.axis(node.integer("axis", 0), dims.size());
   const bool drops = !node.flag("keepdims", true) && !node.has(1);
+  if (node.has(1) && node.rank(1) == 0 && !node.known(1)) return split_in_a_run(node, axis);
   const auto at = static_cast<size_t>(axis);
   ir::Slice part{ir::Dims(dims.size(), 0), dims, {}};
   std::vector<ir::ValueId> parts;
@@ -107,7 +142,8 @@ Outputs import_optional(NodeContext& node) {
 // From opset 18 on, both take what is not optional too.
 Outputs import_optional_get_element(NodeContext& node) {
   if (kind(node) != ir::ValueKind::optional) return {node.input(0)};
-  return {node.add(ir::OptionalGetElement{}, operands(node))};
+  return {node.add(ir::OptionalGetElement{taken_symbols(node.builder(), node.input(0))},
+                   operands(node))};
 }
 
 Outputs import_optional_has_element(NodeContext& node) {

@@ -28,6 +28,7 @@ constexpr ImportEntry entries[] = {
     {"Attention", import_attention, 3, 7},
     {"AveragePool", import_average_pool},
     {"BatchNormalization", import_batch_normalization, 5, 5},
+    {"Bernoulli", import_bernoulli},
     {"BitCast", import_bit_cast},
     {"BitShift", import_bit_shift, 2, 2},
     {"BitwiseAnd", import_formula, 2, 2},
@@ -40,6 +41,7 @@ constexpr ImportEntry entries[] = {
     {"CausalConvWithState", import_causal_conv_with_state, 2, 4},
     {"Ceil", import_formula},
     {"Celu", import_formula},
+    {"CenterCropPad", import_center_crop_pad, 2, 2, operand(1)},
     {"Clip", import_clip, 1, 3},
     {"Col2Im", import_col2im, 3, 3, operand(1) | operand(2)},
     {"Compress", import_compress, 2, 2},
@@ -55,6 +57,7 @@ constexpr ImportEntry entries[] = {
     {"CumProd", import_cumulate, 2, 2, operand(1)},
     {"CumSum", import_cumulate, 2, 2, operand(1)},
     {"DFT", import_dft, 1, 3, operand(1) | operand(2)},
+    {"DeformConv", import_deform_conv, 3, 5},
     {"DepthToSpace", import_depth_space},
     {"DequantizeLinear", import_dequantize_linear, 2, 3},
     {"Det", import_det},
@@ -99,6 +102,7 @@ constexpr ImportEntry entries[] = {
     {"LeakyRelu", import_formula},
     {"Less", import_formula, 2, 2},
     {"LessOrEqual", import_formula, 2, 2},
+    {"LinearAttention", import_linear_attention, 3, 6},
     {"Log", import_formula},
     {"LogSoftmax", import_softmax},
     {"Loop", import_loop, 2, any_number},
@@ -117,6 +121,7 @@ constexpr ImportEntry entries[] = {
     {"Mish", import_formula},
     {"Mod", import_mod, 2, 2},
     {"Mul", import_formula, 2, 2},
+    {"Multinomial", import_multinomial},
     {"Neg", import_formula},
     {"NegativeLogLikelihoodLoss", import_negative_log_likelihood_loss, 2, 3},
     {"NonMaxSuppression", import_non_max_suppression, 2, 5, operand(2)},
@@ -135,6 +140,10 @@ constexpr ImportEntry entries[] = {
     {"QuantizeLinear", import_quantize_linear, 2, 3},
     {"RMSNormalization", import_rms_normalization, 2, 2},
     {"RNN", import_recurrent, 3, 6},
+    {"RandomNormal", import_random_normal, 0, 0},
+    {"RandomNormalLike", import_random_normal},
+    {"RandomUniform", import_random_uniform, 0, 0},
+    {"RandomUniformLike", import_random_uniform},
     {"Range", import_range, 3, 3, operand(0) | operand(1) | operand(2)},
     {"Reciprocal", import_formula},
     {"ReduceL1", import_reduce, 1, 2, operand(1)},
@@ -191,6 +200,7 @@ constexpr ImportEntry entries[] = {
     {"Tan", import_formula},
     {"Tanh", import_formula},
     {"TensorScatter", import_tensor_scatter, 2, 3},
+    {"TfIdfVectorizer", import_tf_idf_vectorizer},
     {"ThresholdedRelu", import_formula},
     {"Tile", import_tile, 2, 3, operand(1) | operand(2)},
     {"TopK", import_top_k, 1, 2, operand(1)},
@@ -201,6 +211,24 @@ constexpr ImportEntry entries[] = {
     {"Upsample", import_upsample, 1, 2, operand(1)},
     {"Where", import_formula, 3, 3},
     {"Xor", import_formula, 2, 2},
+    {"ai.onnx.ml.ArrayFeatureExtractor", import_array_feature_extractor, 2, 2},
+    {"ai.onnx.ml.Binarizer", import_binarizer},
+    {"ai.onnx.ml.FeatureVectorizer", import_feature_vectorizer, 1, any_number},
+    {"ai.onnx.ml.Imputer", import_imputer},
+    {"ai.onnx.ml.LabelEncoder", import_label_encoder},
+    {"ai.onnx.ml.LinearClassifier", import_linear_classifier},
+    {"ai.onnx.ml.LinearRegressor", import_linear_regressor},
+    {"ai.onnx.ml.Normalizer", import_normalizer},
+    {"ai.onnx.ml.OneHotEncoder", import_one_hot_encoder},
+    {"ai.onnx.ml.SVMRegressor", import_svm_regressor},
+    {"ai.onnx.ml.Scaler", import_scaler},
+    {"ai.onnx.ml.TreeEnsemble", import_tree_ensemble},
+    {"ai.onnx.ml.TreeEnsembleClassifier", import_tree_ensemble_classifier},
+    {"ai.onnx.ml.TreeEnsembleRegressor", import_tree_ensemble_regressor},
+    {"ai.onnx.preview.FlexAttention", import_flex_attention, 3, 3},
+    {"ai.onnx.preview.training.Adagrad", import_adagrad, 5, any_number},
+    {"ai.onnx.preview.training.Adam", import_adam, 6, any_number},
+    {"ai.onnx.preview.training.Momentum", import_momentum, 5, any_number},
 };
 
 constexpr bool before(const ImportEntry& a, const ImportEntry& b) { return a.op_type < b.op_type; }
@@ -218,6 +246,11 @@ std::vector<std::string> op_types() {
   std::vector<std::string> names;
   for (const ImportEntry& entry : entries) names.emplace_back(entry.op_type);
   return names;
+}
+
+int64_t newest_version(std::string_view domain) {
+  if (domain.empty() || domain == "ai.onnx") return newest_opset;
+  return domain == "ai.onnx.ml" ? 5 : 1;
 }
 
 }  // namespace tenon::onnx

@@ -18,7 +18,7 @@ using ImportFunction = Outputs (*)(NodeContext& node);
 
 inline constexpr int any_number = -1;
 
-/// One ONNX op of the default domain.
+/// One ONNX op, with its domain where that is not the default one.
 struct ImportEntry {
   std::string_view op_type;
   ImportFunction import = nullptr;
@@ -27,7 +27,7 @@ struct ImportEntry {
   uint32_t value_operands = 0;  ///< bit i: the function reads operand i's elements
 };
 
-/// The op's entry, or nullptr for one that is not supported.
+/// The entry of an op (see full_op_type()), or nullptr for one that is not supported.
 const ImportEntry* find_import(std::string_view op_type);
 /// All that are supported, for messages.
 std::vector<std::string> op_types();
@@ -35,5 +35,7 @@ std::vector<std::string> op_types();
 /// The opsets of the default domain whose definitions the functions follow.
 inline constexpr int64_t oldest_opset = 1;
 inline constexpr int64_t newest_opset = 28;
+/// The newest version of any domain that has ops here.
+int64_t newest_version(std::string_view domain);
 
 }  // namespace tenon::onnx

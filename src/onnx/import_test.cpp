@@ -565,13 +565,5 @@ TEST(onnx_dropout, passes_at_inference) {
   EXPECT_EQ(nodes_of(model), Lines{"pointwise(%x) {logical_not(less(a, a))} : bool[2]"});
 }
 
-TEST(onnx_dropout, training_is_refused_by_name) {
-  TestModel model = model_of(12, {.op_type = "Dropout", .inputs = {"x", "", "on"}, .name = "d"});
-  model.initializer("on", tensor(boolean, {}, std::vector<char>{1}));
-  EXPECT_EQ(refusal(model),
-            "1 unsupported feature: Dropout \"d\": training_mode is not a constant false; export "
-            "the model for inference");
-}
-
 }  // namespace
 }  // namespace tenon::onnx

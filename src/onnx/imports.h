@@ -154,6 +154,11 @@ Outputs import_scan(NodeContext& node);
 Outputs import_sequence_map(NodeContext& node);
 
 // import_sequence.cpp
+/// Symbols that begin so are extents of tensors in a sequence or optional, in which they may
+/// differ.
+inline constexpr std::string_view element_symbol = "element";
+/// New names of those extents, for a tensor that is taken out; empty where there are none.
+std::vector<std::string> taken_symbols(ir::GraphBuilder& builder, ir::ValueId from);
 Outputs import_sequence_construct(NodeContext& node);
 Outputs import_sequence_empty(NodeContext& node);
 Outputs import_sequence_at(NodeContext& node);
@@ -165,6 +170,44 @@ Outputs import_concat_from_sequence(NodeContext& node);
 Outputs import_optional(NodeContext& node);
 Outputs import_optional_get_element(NodeContext& node);
 Outputs import_optional_has_element(NodeContext& node);
+
+Outputs import_center_crop_pad(NodeContext& node);
+
+// import_random.cpp
+Outputs import_random_uniform(NodeContext& node);  ///< and the op of that name with Like
+Outputs import_random_normal(NodeContext& node);   ///< the same
+Outputs import_bernoulli(NodeContext& node);
+Outputs import_multinomial(NodeContext& node);
+Outputs import_dropout_of_training(NodeContext& node);
+
+// import_linear_attention.cpp
+Outputs import_linear_attention(NodeContext& node);
+Outputs import_flex_attention(NodeContext& node);
+
+// import_deform_conv.cpp
+Outputs import_deform_conv(NodeContext& node);
+
+// import_ml.cpp, import_trees.cpp, import_tf_idf.cpp
+Outputs import_binarizer(NodeContext& node);
+Outputs import_array_feature_extractor(NodeContext& node);
+Outputs import_scaler(NodeContext& node);
+Outputs import_normalizer(NodeContext& node);
+Outputs import_imputer(NodeContext& node);
+Outputs import_feature_vectorizer(NodeContext& node);
+Outputs import_linear_regressor(NodeContext& node);
+Outputs import_tree_ensemble(NodeContext& node);
+Outputs import_tree_ensemble_regressor(NodeContext& node);
+Outputs import_tree_ensemble_classifier(NodeContext& node);
+Outputs import_linear_classifier(NodeContext& node);
+Outputs import_svm_regressor(NodeContext& node);
+Outputs import_label_encoder(NodeContext& node);
+Outputs import_one_hot_encoder(NodeContext& node);
+Outputs import_tf_idf_vectorizer(NodeContext& node);
+
+// import_training.cpp
+Outputs import_adagrad(NodeContext& node);
+Outputs import_adam(NodeContext& node);
+Outputs import_momentum(NodeContext& node);
 
 // import_leaf.cpp
 Outputs import_constant(NodeContext& node);

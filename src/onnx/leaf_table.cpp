@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/narrow.h"
 #include "base/text.h"
 #include "ir/ops/shape.h"
 
@@ -58,7 +59,7 @@ bool LeafTable::is_quantised(const std::string& name, DType dtype) const {
   constexpr std::string_view readers[] = {"ConvInteger", "DequantizeLinear", "MatMulInteger",
                                           "QLinearConv", "QLinearMatMul"};
   const auto found = facts_.consumers.find(name);
-  if (found == facts_.consumers.end() || (dtype != DType::i8 && dtype != DType::u8)) return false;
+  if (found == facts_.consumers.end() || byte_count(dtype, 1) != 1) return false;
   return std::ranges::any_of(found->second, [&](const base::Consumer& consumer) {
     return std::ranges::find(readers, consumer.op_type) != std::end(readers);
   });
@@ -69,7 +70,9 @@ ir::ValueId LeafTable::add_initializer(ir::GraphBuilder& out, const std::string&
                                        const std::optional<weights::TensorSource>& source,
                                        bool waits) {
   std::string reason = read_while_building(name);
-  if (reason.empty() && !is_floating(type.dtype) && !is_quantised(name, type.dtype))
+  const bool floats =
+      is_floating(type.dtype) || (is_narrow(type.dtype) && !base::is_narrow_integer(type.dtype));
+  if (reason.empty() && !floats && !is_quantised(name, type.dtype))
     reason = fmt::format("its dtype is {}, and only floating initializers are weights",
                          to_string(type.dtype));
   const bool sourceless = waits && reason.empty();

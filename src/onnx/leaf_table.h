@@ -29,8 +29,9 @@ class LeafTable {
   /// it waits for a refit. Throws build for a name that is taken or empty.
   ir::ValueId add(ir::GraphBuilder& out, ir::Leaf leaf,
                   const std::optional<weights::TensorSource>& source);
-  /// A weight if it is floating, or of 8 bits and read by a quantised op, and nothing reads its
-  /// elements while building; else a constant. One that `waits` has no source if it is a weight.
+  /// A weight if it is floating, or of at most 8 bits and read by a quantised op, and nothing reads
+  /// its elements while building; else a constant. One that `waits` has no source if it is a
+  /// weight.
   ir::ValueId add_initializer(ir::GraphBuilder& out, const std::string& name,
                               const ir::ValueType& type,
                               const std::optional<weights::TensorSource>& source,

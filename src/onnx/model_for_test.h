@@ -100,10 +100,6 @@ class TestModel {
     protozero::pbf_writer(graph_).add_message(15, sparse);
     return *this;
   }
-  TestModel& function() {
-    protozero::pbf_writer(extra_).add_message(25, std::string());
-    return *this;
-  }
 
   std::shared_ptr<const base::ByteSource> bytes() const;
   TestGraph graph() const { return {graph_}; }  ///< for an attribute of another model's node
@@ -116,7 +112,7 @@ class TestModel {
                    const std::vector<TestDim>* dims);
 
   int64_t opset_;
-  std::string graph_, extra_;
+  std::string graph_;
 };
 
 inline std::string TestModel::tensor_bytes(const TestTensor& tensor, const std::string& name) {
@@ -196,7 +192,6 @@ inline std::shared_ptr<const base::ByteSource> TestModel::bytes() const {
   writer.add_int64(1, 8);
   writer.add_message(8, opset);
   writer.add_message(7, graph_);
-  model += extra_;
   const auto bytes = std::as_bytes(std::span(model));
   return base::memory_source(std::vector<std::byte>(bytes.begin(), bytes.end()));
 }

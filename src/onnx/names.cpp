@@ -119,8 +119,7 @@ class ReadLeaves {
     for (const wire::Node& node : graph_.nodes) {
       for_each_body(
           node, [&](const wire::Graph& body) { ReadLeaves(body, lifted_, found_, this).run(); });
-      const ImportEntry* entry =
-          is_default_domain(node.domain) ? find_import(node.op_type) : nullptr;
+      const ImportEntry* entry = find_import(full_op_type(node));
       if (!entry) continue;
       for (size_t i = 0; i < node.inputs.size() && i < 32; ++i)
         if (entry->value_operands >> i & 1u) walk(node.inputs[i], reason(node, i));

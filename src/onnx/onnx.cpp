@@ -2,12 +2,14 @@
 #include "onnx/onnx.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <set>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "onnx/graph_importer.h"
+#include "onnx/imports.h"
 #include "onnx/symbols.h"
 
 namespace tenon::onnx {
@@ -15,20 +17,22 @@ namespace {
 
 using base::fail;
 
-int64_t default_opset(const wire::Model& model, const std::string& file) {
-  std::optional<int64_t> opset;
+// By domain, "" for the default one.
+std::map<std::string, int64_t> opsets_of(const wire::Model& model, const std::string& file) {
+  std::map<std::string, int64_t> opsets;
   for (const wire::Opset& each : model.opsets) {
-    if (!is_default_domain(each.domain)) continue;
-    if (opset && *opset != each.version)
-      fail(ErrorCode::bad_file, "{}: the default opset is given as {} and {}", file, *opset,
-           each.version);
-    opset = each.version;
+    const bool is_default = is_default_domain(each.domain);
+    const auto [known, fresh] = opsets.emplace(is_default ? "" : each.domain, each.version);
+    if (!fresh && known->second != each.version)
+      fail(ErrorCode::bad_file, "{}: the {} opset is given as {} and {}", file,
+           is_default ? "default" : each.domain, known->second, each.version);
   }
-  if (!opset) fail(ErrorCode::bad_file, "{}: the model imports no default opset", file);
-  if (*opset < oldest_opset || *opset > newest_opset)
+  if (opsets.empty()) fail(ErrorCode::bad_file, "{}: the model imports no opset", file);
+  const auto given = opsets.find("");
+  if (given != opsets.end() && (given->second < oldest_opset || given->second > newest_opset))
     fail(ErrorCode::unsupported, "{}: opset {} is outside {} to {}; convert the model", file,
-         *opset, oldest_opset, newest_opset);
-  return *opset;
+         given->second, oldest_opset, newest_opset);
+  return opsets;
 }
 
 // Ops of all graphs that cannot be imported, where an output needs them.
@@ -37,7 +41,7 @@ void add_unsupported(const wire::Graph& graph, bool outermost,
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const wire::Node& node = graph.nodes[i];
     if (unneeded.contains(&node)) continue;
-    if (!is_default_domain(node.domain) || !find_import(node.op_type))
+    if (!find_import(full_op_type(node)))
       problems.add_op(node, outermost ? static_cast<int64_t>(i) : -1);
     for (const wire::Attribute& attribute : node.attributes)
       if (attribute.graph) add_unsupported(*attribute.graph, false, unneeded, problems);
@@ -50,7 +54,6 @@ class Importer {
       : Importer(model, file, study_names(model.graph, file), GivenInitializers(options)) {}
 
   Draft run() {
-    import_model_features();
     state_.given.check_names(model_.graph, state_.names.lifted);
     outermost_.import_leaves();
     for (const wire::ValueInfo& input : graph_.inputs) {
@@ -74,12 +77,8 @@ class Importer {
       : model_(model),
         graph_(model.graph),
         symbols_(graph_),
-        state_{file, default_opset(model, file), LeafTable(std::move(names.leaves)),
-               std::move(names), std::move(given)} {}
-
-  void import_model_features() {
-    if (model_.has_functions) state_.problems.add("functions of the model's own");
-  }
+        state_{file, opsets_of(model, file), LeafTable(std::move(names.leaves)), std::move(names),
+               std::move(given)} {}
 
   ir::Dim import_dim(const wire::ValueInfo& input, size_t axis) {
     const auto& value = (*input.shape)[axis].value;
@@ -93,7 +92,32 @@ class Importer {
     return *extent;
   }
 
+  // Its elements' extents are found out one by one, where they are no numbers.
+  ir::ValueId import_container(const wire::ValueInfo& input) {
+    const wire::ValueInfo& element = input.element[0];
+    const auto dtype = wire::dtype_of(element.elem_type);
+    const bool sequence = input.container == wire::Container::sequence;
+    if (!dtype) {
+      state_.problems.add(fmt::format(
+          "input {}, {} of {}", base::quoted(input.name), sequence ? "a sequence" : "an optional",
+          element.elem_type == 0 ? "what is no tensor" : wire::data_type_name(element.elem_type)));
+      return ir::absent;
+    }
+    ir::ValueType type;
+    type.dtype = *dtype;
+    if (element.shape) type.dims.emplace();
+    for (const wire::Dim& dim : element.shape.value_or(std::vector<wire::Dim>())) {
+      const auto* extent = std::get_if<int64_t>(&dim.value);
+      type.dims->push_back(extent && *extent >= 0
+                               ? ir::Dim(*extent)
+                               : ir::Dim::symbol(builder_.fresh_symbol(element_symbol)));
+    }
+    return builder_.input(input.name,
+                          type.as(sequence ? ir::ValueKind::sequence : ir::ValueKind::optional));
+  }
+
   ir::ValueId import_input(const wire::ValueInfo& input) {
+    if (!input.element.empty()) return import_container(input);
     const auto dtype = wire::dtype_of(input.elem_type);
     if (!dtype || !input.shape) {
       const std::string name = base::quoted(input.name);
@@ -137,8 +161,6 @@ class Importer {
 
   void import_output(const wire::ValueInfo& output) {
     const ir::ValueId id = outermost_.value(output.name);
-    if (!builder_.type(id).is_tensor())
-      state_.problems.add(fmt::format("output {}, which is no tensor", base::quoted(output.name)));
     const DType dtype = builder_.type(id).dtype;
     if (output.elem_type != 0 && wire::dtype_of(output.elem_type) != dtype)
       fail(ErrorCode::bad_file, "{}: graph output {} is declared {} and computed as {}",

@@ -211,13 +211,13 @@ TEST(onnx_refusals, unsupported_ops_come_before_shapes_that_do_not_fit) {
   EXPECT_EQ(refusal(model), "unsupported: 1 unsupported op: ImageDecoder (node \"y\")");
 }
 
-TEST(onnx_refusals, unknown_rank_functions_and_sparse_initializers) {
+TEST(onnx_refusals, unknown_rank_and_sparse_initializers) {
   TestModel model(17);
-  model.input_of_unknown_rank("x", f32).sparse_initializer("w").function();
+  model.input_of_unknown_rank("x", f32).sparse_initializer("w");
   model.node({.op_type = "Add", .inputs = {"x", "w"}, .outputs = {"y"}}).output("y");
   EXPECT_EQ(refusal(model),
-            "unsupported: 3 unsupported features: functions of the model's own, sparse initializer "
-            "\"w\", input \"x\" of unknown rank");
+            "unsupported: 2 unsupported features: sparse initializer \"w\", input \"x\" of unknown "
+            "rank");
 }
 
 TEST(onnx_refusals, opsets_outside_the_known_ones) {
@@ -294,16 +294,6 @@ TEST(onnx_refusals, wrong_numbers_of_operands_and_attributes_of_wrong_type) {
                               .attributes = {{"axis", 1.0f}},
                               .name = "f"})),
             "bad_file: Flatten \"f\": attribute \"axis\" is a number, not an integer");
-}
-
-TEST(onnx_refusals, axes_that_are_computed_while_running) {
-  TestModel model(18);
-  model.input("x", f32, {2, 3}).input("p", i64, {2}).input("a", i64, {1});
-  model.node({.op_type = "Pad", .inputs = {"x", "p", "", "a"}, .outputs = {"y"}, .name = "r"})
-      .output("y");
-  EXPECT_EQ(refusal(model),
-            "unsupported: 1 unsupported feature: Pad \"r\": operand 3 (\"a\") is not known while "
-            "building");
 }
 
 TEST(onnx_refusals, infer_names_the_node) {

@@ -10,6 +10,7 @@
 #include "plan/converted_source.h"
 #include "plan/plan_json.h"
 #include "weights/safetensors.h"
+#include "weights/safetensors_dtype.h"
 
 namespace tenon::plan {
 namespace {
@@ -206,6 +207,13 @@ PlanFile read_metadata(const weights::Safetensors& file, TensorNames& tensors) {
   return from_json(text->second, tensors);
 }
 
+/// The file has no name for types of less than 8 bits: their codes are stored as U8.
+weights::TensorSource as_leaf(const ir::Leaf& leaf, weights::TensorSource tensor) {
+  const bool nameless = weights::safetensors_name(leaf.type.dtype) == "U8";
+  if (nameless && tensor.dtype == DType::u8) tensor.dtype = leaf.type.dtype;
+  return tensor;
+}
+
 void check_tensor(const ir::Leaf& leaf, const weights::TensorSource& tensor) {
   if (tensor.dtype == leaf.type.dtype && tensor.shape == leaf.type.shape()) return;
   base::fail(ErrorCode::plan, "{} is {}{} in the file, {} in the program", base::quoted(leaf.name),
@@ -238,8 +246,9 @@ void take_tensors(PlanFile& file, const weights::Safetensors& data, const Tensor
       base::fail(ErrorCode::plan, "{} has a tensor, and its bytes stand in the program too",
                  base::quoted(leaf.name));
     }
-    check_tensor(leaf, tensor->second);
-    file.sources[leaf.name] = tensor->second;
+    const weights::TensorSource source = as_leaf(leaf, tensor->second);
+    check_tensor(leaf, source);
+    file.sources[leaf.name] = source;
     used.insert(name->second);
   }
   for (const auto& [name, tensor] : data.tensors) {

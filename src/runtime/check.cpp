@@ -120,6 +120,7 @@ class Check {
     const bool known = found != engine_.leaf_index.end();
     if (!given.unreadable.empty()) return unreadable(name, given, known);
     if (!known) return unknown(name, given);
+    if (!given.refusal.empty()) return problem("weights: {} {}", base::quoted(name), given.refusal);
     const LeafState& state = engine_.leaves[found->second];
     if (!fits(state, given)) return;
     try {
@@ -162,7 +163,7 @@ class Check {
 
   void unknown(const std::string& name, const Given& given) {
     const DType dtype = given.dtype();
-    if (is_integer(dtype) || dtype == DType::bool_) {
+    if (!is_floating(dtype)) {
       return ignore(name, fmt::format("not in this engine, and {}", to_string(dtype)));
     }
     if (const std::string twin = storage_twin(name, given); !twin.empty()) {

@@ -24,7 +24,11 @@ std::vector<Port> ports(const ir::Graph& graph,
                         std::span<const std::pair<std::string, ir::ValueId>> values) {
   std::vector<Port> result;
   for (const auto& [name, id] : values) {
-    Port port{name, graph.type(id).dtype, {}};
+    Port port{.name = name,
+              .dtype = graph.type(id).dtype,
+              .kind = static_cast<PortKind>(graph.type(id).kind)};
+    static_assert(static_cast<int>(ir::ValueKind::optional) ==
+                  static_cast<int>(PortKind::optional));
     const auto& dims = graph.type(id).dims;
     if (!dims) port.shape.emplace_back("...");
     for (const ir::Dim& dim : dims.value_or(ir::Dims())) port.shape.push_back(dim.text());

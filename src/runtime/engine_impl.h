@@ -61,6 +61,7 @@ struct Given {
   std::string shares_storage_with;        ///< of file: see weights::WeightFile
   std::string unreadable;                 ///< of file: a type that Tenon lacks; no source then
   bool constant = false;                  ///< of file: see weights::WeightFile
+  std::string refusal;                    ///< what is wrong with its elements
 
   DType dtype() const { return kind == Kind::borrow ? view.dtype : source->dtype; }
   const Shape& shape() const { return kind == Kind::borrow ? view.shape : source->shape; }

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "runtime/allocated.h"
 #include "runtime/engine_impl.h"
+#include "runtime/narrow_weights.h"
 
 namespace tenon {
 
@@ -213,22 +214,29 @@ struct Refitter::Impl {
   bool can_bring(const TensorView& view) const {
     return view.device == engine->backend->memory() && base::is_dense(view) && view.data;
   }
-  /// Calls f with what is given; arrays that lie on the device are read now.
+  /// What stands for it: arrays that lie on the device are read now, and what is to become a
+  /// weight of less than 8 bits. Nothing where it can stay as it is.
+  std::optional<Given> brought(const std::string& name, const Given& weight) const {
+    if (weight.kind == Given::Kind::borrow && !weight.view.on_host() && can_bring(weight.view)) {
+      Given copy = brought_to_host(*engine->backend, name, weight.view);
+      copy.name = weight.name;
+      return copy;
+    }
+    const auto leaf = engine->leaf_index.find(name);
+    if (leaf == engine->leaf_index.end()) return std::nullopt;
+    return narrowed(engine->leaves[leaf->second].leaf, weight);
+  }
+  /// Calls f with what is given.
   template <class F>
   auto with_given(const F& f) {
-    const auto is_there = [&](const auto& entry) {
-      const Given& weight = entry.second;
-      return weight.kind == Given::Kind::borrow && !weight.view.on_host() && can_bring(weight.view);
-    };
-    if (std::ranges::none_of(given, is_there)) return f(given);
-    GivenWeights brought = given;
-    for (auto& entry : brought) {
-      if (!is_there(entry)) continue;
-      Given copy = brought_to_host(*engine->backend, entry.first, entry.second.view);
-      copy.name = entry.second.name;
-      entry.second = std::move(copy);
+    std::optional<GivenWeights> others;
+    for (const auto& [name, weight] : given) {
+      std::optional<Given> other = brought(name, weight);
+      if (!other) continue;
+      if (!others) others = given;
+      others->find(name)->second = std::move(*other);
     }
-    return f(brought);
+    return f(others ? *others : given);
   }
 };
 

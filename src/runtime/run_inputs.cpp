@@ -34,6 +34,7 @@ InputRules::InputRules(const ir::Graph& graph, const lower::Symbols& symbols,
                        std::string_view memory)
     : graph_(graph), symbols_(symbols), memory_(memory) {
   for (size_t i = 0; i < graph.inputs().size(); ++i) {
+    if (!is_tensor(i)) continue;  // its tensors are looked at one by one
     const ir::Dims& dims = *graph.type(graph.inputs()[i]).dims;
     for (size_t axis = 0; axis < dims.size(); ++axis) {
       const auto name = dims[axis].as_symbol();
@@ -51,56 +52,89 @@ std::string InputRules::text(size_t i, const TensorView& view) const {
                      to_string(view.shape));
 }
 
-void InputRules::fail_unknown(const std::map<std::string, TensorView>& given) const {
+template <class Given>
+void InputRules::refuse_unknown(const Given& given, bool tensors) const {
   std::vector<std::string> names;
-  for (size_t i = 0; i < size(); ++i) names.push_back(name(i));
-  for (const auto& [name, view] : given) {
+  for (size_t i = 0; i < size(); ++i)
+    if (is_tensor(i) == tensors) names.push_back(name(i));
+  for (const auto& [name, value] : given) {
     if (std::ranges::find(names, name) != names.end()) continue;
     const std::string near = base::nearest(name, names);
-    throw InputError(fmt::format("input {} is not the network's; it takes: {}{}",
-                                 base::quoted(name), listed(names),
+    throw InputError(fmt::format("input {} is not {}; it takes: {}{}", base::quoted(name),
+                                 tensors ? "the network's" : "a sequence of the network's",
+                                 listed(names),
                                  near.empty() ? "" : "; the nearest is " + base::quoted(near)));
   }
-  throw InputError("an input is given twice");
 }
 
-void InputRules::take(const std::map<std::string, TensorView>& given,
+void InputRules::take(const std::map<std::string, TensorView>& given, const Sequences& sequences,
                       std::vector<const TensorView*>& inputs) const {
   inputs.resize(size());
+  size_t taken = 0;
   for (size_t i = 0; i < size(); ++i) {
-    const auto found = given.find(name(i));
-    if (found == given.end()) {
-      if (given.size() >= size()) fail_unknown(given);
+    const auto missing = [&] {
+      if (given.size() >= size()) refuse_unknown(given, true);
       throw InputError(fmt::format("input {} is missing; give it a {}", base::quoted(name(i)),
                                    graph_.type(graph_.inputs()[i]).text()));
+    };
+    inputs[i] = nullptr;
+    if (!is_tensor(i)) {
+      const auto found = sequences.find(name(i));
+      if (found == sequences.end()) missing();
+      check_sequence(i, found->second);
+      continue;
     }
+    const auto found = given.find(name(i));
+    if (found == given.end()) missing();
     inputs[i] = &found->second;
-    check(i, found->second);
+    check(i, found->second, "input " + base::quoted(name(i)));
+    ++taken;
   }
-  if (given.size() > size()) fail_unknown(given);
+  if (given.size() > taken) refuse_unknown(given, true);
+  if (sequences.size() > size() - taken) refuse_unknown(sequences, false);
 }
 
-void InputRules::check(size_t i, const TensorView& view) const {
+void InputRules::check_sequence(size_t i, const std::vector<TensorView>& views) const {
+  const ir::ValueType& type = graph_.type(graph_.inputs()[i]);
+  if (type.kind == ir::ValueKind::optional && views.size() > 1)
+    throw InputError(fmt::format("input {} is optional, and {} tensors are given",
+                                 base::quoted(name(i)), views.size()));
+  for (size_t at = 0; at < views.size(); ++at) {
+    const std::string what = fmt::format("input {}, tensor {}", base::quoted(name(i)), at);
+    const TensorView& view = views[at];
+    check(i, view, what);
+    if (!view.on_host())
+      throw InputError(fmt::format("{} lies on {}; copy it to host memory first", what,
+                                   base::quoted(view.device)));
+    for (size_t axis = 0; type.dims && axis < type.rank(); ++axis) {
+      const auto wanted = (*type.dims)[axis].try_constant();
+      if (wanted && *wanted != view.shape[axis])
+        throw InputError(fmt::format("{}: axis {} has {} elements, the network takes {}", what,
+                                     axis, view.shape[axis], *wanted));
+    }
+  }
+}
+
+void InputRules::check(size_t i, const TensorView& view, const std::string& what) const {
   const ir::ValueType& type = graph_.type(graph_.inputs()[i]);
   if (!view.on_host() && view.device != memory_) {
-    throw InputError(wrong_device("input " + base::quoted(name(i)), view.device, memory_));
+    throw InputError(wrong_device(what, view.device, memory_));
   }
   if (view.dtype != type.dtype) {
-    throw InputError(fmt::format("input {} is {}, the network takes {}; convert it first",
-                                 base::quoted(name(i)), to_string(view.dtype),
-                                 to_string(type.dtype)));
+    throw InputError(fmt::format("{} is {}, the network takes {}; convert it first", what,
+                                 to_string(view.dtype), to_string(type.dtype)));
   }
-  if (view.shape.size() != type.rank()) {
-    throw InputError(fmt::format("input {} has rank {} {}, the network takes rank {} {}",
-                                 base::quoted(name(i)), view.shape.size(), to_string(view.shape),
-                                 type.rank(), ir::text(*type.dims)));
+  if (type.dims && view.shape.size() != type.rank()) {
+    throw InputError(fmt::format("{} has rank {} {}, the network takes rank {} {}", what,
+                                 view.shape.size(), to_string(view.shape), type.rank(),
+                                 ir::text(*type.dims)));
   }
   if (!view.strides.empty() && view.strides.size() != view.shape.size()) {
-    throw InputError(fmt::format("input {} has {} strides for rank {}", base::quoted(name(i)),
-                                 view.strides.size(), view.shape.size()));
+    throw InputError(
+        fmt::format("{} has {} strides for rank {}", what, view.strides.size(), view.shape.size()));
   }
   if (view.data == nullptr && element_count(view.shape) > 0) {
-    throw InputError(fmt::format("input {} has no data", base::quoted(name(i))));
+    throw InputError(fmt::format("{} has no data", what));
   }
 }
 

@@ -19,6 +19,9 @@ bool overlap(const TensorView& a, const TensorView& b);
 /// The sentence about an array that the engine of `memory` cannot reach.
 std::string wrong_device(std::string_view what, std::string_view device, std::string_view memory);
 
+/// Inputs that are sequences or optionals.
+using Sequences = std::map<std::string, std::vector<TensorView>>;
+
 /// Knows the inputs of one graph. Immutable.
 class InputRules {
  public:
@@ -31,9 +34,11 @@ class InputRules {
   /// `input "x" f32[2, 3]`, for an error.
   std::string text(size_t i, const TensorView& view) const;
 
-  /// The views in the graph's order. Throws InputError naming what is missing, unknown or unfit.
-  void take(const std::map<std::string, TensorView>& given,
+  /// The views in the graph's order, null for what is no tensor. Throws InputError naming what is
+  /// missing, unknown or unfit.
+  void take(const std::map<std::string, TensorView>& given, const Sequences& sequences,
             std::vector<const TensorView*>& inputs) const;
+  bool is_tensor(size_t i) const { return graph_.type(graph_.inputs()[i]).is_tensor(); }
   /// Symbols take their value from the first axis that is nothing but the symbol; then every axis
   /// is checked, and every range. The other symbols are left unknown.
   void bind(std::span<const TensorView* const> inputs, lower::SymbolValues& symbols) const;
@@ -49,9 +54,11 @@ class InputRules {
     plan::SymbolRange range;
   };
 
-  void check(size_t i, const TensorView& view) const;
+  void check(size_t i, const TensorView& view, const std::string& what) const;
+  void check_sequence(size_t i, const std::vector<TensorView>& views) const;
   void check_axis(const Axis& axis, int64_t extent, const lower::SymbolValues& symbols) const;
-  [[noreturn]] void fail_unknown(const std::map<std::string, TensorView>& given) const;
+  template <class Given>
+  void refuse_unknown(const Given& given, bool tensors) const;
 
   const ir::Graph& graph_;
   const lower::Symbols& symbols_;

@@ -31,6 +31,10 @@ void RunOutputs::check_given() const {
       throw InputError(fmt::format("out {} is not the network's; it gives: {}",
                                    base::quoted(a->first), listed(names)));
     }
+    const auto output = std::ranges::find(graph_.outputs(), a->first, &ir::Output::name);
+    if (!graph_.type(output->value).is_tensor())
+      throw InputError(fmt::format("out {} is no tensor; leave `out` away, and take what is made",
+                                   base::quoted(a->first)));
     if (!a->second.on_host() && a->second.device != backend_.memory()) {
       throw InputError(
           wrong_device("out " + base::quoted(a->first), a->second.device, backend_.memory()));
@@ -64,6 +68,18 @@ OutputPlace RunOutputs::target(size_t i, const kernel::Operand& type) {
   return found == given_->end() ? OutputPlace{} : given_memory(found->second, i, type);
 }
 
+Tensor RunOutputs::add_to_sequence(size_t i, const kernel::Operand& type) {
+  if (!fresh_) return {};
+  const auto make = [&] { return Tensor(type.dtype, type.dims); };
+  fresh_->sequences[name(i)].push_back(
+      allocated([&] { return text(i, type); }, type.bytes(), smaller_inputs, make));
+  return fresh_->sequences[name(i)].back();
+}
+
+void RunOutputs::begin_sequence(size_t i) {
+  if (fresh_) fresh_->sequences[name(i)].clear();
+}
+
 OutputPlace RunOutputs::given_memory(const TensorView& view, size_t i,
                                      const kernel::Operand& type) const {
   if (view.dtype != type.dtype || view.shape != type.dims) {
@@ -81,7 +97,7 @@ OutputPlace RunOutputs::given_memory(const TensorView& view, size_t i,
                                  base::quoted(name(i))));
   }
   for (size_t input = 0; input < inputs_.size(); ++input) {
-    if (base::is_dense(*inputs_[input]) && overlap(view, *inputs_[input])) {
+    if (inputs_[input] && base::is_dense(*inputs_[input]) && overlap(view, *inputs_[input])) {
       throw InputError(fmt::format("out {}: overlaps input {}", base::quoted(name(i)),
                                    base::quoted(graph_.value(graph_.inputs()[input]).name)));
     }

@@ -37,6 +37,11 @@ class RunOutputs {
   /// or overlaps an input.
   OutputPlace target(size_t i, const kernel::Operand& type);
 
+  /// Output `i`, which is no tensor: it is empty, then gets one tensor after another, which have
+  /// memory where the caller wants them.
+  void begin_sequence(size_t i);
+  Tensor add_to_sequence(size_t i, const kernel::Operand& type);
+
   /// `output "y" f32[2, 3]`, for an error.
   std::string text(size_t i, const kernel::Operand& type) const;
 

@@ -132,8 +132,13 @@ void Runner::copy(void* to, const void* from, size_t bytes) {
   if (bytes > 0) through_->copy(*queue_, to, from, bytes, kernel::CopyKind::within);
 }
 
-void Runner::place_inputs() {
+void Runner::place_inputs(const Sequences& sequences) {
   for (size_t i = 0; i < inputs_.size(); ++i) {
+    if (!inputs_[i]) {
+      frame_.tensors[index(graph().inputs()[i])] =
+          held_copies(i, sequences.find(rules_.name(i))->second);
+      continue;
+    }
     void*& buffer = frame_.buffers[index(graph().inputs()[i])];
     const bool on_host = inputs_[i]->on_host();
     if (!on_host) check_device_input(i);
@@ -206,7 +211,7 @@ const lower::Signature& Runner::signature(Frame& frame, size_t number) {
   return *last;
 }
 
-void Runner::run_regions(Frame& frame, RunOutputs* outputs) {
+void Runner::run_regions(Frame& frame, RunOutputs* outputs, const Sequences* sequences) {
   if (engine_->host) forget_fetched(frame);
   for (size_t number = 0; number < frame.executable.regions.size(); ++number) {
     const lower::Region& region = frame.executable.regions[number];
@@ -219,7 +224,7 @@ void Runner::run_regions(Frame& frame, RunOutputs* outputs) {
       return arena_.reserve(*engine_->backend, made.arena_bytes);
     });
     place_values(frame, number, outputs);
-    if (outputs && number == 0) place_inputs();
+    if (outputs && number == 0) place_inputs(*sequences);
     // A profile is of the outermost graph's steps.
     kernel::Backend& through = outputs ? *through_ : *engine_->backend;
     queue_steps(frame, number, arena, through);
@@ -259,7 +264,8 @@ void Runner::queue_all(const RunRequest& request) {
   place_weights(frame_);
   {
     const base::FloatMode mode;
-    run_regions(frame_, &outputs);
+    run_regions(frame_, &outputs, &request.options.sequences);
+    give_sequences(outputs);
   }
   for (const HostCopy& copy : host_copies_) {
     through_->copy(*queue_, copy.to, copy.from, copy.bytes, kernel::CopyKind::from_device);
@@ -281,7 +287,7 @@ void Runner::queue_all(const RunRequest& request) {
 
 uint64_t Runner::enqueue(const RunRequest& request, kernel::Backend& through) {
   through_ = &through;
-  rules_.take(request.inputs, inputs_);
+  rules_.take(request.inputs, request.options.sequences, inputs_);
   try {
     enter(request);
     const uint64_t version = flight_->set->version;

@@ -130,7 +130,7 @@ class Runner {
 
   // runner.cpp: values in their places, regions in their order. `outputs` is null in bodies, whose
   // outputs are blocks.
-  void place_inputs();
+  void place_inputs(const Sequences& sequences);
   const void* dense_input(size_t i);
   void check_device_input(size_t i) const;
   const void* bools_of_device(size_t i);
@@ -138,7 +138,8 @@ class Runner {
   void place_output(size_t i, const kernel::Operand& type, RunOutputs& outputs);
   void place_values(Frame& frame, size_t region, RunOutputs* outputs);
   const lower::Signature& signature(Frame& frame, size_t region);
-  void run_regions(Frame& frame, RunOutputs* outputs);
+  /// `sequences`: among the inputs of the outermost graph.
+  void run_regions(Frame& frame, RunOutputs* outputs, const Sequences* sequences = nullptr);
 
   // step_lists.cpp: on backends that capture, steps that come again are replayed.
   void queue_steps(Frame& frame, size_t region, void* arena, kernel::Backend& through);
@@ -180,6 +181,8 @@ class Runner {
   void run_sequence(Frame& frame, const ir::Node& node, RunOutputs* outputs);
   size_t position(Frame& frame, const ir::Node& node, size_t operand, size_t count,
                   bool behind = false);
+  Tensors held_copies(size_t input, const std::vector<TensorView>& views);
+  void give_sequences(RunOutputs& outputs);
   RunValue concatenated(const Frame& frame, const ir::Node& node);
 
   std::shared_ptr<Engine::Impl> engine_;

@@ -1,6 +1,7 @@
 // Sequences and optionals: tensors that the executor holds.
 #include <algorithm>
 
+#include "base/convert.h"
 #include "base/error.h"
 #include "ir/ops.h"
 #include "runtime/runner.h"
@@ -113,6 +114,43 @@ RunValue Runner::concatenated(const Frame& frame, const ir::Node& node) {
     }
   }
   return result;
+}
+
+/// What a caller gives, in blocks of its own: the run's values may outlive the step that reads
+/// them.
+Tensors Runner::held_copies(size_t input, const std::vector<TensorView>& views) {
+  std::vector<RunValue> tensors;
+  for (const TensorView& view : views) {
+    RunValue value{.type = {.dtype = view.dtype, .dims = view.shape}};
+    value.memory = block(view.bytes(), [&] { return rules_.text(input, view); });
+    value.data = value.memory.get();
+    if (through_->host_memory()) {
+      base::make_dense(view, value.data);
+    } else {
+      const auto dense = std::make_shared<std::vector<std::byte>>(view.bytes());
+      base::make_dense(view, dense->data());
+      if (!dense->empty())
+        through_->copy(*queue_, value.data, dense->data(), dense->size(),
+                       kernel::CopyKind::to_device);
+      retire(dense);
+    }
+    tensors.push_back(std::move(value));
+  }
+  return std::make_shared<const std::vector<RunValue>>(std::move(tensors));
+}
+
+/// Outputs that are no tensors; the frame keeps what they are copied from to the next run.
+void Runner::give_sequences(RunOutputs& outputs) {
+  for (size_t i = 0; i < graph().outputs().size(); ++i) {
+    const ir::ValueId id = graph().outputs()[i].value;
+    if (graph().type(id).is_tensor()) continue;
+    outputs.begin_sequence(i);
+    for (const RunValue& held : *frame_.tensors[index(id)]) {
+      Tensor tensor = outputs.add_to_sequence(i, held.type);
+      if (tensor.data() && held.type.bytes() > 0)
+        host_copies_.push_back({tensor.data(), held.data, held.type.bytes()});
+    }
+  }
 }
 
 }  // namespace tenon::runtime

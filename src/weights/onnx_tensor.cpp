@@ -8,6 +8,7 @@
 #include "base/dtype.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "weights/packed.h"
 
 namespace tenon::weights::wire {
 
@@ -62,6 +63,12 @@ std::optional<T> element_of(uint64_t value) {
   } else {
     return std::nullopt;  // f32 and f64 are never varints
   }
+}
+
+// Types of 4 and 2 bits stand packed in the numbers, those of 6 do not.
+uint64_t varints_of(DType dtype, uint64_t count) {
+  if (!is_narrow(dtype) || base::narrow_bits(dtype) == 6) return count;
+  return base::packed_size(dtype, static_cast<int64_t>(count));
 }
 
 // Protobuf reads an int32 from the low half, whatever the writer put above it.
@@ -184,22 +191,23 @@ TensorSource TensorReader::external(const Proto& proto, DType dtype) {
   const std::string who =
       fmt::format("{}: tensor {}", file_.source()->name(), base::quoted(proto.name));
   TensorSource source =
-      make_source(proto.name, dtype, proto.dims, external_.open(text("location"), who),
-                  number("offset").value_or(0));
-  const uint64_t length = number("length").value_or(source.size());
-  if (length != source.size()) {
+      make_packed_source(proto.name, dtype, proto.dims, external_.open(text("location"), who),
+                         number("offset").value_or(0));
+  const uint64_t size = packed_bytes(dtype, proto.dims);
+  const uint64_t length = number("length").value_or(size);
+  if (length != size) {
     refuse(proto, fmt::format("has {} bytes of external data, but {}{} needs {}", length,
-                              to_string(dtype), to_string(proto.dims), source.size()));
+                              to_string(dtype), to_string(proto.dims), size));
   }
   return source;
 }
 
 TensorSource TensorReader::raw(const Proto& proto, DType dtype) {
   TensorSource source =
-      make_source(proto.name, dtype, proto.dims, file_.source(), proto.raw->offset);
-  if (source.size() != proto.raw->length) {
+      make_packed_source(proto.name, dtype, proto.dims, file_.source(), proto.raw->offset);
+  if (const uint64_t size = packed_bytes(dtype, proto.dims); size != proto.raw->length) {
     refuse(proto, fmt::format("has {} bytes of raw data, but {}{} needs {}", proto.raw->length,
-                              to_string(dtype), to_string(proto.dims), source.size()));
+                              to_string(dtype), to_string(proto.dims), size));
   }
   return source;
 }
@@ -223,7 +231,7 @@ TensorSource TensorReader::typed(const Proto& proto, DType dtype) {
   // allocated.
   const bool fixed = dtype == DType::f32 || dtype == DType::f64;
   const uint64_t most = fixed ? length / byte_count(dtype, 1) : length;
-  const uint64_t count = count_of(proto);
+  const uint64_t count = varints_of(dtype, count_of(proto));
   if (count > most || (fixed && byte_count(dtype, count) != length)) {
     refuse(proto, fmt::format("has {} bytes of data, too few or too many for {}{}", length,
                               to_string(dtype), to_string(proto.dims)));
@@ -231,8 +239,10 @@ TensorSource TensorReader::typed(const Proto& proto, DType dtype) {
   if (fixed && proto.pieces.size() == 1) {
     return make_source(proto.name, dtype, proto.dims, file_.source(), proto.pieces[0].offset);
   }
-  return make_source(proto.name, dtype, proto.dims,
-                     base::memory_source(decode(proto, dtype, count)), 0);
+  auto bytes = base::memory_source(decode(proto, dtype, count));
+  if (count != count_of(proto))
+    return make_packed_source(proto.name, dtype, proto.dims, std::move(bytes), 0);
+  return make_source(proto.name, dtype, proto.dims, std::move(bytes), 0);
 }
 
 std::vector<std::byte> TensorReader::decode(const Proto& proto, DType dtype, uint64_t count) {

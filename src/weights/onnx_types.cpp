@@ -12,7 +12,7 @@ struct DataType {
   std::optional<DType> dtype;
 };
 
-// By number, as TensorProto.DataType of ONNX 1.20.
+// By number, as TensorProto.DataType of ONNX 1.23.
 constexpr std::array<DataType, 29> kDataTypes = {{
     {"UNDEFINED", std::nullopt},
     {"FLOAT", DType::f32},
@@ -31,18 +31,18 @@ constexpr std::array<DataType, 29> kDataTypes = {{
     {"COMPLEX64", std::nullopt},
     {"COMPLEX128", std::nullopt},
     {"BFLOAT16", DType::bf16},
-    {"FLOAT8E4M3FN", std::nullopt},
-    {"FLOAT8E4M3FNUZ", std::nullopt},
-    {"FLOAT8E5M2", std::nullopt},
-    {"FLOAT8E5M2FNUZ", std::nullopt},
-    {"UINT4", std::nullopt},
-    {"INT4", std::nullopt},
-    {"FLOAT4E2M1", std::nullopt},
-    {"FLOAT8E8M0", std::nullopt},
-    {"UINT2", std::nullopt},
-    {"INT2", std::nullopt},
-    {"FLOAT6E2M3", std::nullopt},
-    {"FLOAT6E3M2", std::nullopt},
+    {"FLOAT8E4M3FN", DType::f8_e4m3},
+    {"FLOAT8E4M3FNUZ", DType::f8_e4m3fnuz},
+    {"FLOAT8E5M2", DType::f8_e5m2},
+    {"FLOAT8E5M2FNUZ", DType::f8_e5m2fnuz},
+    {"UINT4", DType::u4},
+    {"INT4", DType::i4},
+    {"FLOAT4E2M1", DType::f4_e2m1},
+    {"FLOAT8E8M0", DType::f8_e8m0},
+    {"UINT2", DType::u2},
+    {"INT2", DType::i2},
+    {"FLOAT6E2M3", DType::f6_e2m3},
+    {"FLOAT6E3M2", DType::f6_e3m2},
 }};
 
 bool is_known(int data_type) {

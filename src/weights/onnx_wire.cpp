@@ -2,6 +2,7 @@
 #include "weights/onnx_wire.h"
 
 #include "base/error.h"
+#include "weights/onnx_functions.h"
 #include "weights/onnx_tensor.h"
 #include "weights/wire_fields.h"
 
@@ -29,7 +30,7 @@ class ModelReader {
           read_graph(fields.bytes(), 1, model.graph);
           break;
         case 8: model.opsets.push_back(read_opset(fields.bytes())); break;
-        case 25: model.has_functions = true; break;
+        case 25: model.functions.push_back(read_function(fields.bytes())); break;
         default: break;
       }
     }
@@ -37,6 +38,7 @@ class ModelReader {
       base::fail(ErrorCode::bad_file, "{}: is not an ONNX model, or truncated: it has no graph",
                  file_.source()->name());
     }
+    inline_functions(model, file_.source()->name());
     return model;
   }
 
@@ -71,6 +73,26 @@ class ModelReader {
     }
   }
 
+  Function read_function(Range message) {
+    file_.charge(sizeof(Function));
+    Function function;
+    for (Fields fields(file_, message); fields.next();) {
+      switch (fields.number()) {
+        case 1: function.name = fields.text(); break;
+        case 4: function.inputs.push_back(fields.text()); break;
+        case 5: function.outputs.push_back(fields.text()); break;
+        case 6: function.attributes.push_back(fields.text()); break;
+        case 7: function.nodes.push_back(read_node(fields.bytes(), 2)); break;
+        case 9: function.opsets.push_back(read_opset(fields.bytes())); break;
+        case 10: function.domain = fields.text(); break;
+        case 11: function.defaults.push_back(read_attribute(fields.bytes(), 2)); break;
+        case 13: function.overload = fields.text(); break;
+        default: break;
+      }
+    }
+    return function;
+  }
+
   Tensor read_tensor(Range message, bool is_initializer) {
     file_.charge(sizeof(Tensor));
     return tensors_.read(message, is_initializer);
@@ -99,6 +121,7 @@ class ModelReader {
         case 4: node.op_type = fields.text(); break;
         case 5: node.attributes.push_back(read_attribute(fields.bytes(), depth + 1)); break;
         case 7: node.domain = fields.text(); break;
+        case 8: node.overload = fields.text(); break;
         default: break;
       }
     }
@@ -115,6 +138,8 @@ class ModelReader {
         attribute.name = fields.text();
       else if (fields.number() == 20)
         attribute.type = static_cast<int>(fields.integer());
+      else if (fields.number() == 21)
+        attribute.reference = fields.text();
       else if (const int type = read_value(fields, depth, attribute))
         implied = type;
     }
@@ -169,15 +194,36 @@ class ModelReader {
     return info;
   }
 
-  // Sequences, maps and optionals keep elem_type 0: nothing here recurses into them.
-  void read_type(Range message, ValueInfo& info) {
+  // Sequences, maps and optionals keep elem_type 0. Types may be nested without end; what is deeper
+  // than an optional sequence is not looked at.
+  void read_type(Range message, ValueInfo& info, int depth = 0) {
     for (Fields fields(file_, message); fields.next();) {
-      if (fields.number() != 1) continue;
+      if (fields.number() != 1) {
+        read_container(fields, info, depth);
+        continue;
+      }
       for (Fields tensor(file_, fields.bytes()); tensor.next();) {
         if (tensor.number() == 1) info.elem_type = static_cast<int>(tensor.integer());
         if (tensor.number() == 2) info.shape = read_shape(tensor.bytes());
       }
     }
+  }
+
+  void read_container(const Fields& type, ValueInfo& info, int depth) {
+    enum : uint32_t { kSequence = 4, kMap = 5, kSparse = 8, kOptional = 9 };
+    constexpr int deepest = 2;
+    const uint32_t number = type.number();
+    if (number != kSequence && number != kMap && number != kSparse && number != kOptional) return;
+    info.container = Container::other;
+    if ((number != kSequence && number != kOptional) || depth == deepest) return;
+    for (Fields fields(file_, type.bytes()); fields.next();) {
+      if (fields.number() != 1) continue;
+      file_.charge(sizeof(ValueInfo));
+      info.element.assign(1, {});
+      read_type(fields.bytes(), info.element[0], depth + 1);
+    }
+    if (info.element.empty()) return;
+    info.container = number == kSequence ? Container::sequence : Container::optional;
   }
 
   std::vector<Dim> read_shape(Range message) {

@@ -34,10 +34,15 @@ struct Dim {
   std::variant<std::monostate, int64_t, std::string> value;
 };
 
+/// What a value is, where it is no tensor.
+enum class Container : uint8_t { none, sequence, optional, other };
+
 struct ValueInfo {
   std::string name;
   int elem_type = 0;                      ///< 0 when it is not a tensor
   std::optional<std::vector<Dim>> shape;  ///< empty: unknown rank
+  Container container = Container::none;
+  std::vector<ValueInfo> element;  ///< of a sequence or an optional: its one type
 };
 
 struct Graph;
@@ -57,12 +62,21 @@ struct Attribute {
   std::vector<std::string> strings;
   std::optional<Tensor> tensor;
   std::shared_ptr<Graph> graph;
+  std::string reference;  ///< in a function: the attribute of its call that it stands for
+};
+
+struct Opset {
+  std::string domain;
+  int64_t version = 0;
 };
 
 struct Node {
   std::string name, op_type, domain;
   std::vector<std::string> inputs, outputs;  ///< "" for an absent one
   std::vector<Attribute> attributes;
+  std::string overload;
+  /// Of the function that it comes from; null: the model's.
+  std::shared_ptr<const std::vector<Opset>> opsets;
 };
 
 struct Graph {
@@ -73,9 +87,14 @@ struct Graph {
   std::vector<ValueInfo> inputs, outputs, value_infos;
 };
 
-struct Opset {
-  std::string domain;
-  int64_t version = 0;
+/// A function of the model's own.
+struct Function {
+  std::string name, domain, overload;
+  std::vector<std::string> inputs, outputs;
+  std::vector<std::string> attributes;  ///< those without a default
+  std::vector<Attribute> defaults;
+  std::vector<Node> nodes;
+  std::vector<Opset> opsets;
 };
 
 struct Model {
@@ -83,7 +102,7 @@ struct Model {
   std::string producer;
   std::vector<Opset> opsets;
   Graph graph;
-  bool has_functions = false;  ///< local functions are not supported yet
+  std::vector<Function> functions;  ///< read_model() has put them in the place of their calls
 };
 
 /// Parses a ModelProto. External data is opened below `folder` (the model file's; empty

@@ -130,8 +130,7 @@ base::Bytes header_range(const base::ByteSource& source, std::vector<std::byte>&
 
 // Dtypes of the format that Tenon lacks, and their bits.
 constexpr std::pair<std::string_view, int> kLacking[] = {
-    {"F8_E4M3", 8}, {"F8_E5M2", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8},
-    {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"F4", 4},      {"C64", 64}};
+    {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"F4", 4}, {"C64", 64}};
 
 void check_lacking(const Entry& entry, const base::ByteSource& bytes) {
   const auto* const found = std::ranges::find(

@@ -3,9 +3,12 @@
 
 #include <algorithm>
 
+#include "base/narrow.h"
+
 namespace tenon::weights {
 
 std::string safetensors_name(DType dtype) {
+  if (is_narrow(dtype) && base::narrow_bits(dtype) < 8) return "U8";  // its F4 is packed
   std::string name(to_string(dtype));
   std::transform(name.begin(), name.end(), name.begin(), [](char c) {
     return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;

@@ -95,13 +95,6 @@ def onnx_ops_are_unsupported(s):
 
 
 @scene
-def onnx_training_mode(s):
-    training = numpy_helper.from_array(np.array(True), "training")
-    node = helper.make_node("Dropout", ["x", "", "training"], ["y"], name="drop")
-    s.build(relu_model(("n", 3), [node], [training]))
-
-
-@scene
 def onnx_attribute_is_unknown(s):
     s.build(relu_model(nodes=[helper.make_node("Relu", ["x"], ["y"], name="act", slope=0.5)]))
 

@@ -40,6 +40,31 @@ void cast_from(const Launch& launch, int64_t begin, int64_t count) noexcept {
   });
 }
 
+// Between narrow types and others, by way of f64.
+void cast_narrow(const Launch& launch, int64_t begin, int64_t count) noexcept {
+  const DType from = launch.call->inputs[0].dtype, to = launch.call->outputs[0].dtype;
+  const auto& op = launch.call->as<ir::Cast>();
+  double tile[kTile];
+  if (is_narrow(from)) {
+    base::decode_narrow(from, launch.input<uint8_t>(0) + begin, tile, count);
+  } else {
+    base::dispatch(from, [&](auto tag) {
+      using From = typename decltype(tag)::type;
+      for (int64_t i = 0; i < count; ++i)
+        tile[i] = static_cast<double>(launch.input<From>(0)[begin + i]);
+    });
+  }
+  if (is_narrow(to)) {
+    base::encode_narrow(to, tile, launch.output<uint8_t>(0) + begin, count,
+                        {op.saturate, op.rounding});
+    return;
+  }
+  base::dispatch(to, [&](auto tag) {
+    using To = typename decltype(tag)::type;
+    for (int64_t i = 0; i < count; ++i) launch.output<To>(0)[begin + i] = converted<To>(tile[i]);
+  });
+}
+
 void cast_range(const Launch& launch, int64_t begin, int64_t end) noexcept {
   const DType from = launch.call->inputs[0].dtype;
   const DType to = launch.call->outputs[0].dtype;
@@ -48,9 +73,14 @@ void cast_range(const Launch& launch, int64_t begin, int64_t end) noexcept {
                   launch.output<std::byte>(0) + byte_count(to, begin), end - begin);
     return;
   }
+  const bool narrow = is_narrow(from) || is_narrow(to);
   base::dispatch(from, [&](auto tag) {
     for (int64_t first = begin; first < end; first += kTile) {
-      cast_from<typename decltype(tag)::type>(launch, first, std::min(kTile, end - first));
+      const int64_t count = std::min(kTile, end - first);
+      if (narrow)
+        cast_narrow(launch, first, count);
+      else
+        cast_from<typename decltype(tag)::type>(launch, first, count);
     }
   });
 }

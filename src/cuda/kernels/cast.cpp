@@ -40,6 +40,8 @@ std::string_view conversion(DType from, DType to) {
 }
 
 const char* refuse_other_layouts(const Call& call) {
+  if (is_narrow(call.inputs[0].dtype) || is_narrow(call.outputs[0].dtype))
+    return "it knows no type of less than 8 bits, and no float of 8";
   return call.inputs[0].layout == call.outputs[0].layout ? nullptr : "it keeps the layout";
 }
 

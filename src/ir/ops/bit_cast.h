@@ -10,7 +10,7 @@ namespace tenon::ir {
 struct BitCast {
   DType dtype = DType::f32;
 
-  static constexpr OpInfo info{.name = "bit_cast", .row_wise = true};
+  static constexpr OpInfo info{.name = "bit_cast", .row_wise = true, .moves = true};
   static constexpr auto fields() { return std::tuple{Field{"dtype", &BitCast::dtype}}; }
   std::vector<Value> infer(Infer& in) const;
 };

@@ -61,7 +61,7 @@ std::vector<Value> Cast::infer(Infer& in) const {
   out.type.dtype = to;
   out.type.layout = {};
   const auto& known = in[0].known;
-  if (!known) return {out};
+  if (!known || is_narrow(to)) return {out};
   Known cast;
   const bool told = is_floating(in.dtype(0)) ? cast_floats(known->floats, to, cast)
                                              : cast_integers(known->integers, to, cast);

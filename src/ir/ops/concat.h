@@ -10,7 +10,8 @@ struct Concat {
   int64_t axis = 0;
 
   static constexpr int most_inputs = 16;  ///< more are joined by a tree of concats
-  static constexpr OpInfo info{.name = "concat", .min_inputs = 1, .max_inputs = most_inputs};
+  static constexpr OpInfo info{
+      .name = "concat", .min_inputs = 1, .max_inputs = most_inputs, .moves = true};
   static constexpr auto fields() { return std::tuple{Field{"axis", &Concat::axis}}; }
   std::vector<Value> infer(Infer& in) const;
 };

@@ -10,7 +10,7 @@ namespace tenon::ir {
 struct Gather {
   int64_t axis = 0;
 
-  static constexpr OpInfo info{.name = "gather", .min_inputs = 2, .max_inputs = 2};
+  static constexpr OpInfo info{.name = "gather", .min_inputs = 2, .max_inputs = 2, .moves = true};
   static constexpr auto fields() { return std::tuple{Field{"axis", &Gather::axis}}; }
   std::vector<Value> infer(Infer& in) const;
 };

@@ -19,7 +19,8 @@ struct If {
                                .has_kernels = false,
                                .any_kind = true,
                                .host_operands = 1,
-                               .binds = true};
+                               .binds = true,
+                               .moves = true};
   static constexpr auto fields() {
     return std::tuple{Field{"then_body", &If::then_body}, Field{"else_body", &If::else_body},
                       Field{"symbols", &If::symbols}};

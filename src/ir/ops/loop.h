@@ -27,7 +27,8 @@ struct Loop {
                                .has_kernels = false,
                                .any_kind = true,
                                .host_operands = 3,
-                               .binds = true};
+                               .binds = true,
+                               .moves = true};
   static constexpr auto fields() {
     return std::tuple{Field{"body", &Loop::body}, Field{"carried", &Loop::carried},
                       Field{"turns", &Loop::turns}, Field{"changing", &Loop::changing},

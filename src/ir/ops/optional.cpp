@@ -2,6 +2,7 @@
 #include "ir/ops/optional.h"
 
 #include "base/error.h"
+#include "ir/ops/sequence.h"
 
 namespace tenon::ir {
 namespace {
@@ -20,7 +21,7 @@ std::vector<Value> Optional::infer(Infer& in) const {
 }
 
 std::vector<Value> OptionalGetElement::infer(Infer& in) const {
-  return {{optional(in).as(ValueKind::tensor), {}}};
+  return {{taken_type(in, optional(in), symbols), {}}};
 }
 
 std::vector<Value> OptionalHasElement::infer(Infer& in) const {

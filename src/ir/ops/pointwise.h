@@ -9,8 +9,11 @@ namespace tenon::ir {
 struct Pointwise {
   Expression expression;
 
-  static constexpr OpInfo info{
-      .name = "pointwise", .min_inputs = 1, .max_inputs = Expression::max_inputs, .row_wise = true};
+  static constexpr OpInfo info{.name = "pointwise",
+                               .min_inputs = 1,
+                               .max_inputs = Expression::max_inputs,
+                               .row_wise = true,
+                               .moves = true};
   static constexpr auto fields() { return std::tuple{Field{"", &Pointwise::expression}}; }
   std::vector<Value> infer(Infer& in) const;
 };

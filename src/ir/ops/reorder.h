@@ -9,7 +9,7 @@ namespace tenon::ir {
 struct Reorder {
   Layout layout;
 
-  static constexpr OpInfo info{.name = "reorder", .row_wise = true};
+  static constexpr OpInfo info{.name = "reorder", .row_wise = true, .moves = true};
   static constexpr auto fields() { return std::tuple{Field{"layout", &Reorder::layout}}; }
   std::vector<Value> infer(Infer& in) const;
 };

@@ -10,7 +10,7 @@ namespace tenon::ir {
 struct Expand {
   Dims dims;
 
-  static constexpr OpInfo info{.name = "expand", .enlarges = true};
+  static constexpr OpInfo info{.name = "expand", .enlarges = true, .moves = true};
   static constexpr auto fields() { return std::tuple{Field{"dims", &Expand::dims}}; }
   std::vector<Value> infer(Infer& in) const;
 };
@@ -19,7 +19,7 @@ struct Expand {
 struct Tile {
   Dims repeats;
 
-  static constexpr OpInfo info{.name = "tile", .enlarges = true};
+  static constexpr OpInfo info{.name = "tile", .enlarges = true, .moves = true};
   static constexpr auto fields() { return std::tuple{Field{"repeats", &Tile::repeats}}; }
   std::vector<Value> infer(Infer& in) const;
 };

@@ -9,7 +9,7 @@ namespace tenon::ir {
 struct Reshape {
   Dims dims;
 
-  static constexpr OpInfo info{.name = "reshape", .row_wise = true};
+  static constexpr OpInfo info{.name = "reshape", .row_wise = true, .moves = true};
   static constexpr auto fields() { return std::tuple{Field{"dims", &Reshape::dims}}; }
   std::vector<Value> infer(Infer& in) const;
 };

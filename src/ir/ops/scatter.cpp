@@ -34,7 +34,8 @@ std::vector<Value> Scatter::infer(Infer& in) const {
   if (in.dtype(1) != DType::i64)
     in.fail(fmt::format("the indices are {}, and must be i64", to_string(in.dtype(1))));
   require_same_dtype(in, 2);
-  if (kind != ScatterKind::replace && in.dtype(0) == DType::bool_)
+  const DType dtype = in.dtype(0);
+  if (kind != ScatterKind::replace && (dtype == DType::bool_ || is_narrow(dtype)))
     in.fail("bool elements cannot be combined; cast the operand");
   Dims updates = in.dims(1);
   updates.insert(updates.end(), x.begin() + 1, x.end());

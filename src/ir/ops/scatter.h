@@ -13,7 +13,7 @@ enum class ScatterKind { replace, add, mul, max, min };
 struct Scatter {
   ScatterKind kind = ScatterKind::replace;
 
-  static constexpr OpInfo info{.name = "scatter", .min_inputs = 3, .max_inputs = 3};
+  static constexpr OpInfo info{.name = "scatter", .min_inputs = 3, .max_inputs = 3, .moves = true};
   static constexpr auto fields() { return std::tuple{Field{"kind", &Scatter::kind}}; }
   std::vector<Value> infer(Infer& in) const;
 };

@@ -43,9 +43,19 @@ std::vector<Value> SequenceConstruct::infer(Infer& in) const {
   return {{type.as(ValueKind::sequence), {}}};
 }
 
+ValueType taken_type(Infer& in, const ValueType& type, const std::vector<std::string>& symbols) {
+  ValueType taken = type.as(ValueKind::tensor);
+  if (symbols.empty()) return taken;
+  if (!taken.dims || symbols.size() != taken.rank())
+    in.fail(fmt::format("{} symbols for the extents of {}", symbols.size(), taken.text()));
+  for (size_t axis = 0; axis < symbols.size(); ++axis)
+    if (!symbols[axis].empty()) (*taken.dims)[axis] = Dim::symbol(symbols[axis]);
+  return taken;
+}
+
 std::vector<Value> SequenceAt::infer(Infer& in) const {
   require_position(in, 1);
-  return {{sequence(in).as(ValueKind::tensor), {}}};
+  return {{taken_type(in, sequence(in), symbols), {}}};
 }
 
 std::vector<Value> SequenceInsert::infer(Infer& in) const {

@@ -10,21 +10,30 @@ namespace tenon::ir {
 struct SequenceConstruct {
   DType dtype = DType::f32;
 
-  static constexpr OpInfo info{
-      .name = "sequence_construct", .min_inputs = 0, .max_inputs = -1, .has_kernels = false};
+  static constexpr OpInfo info{.name = "sequence_construct",
+                               .min_inputs = 0,
+                               .max_inputs = -1,
+                               .has_kernels = false,
+                               .moves = true};
   static constexpr auto fields() { return std::tuple{Field{"dtype", &SequenceConstruct::dtype}}; }
   std::vector<Value> infer(Infer& in) const;
 };
 
 /// (sequence, position: one i64 or i32): the tensor there; negative positions count from the end.
+/// `symbols`, if there are any, name its extents where they are none of the sequence's; "" keeps
+/// one.
 struct SequenceAt {
+  std::vector<std::string> symbols;
+
   static constexpr OpInfo info{.name = "sequence_at",
                                .min_inputs = 2,
                                .max_inputs = 2,
                                .has_kernels = false,
                                .any_kind = true,
-                               .host_operands = 2};
-  static constexpr auto fields() { return std::tuple{}; }
+                               .host_operands = 2,
+                               .binds = true,
+                               .moves = true};
+  static constexpr auto fields() { return std::tuple{Field{"symbols", &SequenceAt::symbols}}; }
   std::vector<Value> infer(Infer& in) const;
 };
 
@@ -36,7 +45,8 @@ struct SequenceInsert {
                                .max_inputs = 3,
                                .has_kernels = false,
                                .any_kind = true,
-                               .host_operands = 4};
+                               .host_operands = 4,
+                               .moves = true};
   static constexpr auto fields() { return std::tuple{}; }
   std::vector<Value> infer(Infer& in) const;
 };
@@ -49,14 +59,20 @@ struct SequenceErase {
                                .max_inputs = 2,
                                .has_kernels = false,
                                .any_kind = true,
-                               .host_operands = 2};
+                               .host_operands = 2,
+                               .moves = true};
   static constexpr auto fields() { return std::tuple{}; }
   std::vector<Value> infer(Infer& in) const;
 };
 
+/// The type of a tensor that is taken from among those of `type`: its extents are `symbols`, where
+/// these are not "".
+ValueType taken_type(Infer& in, const ValueType& type, const std::vector<std::string>& symbols);
+
 /// The number of tensors, i64[].
 struct SequenceLength {
-  static constexpr OpInfo info{.name = "sequence_length", .has_kernels = false, .any_kind = true};
+  static constexpr OpInfo info{
+      .name = "sequence_length", .has_kernels = false, .any_kind = true, .moves = true};
   static constexpr auto fields() { return std::tuple{}; }
   std::vector<Value> infer(Infer& in) const;
 };
@@ -68,8 +84,11 @@ struct ConcatFromSequence {
   bool new_axis = false;
   std::vector<std::string> symbols;
 
-  static constexpr OpInfo info{
-      .name = "concat_from_sequence", .has_kernels = false, .any_kind = true, .binds = true};
+  static constexpr OpInfo info{.name = "concat_from_sequence",
+                               .has_kernels = false,
+                               .any_kind = true,
+                               .binds = true,
+                               .moves = true};
   static constexpr auto fields() {
     return std::tuple{Field{"axis", &ConcatFromSequence::axis},
                       Field{"new_axis", &ConcatFromSequence::new_axis},

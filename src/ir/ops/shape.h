@@ -10,7 +10,7 @@ struct ShapeOf {
   int64_t start = 0;
   int64_t end = INT64_MAX;
 
-  static constexpr OpInfo info{.name = "shape"};
+  static constexpr OpInfo info{.name = "shape", .moves = true};
   static constexpr auto fields() {
     return std::tuple{Field{"start", &ShapeOf::start}, Field{"end", &ShapeOf::end}};
   }

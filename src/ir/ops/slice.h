@@ -11,7 +11,7 @@ struct Slice {
   Dims starts, dims;
   std::vector<int64_t> steps;  ///< not 0; none: all 1
 
-  static constexpr OpInfo info{.name = "slice"};
+  static constexpr OpInfo info{.name = "slice", .moves = true};
   static constexpr auto fields() {
     return std::tuple{Field{"starts", &Slice::starts}, Field{"dims", &Slice::dims},
                       Field{"steps", &Slice::steps}};

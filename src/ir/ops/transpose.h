@@ -9,7 +9,7 @@ namespace tenon::ir {
 struct Transpose {
   std::vector<int64_t> permutation;
 
-  static constexpr OpInfo info{.name = "transpose"};
+  static constexpr OpInfo info{.name = "transpose", .moves = true};
   static constexpr auto fields() {
     return std::tuple{Field{"permutation", &Transpose::permutation}};
   }

@@ -131,6 +131,12 @@ class Port:
     def shape(self) -> tuple[int | str, ...]:
         """Numbers, and expressions over named extents as strings."""
 
+    @property
+    def kind(self) -> str:
+        """
+        tensor, sequence or optional; dtype and shape are then those of the tensors in it.
+        """
+
     def __repr__(self) -> str: ...
 
 class Layer:
@@ -314,7 +320,7 @@ class Engine:
 
     def run(self, inputs: Mapping[str, Any], out: Mapping[str, Any] | None = None, weights: WeightSet | None = None, device_outputs: bool = False, stop: threading.Event | None = None) -> tenon._outputs.Outputs:
         """
-        Runs on a mapping of arrays; returns a dict of outputs with an attribute `version`. With `out`, a mapping of writable arrays, only those are written and returned. With `weights`, runs with that set. Arrays may lie on the engine's device; with `device_outputs`, fresh outputs do, as Tensor. Ctrl-C ends it, and `stop` once it is set: between steps and turns of a loop, with an Error whose code is "cancelled".
+        Runs on a mapping of arrays; returns a dict of outputs with an attribute `version`. A sequence is a list of arrays, an optional an array or None. With `out`, a mapping of writable arrays, only those are written and returned. With `weights`, runs with that set. Arrays may lie on the engine's device; with `device_outputs`, fresh outputs do, as Tensor. Ctrl-C ends it, and `stop` once it is set: between steps and turns of a loop, with an Error whose code is "cancelled".
         """
 
     def submit(self, inputs: Mapping[str, Any], out: Mapping[str, Any] | None = None, weights: WeightSet | None = None, device_outputs: bool = False, stop: threading.Event | None = None) -> concurrent.futures.Future[tenon._outputs.Outputs]:
