@@ -1,4 +1,6 @@
 // Which kind of weight file a path leads to, by its first bytes.
+#include "weights/open.h"
+
 #include <algorithm>
 #include <array>
 
@@ -13,7 +15,24 @@ namespace fs = std::filesystem;
 
 namespace {
 
-enum class Kind { safetensors, index, npz, npy, onnx, unknown };
+enum class Kind { safetensors, index, npz, npy, pickle, onnx, unknown };
+
+using Start = std::array<char, 16>;
+
+std::string_view read_start(const base::ByteSource& source, Start& buffer) {
+  const size_t count = std::min<uint64_t>(buffer.size(), source.size());
+  source.read(0, std::as_writable_bytes(std::span(buffer).first(count)));
+  return {buffer.data(), count};
+}
+
+bool looks_like_zip(std::string_view start) {
+  return start.starts_with("PK\x03\x04") || start.starts_with("PK\x05\x06");
+}
+
+// Protocols 2 to 5. An ONNX file begins with a lesser byte.
+bool looks_like_pickle(std::string_view start) {
+  return start.size() > 2 && start[0] == '\x80' && start[1] >= 2 && start[1] <= 5;
+}
 
 // A safetensors file begins with the length of its header, then the header's brace. An ONNX file's
 // first eight bytes would be a length beyond any file.
@@ -28,12 +47,11 @@ bool looks_like_onnx(char first) {
 }
 
 Kind kind_of(const base::ByteSource& source, const fs::path& path) {
-  std::array<char, 16> buffer{};
-  const size_t count = std::min<uint64_t>(buffer.size(), source.size());
-  source.read(0, std::as_writable_bytes(std::span(buffer).first(count)));
-  const std::string_view start(buffer.data(), count);
+  Start buffer{};
+  const std::string_view start = read_start(source, buffer);
   if (looks_like_safetensors(start, source.size())) return Kind::safetensors;
-  if (start.starts_with("PK\x03\x04") || start.starts_with("PK\x05\x06")) return Kind::npz;
+  if (looks_like_zip(start)) return Kind::npz;
+  if (looks_like_pickle(start)) return Kind::pickle;
   if (start.starts_with("\x93NUMPY")) return Kind::npy;
   if (start.starts_with("{")) return Kind::index;
   // No known start: a damaged file is then best judged by the reader that its name asks for.
@@ -56,6 +74,11 @@ WeightFile read_one(std::shared_ptr<const base::ByteSource> bytes, const fs::pat
       base::fail(ErrorCode::unsupported,
                  "{}: is a single .npy array without a name; save it with numpy.savez",
                  bytes->name());
+    case Kind::pickle:
+      base::fail(ErrorCode::unsupported,
+                 "{}: is a pickle, as torch writes .pt and .bin, and is never run; refit through "
+                 "tenon.torch, or save it as safetensors",
+                 bytes->name());
     case Kind::unknown:
       base::fail(ErrorCode::bad_file,
                  "{}: is neither safetensors, npz nor ONNX; convert it to one of them",
@@ -66,6 +89,14 @@ WeightFile read_one(std::shared_ptr<const base::ByteSource> bytes, const fs::pat
 }
 
 }  // namespace
+
+FileStart start_of(const base::ByteSource& source) {
+  Start buffer{};
+  const std::string_view start = read_start(source, buffer);
+  if (looks_like_safetensors(start, source.size())) return FileStart::safetensors;
+  if (looks_like_zip(start)) return FileStart::zip;
+  return looks_like_pickle(start) ? FileStart::pickle : FileStart::other;
+}
 
 WeightFile open_weights(const fs::path& path) {
   std::error_code ignored;
