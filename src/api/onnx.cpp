@@ -7,6 +7,7 @@
 #include "api/onnx_read.h"
 #include "base/byte_source.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "onnx/import_table.h"
 #include "weights/open.h"
 

@@ -3,6 +3,7 @@
 import io
 import os
 import pathlib
+import pickle
 import signal
 import subprocess
 import sys
@@ -314,3 +315,32 @@ def test_a_copy_of_a_named_weight_follows_it(device):
     y, z = both(2 * ones(3))
     np.testing.assert_array_equal(y, [10, 10, 10])
     np.testing.assert_array_equal(z, [11, 11, 11])
+
+
+@pytest.mark.parametrize(("name", "what"), [
+    ("w.safetensors", "no model; load a plan"), ("m.plan", "no model; load a plan"), ("w.npz", "zip archive"),
+    ("w.bin", "pickle"), ("folder", "is a folder; give the ONNX file"),
+])
+def test_what_is_no_model_is_called_by_its_name(name, what, tmp_path):
+    path = tmp_path / name
+    if name.endswith(".safetensors"):
+        path.write_bytes(tenon.build(linear(), tactics="first").to_bytes())
+    elif name.endswith(".plan"):
+        tenon.build(linear(), tactics="first").save(path)
+    elif name.endswith(".npz"):
+        np.savez(path, w=ones(2))
+    elif name.endswith(".bin"):
+        path.write_bytes(pickle.dumps({"w": [1.0] * 100}))
+    else:
+        path.mkdir()
+    with pytest.raises(tenon.Error, match=what):
+        tenon.build(path)
+    if path.is_file():
+        with pytest.raises(tenon.Error, match=what):
+            tenon.build(path.read_bytes())
+
+
+def test_a_pickle_is_no_checkpoint(tmp_path):
+    (tmp_path / "w.bin").write_bytes(pickle.dumps({"w": [1.0] * 100}))
+    with pytest.raises(tenon.Error, match="pickle, as torch writes"):
+        tenon.build(linear(), tactics="first").refit(tmp_path / "w.bin")
