@@ -198,6 +198,8 @@ class IRuntime : public INoCopy {
   /// Version-compatible plans that do not exclude their runtime load only where this is true.
   virtual void setEngineHostCodeAllowed(bool allowed) noexcept = 0;
   virtual bool getEngineHostCodeAllowed() const noexcept = 0;
+  /// A runtime of another copy of this library, the lean one for example; the caller deletes it.
+  virtual IRuntime* loadRuntime(char const* path) noexcept = 0;
   virtual ILogger* getLogger() const noexcept = 0;
   virtual bool setMaxThreads(int32_t maxThreads) noexcept = 0;
   virtual int32_t getMaxThreads() const noexcept = 0;

@@ -1,9 +1,7 @@
 // The entry points of the parser's library, and its bag of options.
-#include <cstdio>
-
 #include "NvOnnxConfig.h"
 #include "NvOnnxParser.h"
-#include "report.h"
+#include "entry.h"
 
 namespace tenon::trt {
 
@@ -13,21 +11,14 @@ nvonnxparser::IParserRefitter* new_parser_refitter(nvinfer1::IRefitter& refitter
 
 namespace {
 
+// A parser works on an object that is there.
 template <class T, class Make>
-void* create(void* subject, void* logger, int32_t version, const char* function, Make&& make) {
-  if (version != NV_ONNX_PARSER_VERSION) {
-    std::fprintf(stderr,
-                 "tenon: %s: compiled against other headers (%d); recompile with Tenon's (%d)\n",
-                 function, version, NV_ONNX_PARSER_VERSION);
-    return nullptr;
-  }
-  if (subject == nullptr || logger == nullptr) {
-    std::fprintf(stderr, "tenon: %s: the %s is null; give one\n", function,
-                 logger == nullptr ? "logger" : "object to work on");
-    return nullptr;
-  }
-  auto* given = static_cast<nvinfer1::ILogger*>(logger);
-  return guarded(Reporter(given), function, static_cast<T*>(nullptr), [&] { return make(given); });
+void* create_on(void* subject, void* logger, int32_t version, const char* function, Make&& make) {
+  return create<T>(logger, version, NV_ONNX_PARSER_VERSION, function,
+                   [&](nvinfer1::ILogger* given) {
+                     if (subject == nullptr) refuse("the object to work on is null; give one");
+                     return make(given);
+                   });
 }
 
 class Config final : public nvonnxparser::IOnnxConfig {
@@ -64,14 +55,14 @@ class Config final : public nvonnxparser::IOnnxConfig {
 nvonnxparser::IOnnxConfig* nvonnxparser::createONNXConfig() { return new tenon::trt::Config; }
 
 void* createNvOnnxParser_INTERNAL(void* network, void* logger, int version) noexcept {
-  return tenon::trt::create<nvonnxparser::IParser>(
+  return tenon::trt::create_on<nvonnxparser::IParser>(
       network, logger, version, "createParser", [&](nvinfer1::ILogger* given) {
         return tenon::trt::new_parser(*static_cast<nvinfer1::INetworkDefinition*>(network), given);
       });
 }
 
 void* createNvOnnxParserRefitter_INTERNAL(void* refitter, void* logger, int32_t version) noexcept {
-  return tenon::trt::create<nvonnxparser::IParserRefitter>(
+  return tenon::trt::create_on<nvonnxparser::IParserRefitter>(
       refitter, logger, version, "createParserRefitter", [&](nvinfer1::ILogger* given) {
         return tenon::trt::new_parser_refitter(*static_cast<nvinfer1::IRefitter*>(refitter), given);
       });

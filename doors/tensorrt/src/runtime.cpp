@@ -1,16 +1,17 @@
-// Runtimes, and the entry points of the library.
+// Runtimes, and the entry points that the lean library has too.
+#include <dlfcn.h>
+
 #include <algorithm>
 #include <atomic>
-#include <cstdio>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 
-#include "NvInfer.h"
-#include "NvInferPlugin.h"
 #include "engine.h"
+#include "entry.h"
 
 namespace tenon::trt {
 
-nvinfer1::IBuilder* new_builder(nvinfer1::ILogger* logger);
 nvinfer1::IRefitter* new_refitter(const EngineImpl& engine, nvinfer1::ILogger* logger);
 
 namespace {
@@ -65,6 +66,7 @@ class RuntimeImpl final : public nvinfer1::IRuntime {
   uint32_t getTempfileControlFlags() const noexcept override { return tempfiles_; }
   void setEngineHostCodeAllowed(bool allowed) noexcept override { host_code_ = allowed; }
   bool getEngineHostCodeAllowed() const noexcept override { return host_code_; }
+  nvinfer1::IRuntime* loadRuntime(const char* path) noexcept override;
   nvinfer1::ILogger* getLogger() const noexcept override { return reporter_.logger(); }
   bool setMaxThreads(int32_t threads) noexcept override {
     return guarded(reporter_, "IRuntime::setMaxThreads", [&] {
@@ -112,42 +114,52 @@ class RuntimeImpl final : public nvinfer1::IRuntime {
   bool host_code_ = false;
 };
 
-/// What `make` gives of the logger, unless the call comes from other headers or has no logger.
-template <class T, class Make>
-void* create(void* logger, int32_t version, const char* function, Make&& make) noexcept {
-  auto* given = static_cast<nvinfer1::ILogger*>(logger);
-  if (version != NV_TENSORRT_VERSION) {
-    std::fprintf(stderr,
-                 "tenon: %s: compiled against other headers (%d); recompile with Tenon's (%ld)\n",
-                 function, version, NV_TENSORRT_VERSION);
-    return nullptr;
-  }
-  if (given == nullptr) {
-    std::fprintf(stderr, "tenon: %s: the logger is null; give one\n", function);
-    return nullptr;
-  }
-  last_logger = given;
-  return guarded(Reporter(given), function, static_cast<T*>(nullptr), [&] { return make(given); });
+// What a library of another kind would do when it is opened, nobody knows: so it is not opened.
+// Ours tell themselves by the name of a symbol.
+bool is_ours(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  return bytes.starts_with(
+             "\x7f"
+             "ELF") &&
+         bytes.find("tenon_nvinfer_runtime") != bytes.npos;
+}
+
+nvinfer1::IRuntime* RuntimeImpl::loadRuntime(const char* path) noexcept {
+  const auto none = static_cast<nvinfer1::IRuntime*>(nullptr);
+  return guarded(reporter_, "IRuntime::loadRuntime", none, [&] {
+    const std::string given = name_of(path, "the library's path");
+    if (!is_ours(given)) refuse("\"" + given + "\" is no library of Tenon's with a runtime");
+    void* library = dlopen(given.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (library == nullptr) refuse(dlerror());
+    using Create = void* (*)(void*, int32_t);
+    const auto create = reinterpret_cast<Create>(dlsym(library, "createInferRuntime_INTERNAL"));
+    if (create == nullptr) refuse("\"" + given + "\" has no entry point of a runtime");
+    return static_cast<nvinfer1::IRuntime*>(create(reporter_.logger(), NV_TENSORRT_VERSION));
+  });
 }
 
 }  // namespace
+
+void remember(nvinfer1::ILogger* logger) noexcept { last_logger = logger; }
+
 }  // namespace tenon::trt
 
-void* createInferBuilder_INTERNAL(void* logger, int32_t version) noexcept {
-  return tenon::trt::create<nvinfer1::IBuilder>(logger, version, "createInferBuilder",
-                                                tenon::trt::new_builder);
-}
+/// By its name is a library known.
+extern "C" TENSORRTAPI const char tenon_nvinfer_runtime[];
+const char tenon_nvinfer_runtime[] = "Tenon";
 
 void* createInferRuntime_INTERNAL(void* logger, int32_t version) noexcept {
   return tenon::trt::create<nvinfer1::IRuntime>(
-      logger, version, "createInferRuntime", [](nvinfer1::ILogger* given) -> nvinfer1::IRuntime* {
+      logger, version, NV_TENSORRT_VERSION, "createInferRuntime",
+      [](nvinfer1::ILogger* given) -> nvinfer1::IRuntime* {
         return new tenon::trt::RuntimeImpl(given);
       });
 }
 
 void* createInferRefitter_INTERNAL(void* engine, void* logger, int32_t version) noexcept {
   return tenon::trt::create<nvinfer1::IRefitter>(
-      logger, version, "createInferRefitter", [&](nvinfer1::ILogger* given) {
+      logger, version, NV_TENSORRT_VERSION, "createInferRefitter", [&](nvinfer1::ILogger* given) {
         if (engine == nullptr) tenon::trt::refuse("the engine is null");
         const auto& ours =
             static_cast<tenon::trt::EngineImpl&>(*static_cast<nvinfer1::ICudaEngine*>(engine));
@@ -155,14 +167,6 @@ void* createInferRefitter_INTERNAL(void* engine, void* logger, int32_t version) 
           tenon::trt::refuse("the engine is not refittable; build it with kREFIT");
         return tenon::trt::new_refitter(ours, given);
       });
-}
-
-bool initLibNvInferPlugins(void* logger, const char*) {
-  if (logger != nullptr)
-    static_cast<nvinfer1::ILogger*>(logger)->log(
-        nvinfer1::ILogger::Severity::kVERBOSE,
-        "initLibNvInferPlugins: Tenon has no plugins; nothing was registered");
-  return true;
 }
 
 nvinfer1::ILogger* getLogger() noexcept { return tenon::trt::last_logger; }

@@ -77,6 +77,23 @@ TEST(Plans, go_to_a_stream_and_come_from_one) {
   EXPECT_EQ(bench.log.errors.size(), 1U);
 }
 
+TEST(Runtimes, load_the_lean_library_beside_their_own) {
+  Bench bench;
+  const LeNet net;
+  net.define(*bench.network);
+  const Owned<IHostMemory> plan(
+      bench.builder->buildSerializedNetwork(*bench.network, *bench.config));
+  const Owned<IRuntime> runtime(createInferRuntime(bench.log));
+  EXPECT_EQ(runtime->loadRuntime("/lib/no such library"), nullptr);
+  EXPECT_EQ(runtime->loadRuntime("/proc/self/exe"), nullptr);
+  EXPECT_EQ(bench.log.errors.size(), 2U);
+  const Owned<IRuntime> lean(runtime->loadRuntime(TENON_LEAN_LIBRARY));
+  ASSERT_TRUE(lean);
+  const auto engine = reloaded(*lean, *plan), own = reloaded(*runtime, *plan);
+  ASSERT_TRUE(engine && own);
+  EXPECT_EQ(run(*engine, whole_input(), 10), run(*own, whole_input(), 10));
+}
+
 TEST(Contexts, allocate_outputs_by_their_allocator) {
   struct Allocator final : IOutputAllocator {
     std::vector<std::byte> memory;

@@ -12,6 +12,12 @@ namespace {
 
 void bind_streams(nb::class_<IRuntime>& runtime) {
   runtime
+      .def(
+          "load_runtime",
+          [](nb::object self, const char* path) {
+            return give(nb::cast<IRuntime&>(self).loadRuntime(path), self);
+          },
+          "path"_a)
       .def_prop_rw("engine_host_code_allowed", &IRuntime::getEngineHostCodeAllowed,
                    &IRuntime::setEngineHostCodeAllowed)
       .def_prop_rw("temporary_directory", &IRuntime::getTemporaryDirectory,

@@ -10,6 +10,7 @@ from tenon._trt import *  # noqa: F403
 from . import _old
 from ._dims import Dims, Dims2, Dims3, Dims4, DimsHW, Permutation
 from ._old import CaffeParser, IFullyConnectedLayer, UffParser
+from ._plugins import IPluginRegistry, get_builder_plugin_registry, get_plugin_registry
 from ._runner import install
 from ._types import (
     bfloat16,
@@ -53,8 +54,7 @@ _NOT_LEAN = {
     "AttentionNormalizationOp", "KVCacheMode", "MoEActType",
     "ElementWiseOperation", "UnaryOperation", "ReduceOperation", "MatrixOperation",
     "init_libnvinfer_plugins", "install", "OnnxParser", "OnnxParserRefitter", "ParserError",
-    "CaffeParser", "IFullyConnectedLayer", "UffParser", "ITimingCache", "IProgressMonitor",
-    "TacticSource", "PreviewFeature", "RuntimePlatform", "TilingOptimizationLevel", "DeviceType",
+    "CaffeParser", "IFullyConnectedLayer", "UffParser", "get_builder_plugin_registry",
     "ILoop", "IIfConditional", "EngineInspector", "ResizeMode", "SliceMode",
     "OnnxParserFlag", "ErrorCode", "get_nv_onnx_parser_version",
 }  # fmt: skip

@@ -357,3 +357,36 @@ def test_an_output_may_have_another_type():
     x, y = np.array([1.5, -2.5, 3], np.float32), np.empty(3, np.int32)
     assert context.execute_v2([x.ctypes.data, y.ctypes.data])
     np.testing.assert_array_equal(y, x.astype(np.int32))
+
+
+def test_creators_register_and_are_found():
+    class Creator:
+        name, plugin_version = "mine", "1"
+
+    registry, creator, other = trt.get_plugin_registry(), Creator(), Creator()
+    assert trt.get_builder_plugin_registry(trt.EngineCapability.STANDARD) is registry
+    assert trt.get_builder_plugin_registry(trt.EngineCapability.SAFETY) is None
+    assert registry.register_creator(creator, "") and not registry.register_creator(other, "")
+    assert registry.get_creator("mine", "1") is creator is registry.get_plugin_creator("mine", "1", "")
+    assert registry.all_creators == [creator] and registry.get_creator("mine", "2") is None
+    assert registry.deregister_creator(creator) and not registry.deregister_creator(creator)
+    assert trt.init_libnvinfer_plugins(None, "")
+
+
+def test_the_lean_module_has_what_runs():
+    lean = set(trt.lean_names())
+    assert {"Runtime", "Refitter", "ITimingCache", "IProgressMonitor", "TacticSource", "IProfiler", "get_plugin_registry"} <= lean
+    assert not lean & {"Builder", "INetworkDefinition", "OnnxParser", "EngineInspector", "IConvolutionLayer", "ILoop", "GatherMode"}
+
+
+def test_another_runtime_comes_from_a_library_of_ours_alone():
+    import pathlib
+
+    logger = Records()
+    runtime = trt.Runtime(logger)
+    assert runtime.load_runtime("/lib/none.so") is None and len(logger.errors()) == 1
+    lean = pathlib.Path(trt.__file__).parents[3] / "doors" / "tensorrt" / "libtenon_nvinfer_lean.so"
+    if not lean.exists():
+        pytest.skip("the lean library is not built")
+    made = runtime.load_runtime(str(lean)).deserialize_cuda_engine(build(weights(1)))
+    np.testing.assert_allclose(run(made, sample()), answer(weights(1), sample()), rtol=1e-4, atol=1e-5)
