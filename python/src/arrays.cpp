@@ -272,6 +272,23 @@ nb::list held_by(nb::handle value, PortKind kind, const std::string& what) {
   return held;
 }
 
+// A list or a number has no dtype of its own: it takes the input's, where nothing is lost by kind.
+nb::object as_fed(nb::handle value, DType dtype, const std::string& what) {
+  if (!is_plain(value)) return nb::borrow(value);
+  const nb::object array = as_array(value, what);
+  const auto kind = nb::cast<std::string>(array.attr("dtype").attr("kind"));
+  const bool whole = kind == "i" || kind == "u";
+  const bool fits = is_floating(dtype) ? whole || kind == "f" : whole && is_integer(dtype);
+  const bool empty = nb::cast<int64_t>(array.attr("size")) == 0;
+  if (!fits && !empty) return array;
+  try {
+    return nb::module_::import_("numpy").attr("asarray")(value, numpy_dtype(dtype));
+  } catch (nb::python_error& error) {
+    if (!error.matches(PyExc_OverflowError)) throw;
+    throw InputError(what + " has numbers outside " + std::string(to_string(dtype)));
+  }
+}
+
 }  // namespace
 
 Array to_array(nb::handle object, const std::string& what) {
@@ -290,7 +307,9 @@ Feeds to_feeds(nb::handle mapping, const std::vector<Port>& inputs) {
     const auto port = std::ranges::find(inputs, name, &Port::name);
     const std::string what = "input \"" + name + "\"";
     if (port == inputs.end() || port->kind == PortKind::tensor) {
-      Array array = view_of<ReadOnly>(value, what);
+      const nb::object fed =
+          port == inputs.end() ? nb::borrow(value) : as_fed(value, port->dtype, what);
+      Array array = view_of<ReadOnly>(fed, what);
       result.views.emplace(name, std::move(array.view));
       result.owners.push_back(std::move(array.owner));
       return;

@@ -356,3 +356,30 @@ def test_an_export_lives_as_long_as_it_is_read():
         refitter.borrow("w", MadeAnew(want + 1))
         refitter.commit()
         np.testing.assert_array_equal(other(zero), want + 1)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int8", "uint8", "int32", "int64"])
+def test_lists_and_numbers_take_the_inputs_dtype(dtype):
+    name = np.dtype(dtype).name.replace("uint", "u").replace("int", "i").replace("float", "f")
+    network = tenon.Network()
+    network.output("y", network.add("Abs", network.input("x", ["n"], name))[0])
+    engine = tenon.build(network, tactics="first")
+    for given in ([1, 2, 3], (4, 5), []):
+        y = engine(given)
+        assert y.dtype == dtype
+        np.testing.assert_array_equal(y, given)
+    if name.startswith("f"):
+        np.testing.assert_array_equal(engine([0.5, 2]), [0.5, 2])
+    else:
+        with pytest.raises(tenon.InputError, match=f"is f64, the network takes {name}"):
+            engine([0.5, 2])
+        if name in ("i8", "u8"):
+            with pytest.raises(tenon.InputError, match="outside"):
+                engine([300])
+
+
+def test_a_number_is_a_scalar():
+    network = tenon.Network()
+    network.output("y", network.add("Abs", network.input("x", []))[0])
+    engine = tenon.build(network, tactics="first")
+    assert engine(-2) == 2 and engine(-0.5) == 0.5
