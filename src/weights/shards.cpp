@@ -77,6 +77,15 @@ std::vector<fs::path> files_ending(const fs::path& folder, const std::string& en
 [[noreturn]] void fail_ambiguous(const fs::path& folder, std::vector<fs::path> found) {
   constexpr size_t most = 5;
   std::ranges::sort(found);
+  const auto is_shard = [](const fs::path& each) {  // "model-00001-of-00002.safetensors"
+    return each.filename().native().find("-of-") != std::string::npos;
+  };
+  if (std::ranges::all_of(found, is_shard)) {
+    base::fail(ErrorCode::bad_file,
+               "{}: the folder has {} shards, and no index of which name is in which; put the "
+               "*.index.json that was saved with them beside them",
+               base::quoted(folder.native()), found.size());
+  }
   std::vector<std::string> names;
   for (const fs::path& each : std::span(found).first(std::min(most, found.size())))
     names.push_back(base::quoted(each.filename().native()));
