@@ -108,7 +108,9 @@ class Inspector final : public nvinfer1::IEngineInspector {
 
 nvinfer1::IEngineInspector* new_inspector(std::shared_ptr<EngineState> state,
                                           const Reporter& reporter) {
-  return new Inspector(std::move(state), reporter);
+  const auto none = static_cast<nvinfer1::IEngineInspector*>(nullptr);
+  return guarded(reporter, "ICudaEngine::createEngineInspector", none,
+                 [&] { return new Inspector(std::move(state), reporter); });
 }
 
 }  // namespace tenon::trt

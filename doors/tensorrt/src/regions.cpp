@@ -5,7 +5,6 @@
 
 namespace tenon::trt {
 
-using nvinfer1::ErrorCode;
 using nvinfer1::ITensor;
 using nvinfer1::LoopOutput;
 using nvinfer1::TripLimit;
