@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import pickle
 import subprocess
@@ -13,7 +14,7 @@ from models import ZOO, Bert, Mlp, seeded
 
 import tenon
 import tenon.torch
-from tenon.torch import refit_module_weights
+from tenon.torch import _archive, refit_module_weights
 
 X = torch.randn(2, 4)
 
@@ -246,3 +247,16 @@ def test_other_examples_and_their_dynamic_shapes_save_the_same(same, tmp_path, s
     for rows in (1, 5):
         x, ones = torch.arange(7 * rows).reshape(rows, 7), torch.ones(rows, 7, dtype=torch.int64)
         assert same(loaded(x, mask=ones), compiled(x, mask=ones))
+
+
+def test_code_for_an_inputs_name_does_not_run(tmp_path, monkeypatch):
+    code = 'x=__import__("builtins").pwned()'
+    monkeypatch.setattr(builtins, "pwned", lambda: pytest.fail("code of an archive has run"), raising=False)
+    module, mask = seeded(Bert), torch.ones(2, 7, dtype=torch.int64)
+    compiled = tenon.torch.compile(module, (mask,), kwarg_inputs={"mask": mask}, tactics="first")
+    info = _archive.info_of(compiled._program, compiled.state)
+    assert '\\"mask\\"' in info["in_spec"]
+    info["in_spec"] = info["in_spec"].replace('\\"mask\\"', json.dumps(json.dumps(code))[1:-1])
+    plan = torch.frombuffer(bytearray(compiled.engines[0].to_bytes()), dtype=torch.uint8)
+    with pytest.raises(tenon.PlanError, match="is no identifier"):
+        _archive._module_of(info, {}, compiled._program.parts[0].spec, plan)
