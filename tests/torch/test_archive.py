@@ -159,6 +159,16 @@ def hostile(mark):
         sizes = next(iter(value["graph_module"]["graph"]["tensor_values"].values()))["sizes"]
         sizes[0] = {"as_expr": {"expr_str": run, "hint": {"as_int": 2}}}
 
+    def argument(value):
+        value["graph_module"]["module_call_graph"][0]["signature"]["forward_arg_names"] = [f"x={run}"]
+
+    def keyword(value):
+        leaf = {"type": None, "context": None, "children_spec": []}
+        signature = value["graph_module"]["module_call_graph"][0]["signature"]
+        version, root = json.loads(signature["in_spec"])
+        root["children_spec"][1].update(context=json.dumps([f"x={run}"]), children_spec=[leaf])
+        signature["in_spec"] = json.dumps([version, root])
+
     def weight(value):
         next(iter(value["config"].values()))["use_pickle"] = True
 
@@ -166,12 +176,14 @@ def hostile(mark):
         "guard": ("models/model.json", as_json(lambda value: value.update(guards_code=[run]))),
         "node": ("models/model.json", as_json(node)),
         "extent": ("models/model.json", as_json(extent)),
+        "argument": ("models/model.json", as_json(argument)),
+        "keyword": ("models/model.json", as_json(keyword)),
         "weight": ("model_weights_config.json", as_json(weight)),
         "examples": ("sample_inputs/model.pt", lambda _: pickle.dumps(Code(mark))),
     }
 
 
-@pytest.mark.parametrize("kind", ["guard", "node", "extent", "weight", "examples"])
+@pytest.mark.parametrize("kind", ["guard", "node", "extent", "argument", "keyword", "weight", "examples"])
 def test_hostile_archives_are_refused_before_torch_reads_them(mlp, tmp_path, kind):
     tenon.torch.save(mlp, tmp_path / "model.ep")
     rewritten(tmp_path / "model.ep", *hostile(tmp_path / "mark")[kind])
