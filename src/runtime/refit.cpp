@@ -344,7 +344,7 @@ RefitReport Engine::Impl::commit(const GivenWeights& given, Demands demands,
   for (size_t leaf = 0; leaf < leaves.size(); ++leaf) {
     const LeafState& state = leaves[leaf];
     if (is_expected(leaf) && !accepted.by_leaf[leaf]) report.kept.push_back(state.leaf.name);
-    if (accepted.by_leaf[leaf] && state.leaf.refittable && state.slots.empty())
+    if (accepted.by_leaf[leaf] && is_expected(leaf) && state.slots.empty())
       unread.push_back(base::quoted(state.leaf.name));
   }
   // Such as an initializer of which the model reads a copy under another name, a weight of its own:

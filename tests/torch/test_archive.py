@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import pickle
 import subprocess
@@ -13,7 +14,7 @@ from models import ZOO, Bert, Mlp, seeded
 
 import tenon
 import tenon.torch
-from tenon.torch import refit_module_weights
+from tenon.torch import _archive, refit_module_weights
 
 X = torch.randn(2, 4)
 
@@ -158,6 +159,16 @@ def hostile(mark):
         sizes = next(iter(value["graph_module"]["graph"]["tensor_values"].values()))["sizes"]
         sizes[0] = {"as_expr": {"expr_str": run, "hint": {"as_int": 2}}}
 
+    def argument(value):
+        value["graph_module"]["module_call_graph"][0]["signature"]["forward_arg_names"] = [f"x={run}"]
+
+    def keyword(value):
+        leaf = {"type": None, "context": None, "children_spec": []}
+        signature = value["graph_module"]["module_call_graph"][0]["signature"]
+        version, root = json.loads(signature["in_spec"])
+        root["children_spec"][1].update(context=json.dumps([f"x={run}"]), children_spec=[leaf])
+        signature["in_spec"] = json.dumps([version, root])
+
     def weight(value):
         next(iter(value["config"].values()))["use_pickle"] = True
 
@@ -165,12 +176,14 @@ def hostile(mark):
         "guard": ("models/model.json", as_json(lambda value: value.update(guards_code=[run]))),
         "node": ("models/model.json", as_json(node)),
         "extent": ("models/model.json", as_json(extent)),
+        "argument": ("models/model.json", as_json(argument)),
+        "keyword": ("models/model.json", as_json(keyword)),
         "weight": ("model_weights_config.json", as_json(weight)),
         "examples": ("sample_inputs/model.pt", lambda _: pickle.dumps(Code(mark))),
     }
 
 
-@pytest.mark.parametrize("kind", ["guard", "node", "extent", "weight", "examples"])
+@pytest.mark.parametrize("kind", ["guard", "node", "extent", "argument", "keyword", "weight", "examples"])
 def test_hostile_archives_are_refused_before_torch_reads_them(mlp, tmp_path, kind):
     tenon.torch.save(mlp, tmp_path / "model.ep")
     rewritten(tmp_path / "model.ep", *hostile(tmp_path / "mark")[kind])
@@ -246,3 +259,16 @@ def test_other_examples_and_their_dynamic_shapes_save_the_same(same, tmp_path, s
     for rows in (1, 5):
         x, ones = torch.arange(7 * rows).reshape(rows, 7), torch.ones(rows, 7, dtype=torch.int64)
         assert same(loaded(x, mask=ones), compiled(x, mask=ones))
+
+
+def test_code_for_an_inputs_name_does_not_run(tmp_path, monkeypatch):
+    code = 'x=__import__("builtins").pwned()'
+    monkeypatch.setattr(builtins, "pwned", lambda: pytest.fail("code of an archive has run"), raising=False)
+    module, mask = seeded(Bert), torch.ones(2, 7, dtype=torch.int64)
+    compiled = tenon.torch.compile(module, (mask,), kwarg_inputs={"mask": mask}, tactics="first")
+    info = _archive.info_of(compiled._program, compiled.state)
+    assert '\\"mask\\"' in info["in_spec"]
+    info["in_spec"] = info["in_spec"].replace('\\"mask\\"', json.dumps(json.dumps(code))[1:-1])
+    plan = torch.frombuffer(bytearray(compiled.engines[0].to_bytes()), dtype=torch.uint8)
+    with pytest.raises(tenon.PlanError, match="is no identifier"):
+        _archive._module_of(info, {}, compiled._program.parts[0].spec, plan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import logging
 
@@ -228,8 +229,16 @@ def repacked(text, rest):
     return torch.frombuffer(bytearray(b"TENONMOD" + len(head).to_bytes(8, "little") + head + rest), dtype=torch.uint8)
 
 
+CODE = 'x=__import__("builtins").pwned()'
+READ = {"op": "get_attr", "name": "read", "target": CODE, "args": [], "kwargs": {}}
+
+
+def torch_child(text):
+    return next(each["torch"] for each in text["children"].values() if "torch" in each)
+
+
 def torch_nodes(text):
-    return next(each["torch"]["nodes"] for each in text["children"].values() if "torch" in each)
+    return torch_child(text)["nodes"]
 
 
 def call(text):
@@ -249,15 +258,31 @@ DAMAGE = {
     "sizes beyond the end": (lambda t: t.update(sizes=[1 << 40, *t["sizes"][1:]]), "is cut off"),
     "negative sizes": (lambda t: t.update(sizes=[-1, *t["sizes"][1:]]), "is cut off"),
     "another format": (lambda t: t.update(format=99), "has format 99"),
+    "code for a name": (lambda t: torch_nodes(t).insert(1, READ), "a node get_attr"),
+    "code for a tensor's name": (
+        lambda t: (torch_child(t)["reads"].append(CODE), t["stored"].update({CODE: ["float32", [1], False]})), "is damaged|the name",
+    ),
+    "code for an input's name": (lambda t: torch_nodes(t)[0].update(target=CODE), "the name"),
+    "code for an argument's name": (lambda t: call(t).update(kwargs={CODE: 1}), "the name"),
+    "code for a child's name": (
+        lambda t: t.update(children={CODE: t["children"].popitem()[1], **t["children"]}), "the name",
+    ),
+    "code for the name of a keyword input": (
+        lambda t: t.update(in_spec=t["in_spec"].replace('"context": "[]"', json.dumps({"context": json.dumps([CODE])})[1:-1])),
+        "no identifier|damaged",
+    ),
     "no graph": (lambda t: t.pop("graph"), "is damaged"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", DAMAGE)
-def test_damaged_bundles_are_refused(tmp_path, case):
+def test_damaged_bundles_are_refused(tmp_path, monkeypatch, case):
     change, message = DAMAGE[case]
+    monkeypatch.setattr(builtins, "pwned", lambda: pytest.fail("code of an archive has run"), raising=False)
     text, rest = bundle(tmp_path)
+    before = json.dumps(text)
     change(text)
+    assert json.dumps(text) != before
     with pytest.raises(tenon.PlanError, match=message):
         _archive.bundled(repacked(text, rest))
 

@@ -260,7 +260,7 @@ def _damage() -> Iterator[None]:
     """Whatever a damaged description makes of reading it is a PlanError."""
     try:
         yield
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, SyntaxError) as error:
         if isinstance(error, (PlanError, NotImplementedError)):
             raise
         raise PlanError(f"the archive's description of its engine is damaged: {error}", "plan") from error

@@ -58,7 +58,11 @@ def _child(child: Any) -> dict[str, Any]:
 def _torch_part(module: fx.GraphModule) -> dict[str, Any]:
     if any(isinstance(each, fx.GraphModule) for each in module.children()):
         raise InputError("save: control flow runs in torch, which is not saved", "unsupported")
-    return {"nodes": _graphs.encode(module.graph), "reads": [name for name, _ in module.named_buffers()]}
+    reads = [name for name, _ in module.named_buffers()]
+    for name in reads:
+        if not _graphs.is_plain(name):
+            raise InputError(f'save: "{name}" is read by torch, and is no plain name', "unsupported")
+    return {"nodes": _graphs.encode(module.graph), "reads": reads}
 
 
 def is_bundle(plan: torch.Tensor) -> bool:
@@ -96,6 +100,7 @@ def unpack(plan: torch.Tensor, text: dict[str, Any], fields: dict[str, Any]) -> 
     )
     children: dict[str, torch.nn.Module] = {}
     for name, each in text["children"].items():
+        _graphs.plain_name(name)
         if "engine" in each:
             children[name] = EngineModule(parts[each["engine"]])
         else:
@@ -125,8 +130,8 @@ def _tensor(blob: torch.Tensor, dtype: str, shape: list[int], complex_pairs: boo
 
 
 def _module(part: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> fx.GraphModule:
-    held = holder({name: tensors[name] for name in part["reads"]})
-    return fx.GraphModule(held, _graphs.decode(part["nodes"], {}))
+    reads = {_graphs.plain_name(name): tensors[name] for name in part["reads"]}
+    return fx.GraphModule(holder(reads), _graphs.decode(part["nodes"], (), reads))
 
 
 class Whole:

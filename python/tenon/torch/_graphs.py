@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
@@ -67,17 +67,18 @@ def _encoded(value: Any) -> Any:
     raise InputError(f"save: an argument of what runs in torch is a {type(value).__name__}", "unsupported")
 
 
-def decode(nodes: list[dict[str, Any]], children: Mapping[str, Any]) -> fx.Graph:
-    """The graph; it calls `children` alone. PlanError for anything that encode() does not write."""
+def decode(nodes: list[dict[str, Any]], children: Collection[str], tensors: Collection[str] = ()) -> fx.Graph:
+    """The graph; it calls `children` and reads `tensors` alone. PlanError for anything that encode() does
+    not write: fx makes source text of a graph, in which names stand as they are."""
     graph = fx.Graph()
     made: dict[str, fx.Node] = {}
     for each in nodes:
         args = tuple(_decoded(each["args"], made))
-        kwargs = {str(name): _decoded(value, made) for name, value in each["kwargs"].items()}
+        kwargs = {plain_name(name): _decoded(value, made) for name, value in each["kwargs"].items()}
         op, target = each["op"], str(each["target"])
         if op == "placeholder":
-            made[each["name"]] = graph.placeholder(target)
-        elif op == "get_attr":
+            made[each["name"]] = graph.placeholder(plain_name(target))
+        elif op == "get_attr" and target in tensors:
             made[each["name"]] = graph.get_attr(target)
         elif op == "output":
             graph.output(args[0])
@@ -88,6 +89,18 @@ def decode(nodes: list[dict[str, Any]], children: Mapping[str, Any]) -> fx.Graph
         else:
             raise PlanError(f"the archive has a node {op} {target[:60]!r}, which save() does not write", "plan")
     return graph
+
+
+def is_plain(name: Any) -> bool:
+    """Whether a name is an identifier, or several between dots."""
+    return isinstance(name, str) and all(e.isidentifier() or e.isdecimal() for e in name.split("."))
+
+
+def plain_name(name: Any) -> str:
+    """The name, if it is plain; else PlanError."""
+    if not is_plain(name):
+        raise PlanError(f"the archive has the name {str(name)[:60]!r}, which save() does not write", "plan")
+    return str(name)
 
 
 def _function(name: str) -> Any:

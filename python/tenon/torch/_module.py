@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import keyword
 import operator
 import threading
 import weakref
@@ -286,6 +287,9 @@ def codegen_of(signature: Signature) -> _PyTreeCodeGen:
     args, kwargs = signature.in_spec.children()
     flat = [f"arg{i}" for i in range(args.num_children)]
     tops = [*flat, *(kwargs.context or [])]
+    for name in tops:  # they become source text, and may come from an archive
+        if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
+            raise tenon.PlanError(f"an input has the name {str(name)[:60]!r}, which is no identifier", "plan")
     return _PyTreeCodeGen(_PyTreeInfo(tops, signature.in_spec, signature.out_spec))
 
 

@@ -82,6 +82,10 @@ def _vet_json(path: Path, name: str, value: Any) -> None:
             raise _unsafe(path, f"an extent is the text {str(each)[:60]!r}")
         if key == "target" and isinstance(each, str) and "/models/" in name and not _is_target(each):
             raise _unsafe(path, f"a node calls {each[:60]!r}")
+        if key == "forward_arg_names" and not _are_names(each or []):
+            raise _unsafe(path, "an argument's name is more than a name")
+        if key == "in_spec" and isinstance(each, str) and not _are_names(_keywords(each)):
+            raise _unsafe(path, "an input's name is more than a name")
         if key == "guards_code" and not all(_is_guard(guard) for guard in each or ()):
             raise _unsafe(path, "a guard is more than a comparison of sizes")
 
@@ -102,6 +106,18 @@ def _is_extent(text: Any) -> bool:
         return False
     names = re.findall(r"(?<!')\b[A-Za-z_]\w*", text)
     return all(name in _EXTENT_NAMES or re.fullmatch(r"[a-z]+\d+", name) for name in names)
+
+
+def _are_names(names: Any) -> bool:
+    """What torch writes into the source text of a program's forward()."""
+    return isinstance(names, list) and all(isinstance(each, str) and each.isidentifier() for each in names)
+
+
+def _keywords(spec: str) -> Any:
+    """The names of keyword inputs in a pytree's text: (args, kwargs) is its root."""
+    _, root = json.loads(spec)
+    inputs = root.get("children_spec") or []
+    return [] if len(inputs) != 2 else json.loads(inputs[1].get("context") or "[]") or []
 
 
 def _is_target(text: str) -> bool:
