@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <map>
+
 #include "print.h"
 #include "tenon/system.h"
 
@@ -18,6 +20,17 @@ bool can_write(Path folder) {
   return std::filesystem::is_directory(folder, ignored) && ::access(folder.c_str(), W_OK) == 0;
 }
 
+// Vector units by the names that people know.
+std::string units_text(const std::vector<std::string>& features) {
+  static const std::map<std::string, std::string> known = {{"avx3", "AVX-512"}, {"avx2", "AVX2"}};
+  std::string text;
+  for (const std::string& feature : features) {
+    const auto found = known.find(feature);
+    text += (text.empty() ? "" : ", ") + (found == known.end() ? feature : found->second);
+  }
+  return text;
+}
+
 void perform(Session& session) {
   const SystemInfo system = system_info();
   const bool cached = !system.cache_folder.empty() && can_write(system.cache_folder);
@@ -32,11 +45,9 @@ void perform(Session& session) {
     devices.push_back({{"name", device.name},
                        {"architecture", device.architecture},
                        {"features", device.features}});
-    rows.push_back(
-        {"device", fmt::format("{}: {}, {}", device.name, device.architecture,
-                               device.features.empty()
-                                   ? "reference kernels only"
-                                   : fmt::format("{}", fmt::join(device.features, " ")))});
+    rows.push_back({"device", fmt::format("{}: {}, {}", device.name, device.architecture,
+                                          device.features.empty() ? "reference kernels only"
+                                                                  : units_text(device.features))});
   }
   if (!system.no_cuda.empty()) rows.push_back({"no cuda", system.no_cuda});
   const Json folder =

@@ -185,6 +185,11 @@ void bind_network(nb::module_& module) {
                       "    network.output(\"y\", network.relu(network.input(\"x\", [\"n\", 3])))",
                       nb::dynamic_attr(), nb::is_weak_referenceable())
       .def(nb::init<>())
+      .def("__repr__",
+           [](const Network& self) {
+             return "Network(" + std::to_string(self.leaves().size()) + " weights and constants, " +
+                    std::to_string(self.outputs().size()) + " outputs)";
+           })
       .def(
           "input",
           [](Network& self, const std::string& name,

@@ -177,10 +177,13 @@ nb::object to_renaming(nb::handle rename, Permutations& permute) {
 RefitOptions to_refit_options(bool strict, bool complete, const std::string& prefix,
                               nb::handle rename, nb::handle only, nb::handle ignore,
                               const std::optional<WeightSet>& base) {
+  std::vector<std::string> wanted = to_names(only, "only");
+  if (wanted.empty() && !nb::isinstance<nb::tuple>(only))  // () is the default
+    throw InputError("only is empty: no weight would be refitted; leave it out, or name weights");
   RefitOptions options{.strict = strict,
                        .complete = complete,
                        .prefix = prefix,
-                       .only = to_names(only, "only"),
+                       .only = std::move(wanted),
                        .ignore = to_names(ignore, "ignore"),
                        .base = base.value_or(WeightSet())};
   if (rename.is_none()) return options;
@@ -216,6 +219,13 @@ void bind_refitter(nb::module_& module) {
            "Keeps the object, and reads it anew at every commit() until unset(), wherever its "
            "memory "
            "then is.")
+      .def("__repr__",
+           [](const PyRefitter& self) {
+             const auto alone = self.alone();
+             return "Refitter(" + std::to_string(self.refitter.missing().size()) +
+                    " weights must still come, " + std::to_string(self.borrowed.size()) +
+                    " borrowed)";
+           })
       .def("unset", unset, nb::arg("name"))
       .def("add_low_rank", add_low_rank, nb::arg("name"), nb::arg("a"), nb::arg("b"),
            nb::arg("scale") = 1.0, nb::arg("adapter") = "",
