@@ -39,8 +39,15 @@ int32_t onnx_type(DType dtype) {
     case DType::u32: return 12;
     case DType::u64: return 13;
     case DType::bf16: return 16;
+    case DType::f8_e4m3: return 17;
+    case DType::f8_e4m3fnuz: return 18;
+    case DType::f8_e5m2: return 19;
+    case DType::f8_e5m2fnuz: return 20;
+    case DType::f8_e8m0: return 24;
+    default: break;
   }
-  return 0;
+  throw Error(ErrorCode::unsupported, "an ONNX file packs " + std::string(to_string(dtype)) +
+                                          ", which is not written; write .safetensors");
 }
 
 void add(protozero::pbf_builder<GraphField>& graph, const std::string& name, const Tensor& array) {

@@ -247,6 +247,7 @@ ValueId default_value(NodeContext& node, DType dtype) {
 Outputs import_label_encoder(NodeContext& node) {
   Function f(node, std::array<std::string_view, 1>{"x"});
   node.ignore_attribute("default_string");
+  if (node.opset() < 2) node.unsupported("version 1, whose classes are strings");
   const ValueId keys = listed(node, "keys"), values = listed(node, "values");
   if (keys == ir::absent || values == ir::absent) node.fail("keys or values are missing");
   const DType dtype = node.builder().type(values).dtype;

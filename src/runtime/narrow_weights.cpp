@@ -43,7 +43,7 @@ bool can_be_read(const Given& given) {
   if (given.kind != Given::Kind::borrow) return given.source != nullptr;
   const TensorView& view = given.view;
   return view.on_host() && view.data &&
-         view.strides.size() % std::max<size_t>(1, view.shape.size()) == 0;
+         (view.strides.empty() || view.strides.size() == view.shape.size());
 }
 
 }  // namespace

@@ -13,6 +13,8 @@ namespace tenon::weights::wire {
 namespace {
 
 constexpr size_t kMostNodes = size_t{1} << 20;
+constexpr size_t kMostCharacters = size_t{256} << 20;  // of names, which grow with each call
+constexpr size_t kDeepest = 64;
 
 using Key = std::tuple<std::string, std::string, std::string>;  // domain, name, overload
 
@@ -122,11 +124,8 @@ class Inliner {
         if (attribute.graph) run(*attribute.graph);
       const auto found = functions_.find(key_of(node.domain, node.op_type, node.overload));
       if (found == functions_.end()) {
+        count(node);
         result.push_back(std::move(node));
-        if (++count_ > kMostNodes)
-          base::fail(ErrorCode::unsupported,
-                     "{}: has more than {} nodes, those of functions counted at each call", file_,
-                     kMostNodes);
         continue;
       }
       for (Node& each : call(*found->second, node)) result.push_back(std::move(each));
@@ -138,9 +137,24 @@ class Inliner {
     check(function, node);
     if (!under_way_.insert(&function).second)
       base::fail(ErrorCode::bad_file, "{}: function {} calls itself", file_, text_of(function));
+    if (under_way_.size() > kDeepest)
+      base::fail(ErrorCode::unsupported, "{}: functions call each other more than {} deep", file_,
+                 kDeepest);
+    count(node);
     std::vector<Node> nodes = expanded(Call(function, node, prefix_of(node)).nodes());
     under_way_.erase(&function);
     return nodes;
+  }
+
+  // A small file may stand for a model without end.
+  void count(const Node& node) {
+    for (const auto* names : {&node.inputs, &node.outputs})
+      for (const std::string& name : *names) characters_ += name.size();
+    if (++count_ > kMostNodes || characters_ > kMostCharacters)
+      base::fail(ErrorCode::unsupported,
+                 "{}: has more than {} nodes, or their names more than {} characters, those of "
+                 "functions counted at each call",
+                 file_, kMostNodes, kMostCharacters);
   }
 
   void check(const Function& function, const Node& node) const {
@@ -184,7 +198,7 @@ class Inliner {
   std::map<Key, const Function*> functions_;
   std::set<const Function*> under_way_;
   std::set<std::string> prefixes_;
-  size_t count_ = 0;
+  size_t count_ = 0, characters_ = 0;
 };
 
 }  // namespace

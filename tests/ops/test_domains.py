@@ -209,3 +209,18 @@ def test_calls_that_do_not_fit(functions, said):
     <domain: "own", opset_import: ["" : 17, "own" : 1]> {functions}"""
     with pytest.raises(tenon.BuildError, match=said):
         tenon.build(onnx.parser.parse_model(text).SerializeToString())
+
+
+def test_calls_are_bounded_in_depth():
+    """Each function calls the one before twice: a file of a few KB would stand for 2^80 nodes."""
+    depth = 80
+    functions = "".join(
+        f'<domain: "own", opset_import: ["" : 17, "own" : 1]> f{i} (x) => (y) {{ t = own.f{i - 1} (x)  y = own.f{i - 1} (t) }}\n'
+        for i in range(1, depth)
+    )
+    text = f"""<ir_version: 10, opset_import: ["" : 17, "own" : 1]>
+    g (float[3] x) => (float[3] y) {{ y = own.f{depth - 1} (x) }}
+    <domain: "own", opset_import: ["" : 17]> f0 (x) => (y) {{ y = Neg(x) }}
+    {functions}"""
+    with pytest.raises(tenon.BuildError, match="more than 64 deep"):
+        tenon.build(onnx.parser.parse_model(text).SerializeToString())
