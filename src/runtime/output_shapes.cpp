@@ -27,12 +27,14 @@ std::map<std::string, std::optional<Shape>> Engine::output_shapes(
   static constexpr char something = 0;  // extents alone are asked for
   std::map<std::string, TensorView> views;
   for (const auto& [name, shape] : inputs) views[name] = {&something, DType::f32, shape};
+  runtime::Sequences sequences;  // which tell no extents
   for (const ir::ValueId id : graph.inputs()) {
     const auto view = views.find(graph.value(id).name);
     if (view != views.end()) view->second.dtype = graph.type(id).dtype;
+    if (!graph.type(id).is_tensor()) sequences[graph.value(id).name];
   }
   std::vector<const TensorView*> ordered;
-  rules.take(views, ordered);
+  rules.take(views, sequences, ordered);
   lower::SymbolValues values;
   rules.bind(ordered, values);
   const lower::Bindings bindings = symbols.bindings(values);
