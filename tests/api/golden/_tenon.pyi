@@ -63,6 +63,8 @@ class Network:
 
     def __init__(self) -> None: ...
 
+    def __repr__(self) -> str: ...
+
     def input(self, name: str, shape: Sequence[int | str], dtype: object = 'float32') -> Value:
         """An input; an extent that varies is a name."""
 
@@ -453,6 +455,8 @@ class Refitter:
         """
         Keeps the object, and reads it anew at every commit() until unset(), wherever its memory then is.
         """
+
+    def __repr__(self) -> str: ...
 
     def unset(self, name: str) -> None: ...
 
