@@ -97,7 +97,8 @@ void follow_copied(std::vector<Leaf>& leaves) {
   for (const Leaf& leaf : leaves) {
     const Leaf* first = &leaf;
     while (!first->refittable && !first->copies.empty()) first = by_name.at(first->copies);
-    if (first != &leaf && first->refittable && !is_read(leaf)) followed.emplace(leaf.name, first->name);
+    if (first != &leaf && first->refittable && !is_read(leaf))
+      followed.emplace(leaf.name, first->name);
   }
   for (Leaf& leaf : leaves) {
     const auto found = followed.find(leaf.name);

@@ -25,8 +25,8 @@ std::shared_ptr<kernel::Backend> make_backend(const std::string& device, int thr
   } catch (const Error& error) {
     base::fail(error.code(), "device {}: {}", base::quoted(device), error.what());
   }
-  base::fail(ErrorCode::unavailable,
-             "device {} is not available in this build; it has: cpu, cuda", base::quoted(device));
+  base::fail(ErrorCode::unavailable, "device {} is not available in this build; it has: cpu, cuda",
+             base::quoted(device));
 }
 
 std::vector<std::string> device_names() {

@@ -21,8 +21,7 @@ class TimedBackend final : public kernel::Backend {
 
   /// A step that took so long, wherever it ran.
   void add(const kernel::Call& call, double seconds) {
-    LayerTime& time =
-        times_.emplace_back(LayerTime{seconds, 0, kernel::operations_of(call)});
+    LayerTime& time = times_.emplace_back(LayerTime{seconds, 0, kernel::operations_of(call)});
     for (const auto* operands : {&call.inputs, &call.outputs}) {
       for (const kernel::Operand& operand : *operands)
         if (operand.present) time.bytes += operand.bytes();
