@@ -42,6 +42,9 @@ bool is_renaming(const Json& value) {
 
 // What a JSON object says of given names.
 void read_map(const Path& path, RefitOptions& options) {
+  std::error_code ignored;
+  if (std::filesystem::exists(path, ignored) && !std::filesystem::is_regular_file(path, ignored))
+    throw Error(ErrorCode::io, fmt::format("\"{}\": is no regular file", path.native()));
   std::ifstream file(path);
   const Json map = Json::parse(file, nullptr, false);
   if (!file || !map.is_object() || !std::ranges::all_of(map, is_renaming)) {

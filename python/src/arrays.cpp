@@ -171,8 +171,15 @@ bool exports_itself(nb::handle object) {
   return module == "numpy" || module == "torch" || module == "torch.nn.parameter";
 }
 
-// What keeps an export's memory beside its object. The collector sees through the object alone, so
-// that it is no more than is needed.
+// Takes the export itself, which holds no more of the object than its library wants: what nanobind
+// makes of the object holds the object too, where the collector cannot see it.
+template <class Kind>
+bool import_capsule(nb::handle object, Kind& array) {
+  if (exports_itself(object)) return false;
+  return nb::try_cast(object.attr("__dlpack__")(), array, false);
+}
+
+// What keeps an export's memory beside its object.
 template <class Kind>
 nb::object kept(nb::handle object, Kind array) {
   if (exports_itself(object)) return nb::none();
@@ -195,7 +202,7 @@ Array exported_view(nb::handle given, const std::string& what) {
                      " is a masked array; give what stands for the masked elements, as by "
                      "filled()");
   Kind array;
-  if (!nb::try_cast(object, array, false)) {
+  if (!import_capsule(object, array) && !nb::try_cast(object, array, false)) {
     // What only NumPy can read: __array__, __array_interface__.
     const bool has = nb::hasattr(given, "__array__") || nb::hasattr(given, "__array_interface__");
     if (!read_only || !has) refuse(given, what);

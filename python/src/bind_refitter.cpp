@@ -145,8 +145,10 @@ nb::object to_renaming(nb::handle rename, Permutations& permute) {
   if (PyCallable_Check(rename.ptr())) return nb::borrow(rename);
   nb::object names = nb::borrow(rename);
   if (is_path(rename)) {
-    const nb::object text =
-        nb::module_::import_("pathlib").attr("Path")(rename).attr("read_text")();
+    const nb::object path = nb::module_::import_("pathlib").attr("Path")(rename);
+    if (nb::cast<bool>(path.attr("exists")()) && !nb::cast<bool>(path.attr("is_file")()))
+      refuse("rename", rename, "it is no regular file; give the path of a JSON object");
+    const nb::object text = path.attr("read_text")();
     names = nb::module_::import_("json").attr("loads")(text);
   }
   if (!nb::hasattr(names, "items"))

@@ -308,7 +308,7 @@ def test_the_wheel_brings_the_command():
 
 # --- docstrings
 
-CALLED = ["build", "load", "pass_names", "Network", "Engine", "Refitter", "Weight", "WeightSet", "RefitReport", "Layer", "Port", "Problem",
+CALLED = ["build", "load", "pass_names", "digest", "Network", "Engine", "Refitter", "Weight", "WeightSet", "RefitReport", "Layer", "Port", "Problem",
           "Outputs", "LeafInfo", "Value", "ValueInfo", "Tensor"]  # fmt: skip
 
 

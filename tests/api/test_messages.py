@@ -327,8 +327,13 @@ def npz_member_is_damaged(s):
 
 
 @scene
-def weights_are_of_no_known_format(s):
+def weights_are_a_pickle(s):
     refit_from(s, pickle.dumps({"b": 1}), "new.pkl")
+
+
+@scene
+def weights_are_of_no_known_format(s):
+    refit_from(s, b"\xf0GUF" + bytes(60), "new.gguf")
 
 
 @scene
