@@ -23,8 +23,8 @@ def wide():
 def interrupted(seconds, work):
     """Repeats work() until Ctrl-C, which comes after so many seconds, has ended it."""
     timer = threading.Timer(seconds, _thread.interrupt_main)
-    timer.start()
     with pytest.raises(KeyboardInterrupt):
+        timer.start()  # in here: on a busy machine it may come at once
         while True:
             work()
     timer.join()
