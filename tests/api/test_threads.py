@@ -118,8 +118,8 @@ def test_one_refitter_serves_one_thread(large, weights, device):
 def interrupted(work, after):
     """Runs `work` and sends SIGINT to this thread meanwhile; True where it ended by KeyboardInterrupt."""
     timer = threading.Timer(after, signal.pthread_kill, (threading.get_ident(), signal.SIGINT))
-    timer.start()
     try:
+        timer.start()
         work()
         timer.join()
         return False
