@@ -68,7 +68,7 @@ std::vector<Strides> trailing_strides(const Call& call) {
 
 }  // namespace
 
-MatMulGeometry make_matmul_geometry(const Call& call) {
+MatMulGeometry make_matmul_geometry(const Call& call, bool may_fold) {
   const auto& op = call.as<ir::MatMul>();
   const Matrices a(call.inputs[0], op.transpose_a), b(call.inputs[1], op.transpose_b);
   const Matrices y(call.outputs[0], false);
@@ -85,8 +85,9 @@ MatMulGeometry make_matmul_geometry(const Call& call) {
   const std::vector<Strides> trailing = trailing_strides(call);
   const auto all_rows = std::span(call.outputs[0].dims).first(y.batch.dims.size() + 1);
   const auto a_step = a.one_step(), y_step = y.one_step();
-  const bool folds = count(b.batch.dims) == 1 && count(a.batch.dims) == count(y.batch.dims) &&
-                     a_step && y_step && std::ranges::all_of(trailing, [&](const Strides& s) {
+  const bool folds = may_fold && count(b.batch.dims) == 1 &&
+                     count(a.batch.dims) == count(y.batch.dims) && a_step && y_step &&
+                     std::ranges::all_of(trailing, [&](const Strides& s) {
                        return one_step_of(all_rows, s).has_value();
                      });
   std::vector<Strides> strides;

@@ -31,24 +31,31 @@ struct MatMulGeometry {
 
   int64_t matrices() const { return batches.rows() * batches.row_length(); }
 
-  /// Calls f with the first elements of matrix `index` of the result, a and b, and the offsets of
-  /// those in the operands of the epilogue.
-  template <class T, class F>
-  void at(int64_t index, const Launch& launch, const F& f) const {
+  /// Calls f with the offsets of the first elements of matrix `index` of the result, a and b, and
+  /// of those in the operands of the epilogue.
+  template <class F>
+  void offsets(int64_t index, const F& f) const {
     const int64_t row = index / batches.row_length();
     batches.for_rows(row, row + 1, [&](const int64_t* offsets) {
       const int64_t i = index % batches.row_length();
       const auto at = [&](size_t tensor) { return offsets[tensor] + i * batches.step(tensor); };
       int64_t behind[ir::most_epilogue_operands];
       for (int t = 0; t < trailing_operands; ++t) behind[t] = at(static_cast<size_t>(t) + 3);
-      f(launch.output<T>(0) + at(0), launch.input<T>(0) + at(1), launch.input<T>(1) + at(2),
-        behind);
+      f(at(0), at(1), at(2), behind);
+    });
+  }
+
+  /// The same with the elements themselves.
+  template <class T, class F>
+  void at(int64_t index, const Launch& launch, const F& f) const {
+    offsets(index, [&](int64_t y, int64_t a, int64_t b, const int64_t* behind) {
+      f(launch.output<T>(0) + y, launch.input<T>(0) + a, launch.input<T>(1) + b, behind);
     });
   }
 };
 
 /// Where one b serves all matrices of a, their rows are taken as one matrix, unless a, the result
-/// or an operand of the epilogue has no one step from row to row then.
-MatMulGeometry make_matmul_geometry(const Call& call);
+/// or an operand of the epilogue has no one step from row to row then, or it `may_fold` not.
+MatMulGeometry make_matmul_geometry(const Call& call, bool may_fold = true);
 
 }  // namespace tenon::cpu

@@ -2,7 +2,6 @@
 #include "cpu/vector/winograd_geometry.h"
 
 #include <algorithm>
-#include <bit>
 
 #include "ir/ops/conv.h"
 
@@ -10,7 +9,6 @@ namespace tenon::cpu {
 
 namespace {
 
-constexpr int64_t kMostSlots = 16;
 constexpr int64_t kLine = 16;  // floats of a cache line
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -41,7 +39,7 @@ WinogradGeometry make_winograd_geometry(const Call& call, const WinogradTiling& 
   it.product_point = apart(it.block_tiles * it.group);
   it.product_floats = it.points * it.product_point;
   it.shares_input = it.blocks < 4;
-  it.slots = std::min(kMostSlots, it.shares_input ? it.groups : it.blocks);
+  it.slots = std::min(Slots::most, it.shares_input ? it.groups : it.blocks);
   return it;
 }
 
@@ -49,16 +47,5 @@ size_t WinogradGeometry::scratch() const {
   const int64_t inputs = shares_input ? 1 : slots;
   return static_cast<size_t>(inputs * input_floats + slots * product_floats) * sizeof(float);
 }
-
-Slots::Slots(int64_t count) noexcept : free_((1u << count) - 1) {}
-
-int64_t Slots::take() noexcept {
-  uint32_t free = free_.load();
-  while (!free_.compare_exchange_weak(free, free & (free - 1))) {
-  }
-  return std::countr_zero(free);
-}
-
-void Slots::give(int64_t slot) noexcept { free_.fetch_or(1u << slot); }
 
 }  // namespace tenon::cpu

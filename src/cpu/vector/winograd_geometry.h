@@ -1,8 +1,7 @@
 // Extents and strides of a convolution by Winograd's minimal filtering.
 #pragma once
 
-#include <atomic>
-
+#include "cpu/slots.h"
 #include "cpu/vector/conv_geometry.h"
 
 namespace tenon::cpu {
@@ -34,16 +33,5 @@ struct WinogradTiling {
 };
 
 WinogradGeometry make_winograd_geometry(const Call& call, const WinogradTiling& tiling);
-
-/// Pieces of scratch for threads that come and go.
-class Slots {
- public:
-  explicit Slots(int64_t count) noexcept;
-  int64_t take() noexcept;  ///< never more at once than there are
-  void give(int64_t slot) noexcept;
-
- private:
-  std::atomic<uint32_t> free_;
-};
 
 }  // namespace tenon::cpu
