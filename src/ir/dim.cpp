@@ -483,9 +483,19 @@ bool below_by_bounds(const Dim& a, const Dim& b) {
   return gap && *gap >= 0;
 }
 
+// Whether `b` is the least of `a` and of what is 1 at least: where the two broadcast, that is `a`.
+bool is_cut(const Dim& b, const Dim& a) {
+  const Atom* atom = single_atom(b);
+  if (!atom || atom->kind != Kind::min) return false;
+  std::vector<Dim> operands;
+  gather(Kind::min, b, operands);
+  const auto fits = [&](const Dim& operand) { return operand == a || at_most(1, operand); };
+  return std::ranges::find(operands, a) != operands.end() && std::ranges::all_of(operands, fits);
+}
+
 // True when `a` makes `b` superfluous.
 bool dominates(Kind kind, const Dim& a, const Dim& b) {
-  if (kind == Kind::broadcast) return a == b;
+  if (kind == Kind::broadcast) return a == b || is_cut(b, a);
   return kind == Kind::max ? at_most(b, a) : at_most(a, b);
 }
 

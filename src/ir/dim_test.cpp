@@ -63,6 +63,9 @@ TEST(Dim, equal_expressions_have_one_text) {
       {"broadcast(n, 1)", "n"},
       {"broadcast(3, n)", "3"},
       {"broadcast(m, broadcast(n, m))", "broadcast(m, n)"},
+      {"broadcast(min(n, 512), n)", "n"},
+      {"broadcast(n, min(n, m + 1))", "n"},
+      {"broadcast(min(n, m), n)", "broadcast(min(m, n), n)"},
   };
   for (const auto& [left, right] : pairs) {
     EXPECT_EQ(parse(left).text(), parse(right).text()) << left;
