@@ -27,10 +27,20 @@ std::optional<size_t> reshaped_result(const GraphBuilder& out, const Node& node)
 
 bool is_one(const ir::Dim& dim) { return dim == ir::Dim(1); }
 
-/// How an operand looks beside a value of dims `to` that was reshaped to `from`: alike, one
-/// element, or along the last axis, which both have. Nothing where it is none of these.
+/// Whether `longer` is `dims` with ones in front.
+bool only_adds_ones(const Dims& longer, const Dims& dims) {
+  return longer.size() >= dims.size() &&
+         std::all_of(longer.begin(), longer.end() - std::ssize(dims), is_one) &&
+         std::equal(dims.begin(), dims.end(), longer.end() - std::ssize(dims));
+}
+
+/// How an operand looks beside a value of dims `to` that was reshaped to `from`: alike, without
+/// ones in front, one element, or along the last axis, which both have. Nothing where it is none of
+/// these.
 std::optional<Dims> dims_beside(const Dims& operand, const Dims& from, const Dims& to) {
   if (operand == from) return to;
+  if (only_adds_ones(from, to))
+    return Dims(operand.end() - std::min(std::ssize(operand), std::ssize(to)), operand.end());
   if (std::ranges::all_of(operand, is_one)) return Dims{};
   const auto before_last = std::span(operand).first(operand.size() - 1);
   const bool along_last = std::ranges::all_of(before_last, is_one) && !from.empty() &&
