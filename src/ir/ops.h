@@ -1,6 +1,7 @@
 // The closed list of ops; the only file that names them all.
 #pragma once
 
+#include "ir/ops/attention.h"
 #include "ir/ops/batch_norm.h"
 #include "ir/ops/bind.h"
 #include "ir/ops/bit_cast.h"
@@ -44,12 +45,12 @@ namespace tenon::ir {
 template <class... Ops>
 struct TypeList {};
 
-using OpList =
-    TypeList<AveragePool, BatchNorm, Bind, BitCast, Cast, Col2Im, Concat, ConcatFromSequence, Conv,
-             Cumulate, Det, Dft, Expand, Gather, GridSample, If, Loop, MatMul, MaxPool, MaxRoiPool,
-             NonMaxSuppression, NonZero, Optional, OptionalGetElement, OptionalHasElement,
-             Pointwise, Range, Recurrent, Reduce, Reorder, Reshape, Resize, RoiAlign, Scatter,
-             SequenceAt, SequenceConstruct, SequenceErase, SequenceInsert, SequenceLength, ShapeOf,
-             Slice, Softmax, Tile, TopK, Transpose, Unique, WinogradFilter>;
+using OpList = TypeList<Attention, AveragePool, BatchNorm, Bind, BitCast, Cast, Col2Im, Concat,
+                        ConcatFromSequence, Conv, Cumulate, Det, Dft, Expand, Gather, GridSample,
+                        If, Loop, MatMul, MaxPool, MaxRoiPool, NonMaxSuppression, NonZero, Optional,
+                        OptionalGetElement, OptionalHasElement, Pointwise, Range, Recurrent, Reduce,
+                        Reorder, Reshape, Resize, RoiAlign, Scatter, SequenceAt, SequenceConstruct,
+                        SequenceErase, SequenceInsert, SequenceLength, ShapeOf, Slice, Softmax,
+                        Tile, TopK, Transpose, Unique, WinogradFilter>;
 
 }  // namespace tenon::ir

@@ -28,6 +28,15 @@ double matmul_operations(const ir::MatMul& matmul, const std::vector<int64_t>& a
   return results * (2 * static_cast<double>(depth) + steps(matmul.epilogue));
 }
 
+// Two products over all pairs of a query and a key, and a softmax of these.
+double attention_operations(const ir::Attention& attention, const Call& call) {
+  const auto &q = call.inputs[0].dims, &k = call.inputs[1].dims, &y = call.outputs[0].dims;
+  const double rows =
+      elements(call.outputs[0]) / static_cast<double>(std::max<int64_t>(y.back(), 1));
+  const auto depth = static_cast<double>(q.back() + y.back());
+  return rows * static_cast<double>(k[k.size() - 2]) * (2 * depth + 4 + steps(attention.scores));
+}
+
 // Of a window, its places each.
 double window_operations(const std::vector<int64_t>& kernel, double results) {
   for (const int64_t extent : kernel) results *= static_cast<double>(extent);
@@ -41,6 +50,8 @@ double operations_of(const Call& call) {
   const auto plain = [&](size_t i) -> const std::vector<int64_t>& {
     return call.plain_inputs.empty() ? call.inputs[i].dims : call.plain_inputs[i].dims;
   };
+  if (const auto* attention = call.op.as<ir::Attention>())
+    return attention_operations(*attention, call);
   if (const auto* conv = call.op.as<ir::Conv>()) return conv_operations(*conv, plain(1), results);
   if (const auto* matmul = call.op.as<ir::MatMul>())
     return matmul_operations(*matmul, plain(0), results);

@@ -39,7 +39,8 @@ bool is_mean_or_extreme(ir::ReduceKind kind) {
 
 Width width_of(const ir::Op& op) {
   const auto is = [&]<class... Ops>(ir::TypeList<Ops...>) { return (op.as<Ops>() || ...); };
-  if (is(ir::TypeList<ir::Conv, ir::MatMul, ir::Softmax, ir::BatchNorm>{})) return Width::narrow;
+  if (is(ir::TypeList<ir::Attention, ir::Conv, ir::MatMul, ir::Softmax, ir::BatchNorm>{}))
+    return Width::narrow;
   if (is(ir::TypeList<ir::Reshape, ir::Transpose, ir::Slice, ir::Concat, ir::MaxPool,
                       ir::AveragePool>{}))
     return Width::any;
@@ -159,6 +160,7 @@ class Tf32 final : public ir::GraphCopier {
     Node own = node;
     if (const auto* conv = node.op.as<ir::Conv>()) own.op = marked(*conv);
     if (const auto* matmul = node.op.as<ir::MatMul>()) own.op = marked(*matmul);
+    if (const auto* attention = node.op.as<ir::Attention>()) own.op = marked(*attention);
     return GraphCopier::copies(own);
   }
   std::unique_ptr<GraphCopier> for_body(const ir::Graph& body, ir::GraphBuilder& out) override {

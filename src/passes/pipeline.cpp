@@ -23,7 +23,8 @@ constexpr Pass kPasses[] = {
     {"batch_norm", fold_batch_norm},              // before epilogue, which ends what may be folded
     {"pointwise", fuse_pointwise},   // before epilogue: x * sigmoid(x) reads x once from here on
     {"sink_reshape", sink_reshape},  // before epilogue: what is between a product and its chain
-    {"epilogue", fuse_epilogue},     // last: it takes what is left of a chain, whole
+    {"epilogue", fuse_epilogue},     // late: it takes what is left of a chain, whole
+    {"attention", fuse_attention},   // last: what is done to scores is their product's epilogue
 };
 
 void check_names(const std::set<std::string>& without) {

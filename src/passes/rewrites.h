@@ -17,5 +17,6 @@ ir::Graph fold_batch_norm(const ir::Graph& graph, Door& door);
 ir::Graph fuse_pointwise(const ir::Graph& graph, Door& door);
 ir::Graph sink_reshape(const ir::Graph& graph, Door& door);
 ir::Graph fuse_epilogue(const ir::Graph& graph, Door& door);
+ir::Graph fuse_attention(const ir::Graph& graph, Door& door);
 
 }  // namespace tenon::passes

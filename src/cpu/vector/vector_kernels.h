@@ -9,6 +9,7 @@
 
 namespace tenon::cpu {
 
+std::vector<Kernel> vector_attention_kernels();
 std::vector<Kernel> vector_matmul_kernels();
 std::vector<Kernel> vector_conv_kernels();
 std::vector<Kernel> vector_winograd_kernels();
