@@ -77,11 +77,11 @@ int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace
 
-Interpreter::Interpreter(const Call& call, FunctionOf* function)
+Interpreter::Interpreter(const Call& call, TileFunctions functions)
     : walk_(make_walk(call)),
       stacks_(stacks_rows(walk_)),
       program_(call.as<ir::Pointwise>().expression, input_dtypes(call),
-               dense_operands(walk_, stacks_, call.inputs.size()), function) {
+               dense_operands(walk_, stacks_, call.inputs.size()), functions) {
   stacks_ = stacks_ && walk_.row_length() <= program_.tile();
   rows_per_tile_ = stacks_ ? program_.tile() / walk_.row_length() : 1;
   tiles_ = stacks_ ? ceil_div(walk_.plane_rows(), rows_per_tile_)

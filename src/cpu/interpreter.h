@@ -17,7 +17,7 @@ Strides operand_strides(const kernel::Operand& operand, const kernel::Operand& r
 /// makes of them.
 class Interpreter {
  public:
-  explicit Interpreter(const kernel::Call& call, FunctionOf* function = tile_function);
+  explicit Interpreter(const kernel::Call& call, TileFunctions functions = {});
 
   /// Computes all elements, by the launch's threads. Allocates nothing.
   void run(const kernel::Launch& launch) const noexcept;

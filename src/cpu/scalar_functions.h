@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "cpu/gate.h"
 #include "ir/scalar.h"
 
 namespace tenon::cpu {
@@ -24,6 +25,18 @@ using TileFunction = void (*)(const Tile&) noexcept;
 /// not go together.
 TileFunction tile_function(ir::Scalar op, DType dtype) noexcept;
 using FunctionOf = TileFunction(ir::Scalar op, DType dtype) noexcept;
+/// The loop over a gate of f32: `a` is x, `c` a GateNumbers.
+using GateFunctionOf = TileFunction(Gate::Kind kind) noexcept;
+struct GateNumbers {
+  float factor, scale, offset, least, greatest;
+};
+
+/// Where a program has its loops from; those of gates may be missing.
+struct TileFunctions {
+  FunctionOf* of = tile_function;
+  GateFunctionOf* gate = nullptr;
+};
+
 /// pow of a `dtype` to an exponent that is f64 by now, for exponents of another dtype.
 TileFunction pow_of_f64(DType dtype) noexcept;
 

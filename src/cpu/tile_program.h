@@ -20,9 +20,8 @@ struct TileInput {
 class TileProgram {
  public:
   /// `dense`: bit i: what is read of operand i is one dense piece, and no tile of it is made.
-  /// Elements that are to be computed by other loops than the table's have them from `function`.
   TileProgram(const ir::Expression& expression, std::span<const DType> operands, uint32_t dense,
-              FunctionOf* function = tile_function);
+              TileFunctions functions = {});
 
   static constexpr int64_t most_elements = 256;
   /// Elements of a tile, from 8 to most_elements.
@@ -38,6 +37,11 @@ class TileProgram {
   struct Workspace {
     alignas(64) std::byte tiles[tile_bytes];
     const void* values[most_steps];
+    /// What the tiles of operands hold that are repeated, by step.
+    struct Loaded {
+      const std::byte* from;
+      int64_t step, columns, count;
+    } loaded[most_steps];
     bool by_zero = false;  ///< an integer was divided by zero
   };
   /// Once for each workspace.
@@ -57,11 +61,16 @@ class TileProgram {
     int slot = -1;               // tile that holds the value; -1: it is read or written in place
     int input = -1;
     double literal = 0;
+    GateNumbers gate{};
 
     bool is_literal() const { return op == ir::Scalar::literal && args[0] < 0; }
   };
 
-  void make_steps(const ir::Expression& expression, FunctionOf* function);
+  void make_steps(const ir::Expression& expression, TileFunctions functions);
+  void complete(Step& step, const ir::Expression::Instruction& instruction,
+                const std::vector<int>& places, FunctionOf* function);
+  void load(Workspace& workspace, size_t step, const TileInput& input, int64_t rows,
+            int64_t columns) const noexcept;
   void place_values(uint32_t dense);
 
   std::vector<DType> operands_;

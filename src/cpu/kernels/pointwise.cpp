@@ -56,9 +56,9 @@ const char* reject_blocked(const Call& call) {
 
 kernel::Layouts follow(const Call&) { return {.follow = true}; }
 
-kernel::Prepared make_blocked(const Call& call, FunctionOf* function) {
+kernel::Prepared make_blocked(const Call& call, TileFunctions functions) {
   const kernel::Operand& result = call.outputs[0];
-  BlockedGeometry geometry{.interpreter = Interpreter(call, function)};
+  BlockedGeometry geometry{.interpreter = Interpreter(call, functions)};
   if (!result.layout.plain()) {
     const ir::Layout::Split split = result.layout.splits[0];
     const auto axis = static_cast<size_t>(split.axis);
@@ -72,7 +72,7 @@ kernel::Prepared make_blocked(const Call& call, FunctionOf* function) {
 }
 
 kernel::Prepared prepare_blocked(const Call& call, kernel::Backend&) {
-  return make_blocked(call, tile_function);
+  return make_blocked(call, {});
 }
 
 // The expression need not give 0 for 0, and a repeated operand is not 0 there.
@@ -114,7 +114,7 @@ Kernel vectorised(std::string_view name) {
     return reason ? reason : reject_blocked(call);
   };
   kernel.prepare = [](const Call& call, kernel::Backend&) {
-    return make_blocked(call, vector_function<Unit>);
+    return make_blocked(call, vector_functions<Unit>);
   };
   return kernel;
 }

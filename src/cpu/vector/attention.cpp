@@ -145,18 +145,6 @@ HWY_INLINE V start_row(const AttentionCall& it, float* row, const float* const* 
   return hn::MaxOfLanes(tag, best);
 }
 
-/// e^x of x up to 0: no result is infinite, and below the least normal number it is 0.
-HWY_INLINE V exp_below_zero(V x) {
-  static constexpr float kTail[] = {5.0000001201e-1f, 1.6666665459e-1f, 4.1665795894e-2f,
-                                    8.3334519073e-3f, 1.3981999507e-3f, 1.9875691500e-4f};
-  const auto vanishes = hn::Lt(x, set(-87.0f));
-  const V n = hn::Round(hn::Mul(x, set(1.44269504088896341f)));
-  const V r = hn::NegMulAdd(n, set(-2.12194440e-4f), hn::NegMulAdd(n, set(0.693359375f), x));
-  const V p = hn::MulAdd(hn::Mul(r, r), polynomial(r, kTail), hn::Add(r, set(1.0f)));
-  const auto whole = hn::ConvertTo(hn::RebindToSigned<Tag>(), n);
-  return hn::IfThenZeroElse(vanishes, hn::Mul(p, power_of_two(whole)));
-}
-
 /// Scores become their exponentials; the sum of these. Sums of f32 are kept short.
 HWY_INLINE float exponentials(const AttentionCall& it, float* row, V greatest) {
   constexpr int64_t kPiece = 128 * kLanes;
@@ -166,7 +154,7 @@ HWY_INLINE float exponentials(const AttentionCall& it, float* row, V greatest) {
     const int64_t last = HWY_MIN(it.padded_n, first + kPiece);
     V sum = hn::Zero(tag);
     for (int64_t j = first; j < last; j += kLanes) {
-      const V power = exp_below_zero(hn::Sub(hn::Load(tag, row + j), greatest));
+      const V power = exp_in_range(hn::Sub(hn::Load(tag, row + j), greatest));
       hn::Store(power, tag, row + j);
       sum = hn::Add(sum, power);
     }
@@ -290,7 +278,7 @@ kernel::Prepared prepare_attention(const Call& call, kernel::Backend&) {
   static constexpr int64_t wide[] = {4, 3}, narrow[] = {2};
   const Counts vectors = lanes == 16 ? Counts(wide) : Counts(narrow);
   auto made = std::make_shared<const AttentionCall>(
-      make_attention_call(call, vector_function<Unit>, lanes, vectors));
+      make_attention_call(call, vector_functions<Unit>, lanes, vectors));
   const size_t scratch = made->scratch();
   return {std::move(made), scratch};
 }

@@ -86,11 +86,12 @@ bool adds_easily(const MatMulGeometry& scores) {
 
 }  // namespace
 
-AttentionCall make_attention_call(const Call& call, FunctionOf* function, int64_t lanes,
+AttentionCall make_attention_call(const Call& call, TileFunctions functions, int64_t lanes,
                                   std::span<const int64_t> vectors) {
   const Call product = kernel::scores_call(call);
-  AttentionCall it{.scores = {make_matmul_geometry(product, false), Epilogue(product, 0, function)},
-                   .values = make_matmul_geometry(kernel::values_call(call), false)};
+  AttentionCall it{
+      .scores = {make_matmul_geometry(product, false), Epilogue(product, 1, functions)},
+      .values = make_matmul_geometry(kernel::values_call(call), false)};
   const MatMulGeometry& scores = it.scores;
   it.scores.trails = it.scores.epilogue.trails();
   const auto scale = scale_of(call.as<ir::Attention>().scores);

@@ -26,7 +26,7 @@ struct AttentionCall {
 };
 
 /// `vectors`: of so many lanes that a panel may have.
-AttentionCall make_attention_call(const Call& call, FunctionOf* function, int64_t lanes,
+AttentionCall make_attention_call(const Call& call, TileFunctions functions, int64_t lanes,
                                   std::span<const int64_t> vectors);
 
 }  // namespace tenon::cpu

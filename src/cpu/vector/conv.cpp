@@ -289,7 +289,7 @@ namespace {
 template <class Unit>
 constexpr ConvTiling tiling() {
   return {.lanes = Unit::lanes,
-          .function = vector_function<Unit>,
+          .functions = vector_functions<Unit>,
           .most_pixels = {0, 14, Unit::lanes == 16 ? 14 : 6, 7, 7}};
 }
 

@@ -137,7 +137,7 @@ ConvGeometry make_conv_geometry(const Call& call, const ConvTiling& tiling) {
       two_axes(window_geometry(conv.window(std::span(weight).subspan(2)), x.dims, y));
   const auto trailing = trailing_operands(call);
   ConvGeometry geometry{
-      .epilogue = Epilogue(call, dense_operands(trailing, tiling.lanes), tiling.function),
+      .epilogue = Epilogue(call, dense_operands(trailing, tiling.lanes), tiling.functions),
       .trailing_operands = static_cast<int>(trailing.size())};
   geometry.trails = geometry.epilogue.trails();
   std::copy(trailing.begin(), trailing.end(), geometry.trailing);

@@ -49,7 +49,7 @@ struct ConvGeometry {
 /// channels.
 struct ConvTiling {
   int lanes = 8;
-  FunctionOf* function = tile_function;
+  TileFunctions functions = {};
   int64_t most_pixels[5] = {0, 14, 14, 7, 7};  ///< by `vectors`
 };
 

@@ -77,7 +77,7 @@ std::vector<DType> dtypes_of(const Call& call) {
 
 }  // namespace
 
-Epilogue::Epilogue(const Call& call, uint32_t dense, FunctionOf* function) {
+Epilogue::Epilogue(const Call& call, uint32_t dense, TileFunctions functions) {
   const ir::Expression& expression = *ir::epilogue_of(call.op);
   if (expression.empty()) return;
   const Code& code = expression.instructions();
@@ -87,7 +87,7 @@ Epilogue::Epilogue(const Call& call, uint32_t dense, FunctionOf* function) {
                     alike(call.inputs[first], call.outputs[0]);
   const bool bare = operands == 0 && bounds && code[bounds->of].op == Scalar::input;
   if (!adds && !bare) {
-    program_.emplace(expression, dtypes_of(call), dense, function);
+    program_.emplace(expression, dtypes_of(call), dense, functions);
     return;
   }
   adds_ = adds;

@@ -15,7 +15,7 @@ namespace tenon::cpu {
 class Epilogue {
  public:
   /// Operands whose bit in `dense` is set come in dense pieces; bit 0 is the sums'.
-  Epilogue(const Call& call, uint32_t dense, FunctionOf* function);
+  Epilogue(const Call& call, uint32_t dense, TileFunctions functions);
 
   /// Whether there is more to do than keeping to bounds.
   bool trails() const { return adds_ || program_; }

@@ -54,6 +54,24 @@ HWY_INLINE V exp(V x) {
   return hn::IfThenElse(hn::IsNaN(x), x, y);  // of a NaN, n is anything
 }
 
+/// The same for x up to 89 (beyond 88.4 it is infinite), and 0 below -87.
+HWY_INLINE V exp_in_range(V x) {
+  static constexpr float kTail[] = {5.0000001201e-1f, 1.6666665459e-1f, 4.1665795894e-2f,
+                                    8.3334519073e-3f, 1.3981999507e-3f, 1.9875691500e-4f};
+  const auto vanishes = hn::Lt(x, set(-87.0f));
+  const V n = hn::Round(hn::Mul(x, set(1.44269504088896341f)));
+  const V r = hn::NegMulAdd(n, set(-2.12194440e-4f), hn::NegMulAdd(n, set(0.693359375f), x));
+  const V p = hn::MulAdd(hn::Mul(r, r), polynomial(r, kTail), hn::Add(r, set(1.0f)));
+  const auto whole = hn::ConvertTo(hn::RebindToSigned<Tag>(), n);
+  return hn::IfThenZeroElse(vanishes, hn::Mul(p, power_of_two(whole)));
+}
+
+/// 1 / (1 + e^-x).
+HWY_INLINE V sigmoid(V x) {
+  const V power = exp_in_range(hn::Min(set(89.0f), hn::Neg(x)));
+  return hn::Div(set(1.0f), hn::Add(set(1.0f), power));
+}
+
 /// Cephes' tanhf: a polynomial near 0, where 1 - 2 / (e^2x + 1) loses digits.
 HWY_INLINE V tanh(V x) {
   static constexpr float kNear[] = {-3.33332819422e-1f, 1.33314422036e-1f, -5.37397155531e-2f,

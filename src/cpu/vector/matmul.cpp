@@ -170,7 +170,7 @@ namespace {
 
 template <class Unit>
 kernel::Prepared prepare(const Call& call, kernel::Backend&) {
-  MatMulCall made{make_matmul_geometry(call), Epilogue(call, 0, vector_function<Unit>)};
+  MatMulCall made{make_matmul_geometry(call), Epilogue(call, 1, vector_functions<Unit>)};
   made.trails = made.epilogue.trails();
   return {std::make_shared<const MatMulCall>(std::move(made))};
 }

@@ -55,9 +55,9 @@ HWY_INLINE Vector bounded(float least, float greatest, Vector value) {
   return hn::Min(hn::Set(tag, greatest), hn::Max(hn::Set(tag, least), value));
 }
 
-/// Stores the epilogue of dense rows of sums. The result may lie on an operand: what is read there
-/// is read before.
-void finish(const Product& p, const float* sums, int64_t rows, int64_t columns) {
+/// Stores the epilogue of dense rows of sums, which are gone then. The result may lie on an
+/// operand: what is read there is read before.
+void finish(const Product& p, float* sums, int64_t rows, int64_t columns) {
   const Tag tag;
   const MatMulCall& geometry = *p.whole;
   const Epilogue& epilogue = geometry.epilogue;
@@ -66,7 +66,16 @@ void finish(const Product& p, const float* sums, int64_t rows, int64_t columns) 
     inputs[0] = {reinterpret_cast<const std::byte*>(sums), columns, 1};
     for (int i = 0; i < geometry.trailing_operands; ++i)
       inputs[1 + i] = {p.trailing[i], geometry.trailing[i].row, geometry.trailing[i].column};
-    epilogue.run(*p.workspace, inputs, p.y, p.y_row, rows, columns);
+    epilogue.run(*p.workspace, inputs, sums, columns, rows, columns);
+    for (int64_t row = 0; row < rows; ++row) {
+      const float* from = sums + row * columns;
+      float* y = p.y + row * p.y_row;
+      int64_t j = 0;
+      for (; j + kLanes <= columns; j += kLanes) hn::StoreU(hn::LoadU(tag, from + j), tag, y + j);
+      if (j == columns) continue;
+      const auto mask = hn::FirstN(tag, static_cast<size_t>(columns - j));
+      hn::BlendedStore(hn::MaskedLoad(mask, tag, from + j), mask, tag, y + j);
+    }
     return;
   }
   const float* residual = reinterpret_cast<const float*>(p.trailing[0]);

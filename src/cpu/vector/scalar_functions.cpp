@@ -29,8 +29,7 @@ HWY_INLINE V apply(V a) {
   if constexpr (op == Scalar::exp) return exp(a);
   if constexpr (op == Scalar::tanh) return tanh(a);
   if constexpr (op == Scalar::erf) return erf(a);
-  if constexpr (op == Scalar::sigmoid)
-    return hn::Div(set(1.0f), hn::Add(set(1.0f), exp(hn::Neg(a))));
+  if constexpr (op == Scalar::sigmoid) return sigmoid(a);
 }
 
 template <Scalar op>
@@ -68,6 +67,35 @@ void loop(const Tile& tile) noexcept {
   const V y = value([&](const float* from) HWY_ATTR { return hn::MaskedLoad(mask, tag, from); }, i);
   hn::BlendedStore(y, mask, tag, out + i);
 }
+
+template <Gate::Kind kind>
+HWY_INLINE V open(const GateNumbers& numbers, V z) {
+  if constexpr (kind == Gate::Kind::sigmoid) return sigmoid(z);
+  if constexpr (kind == Gate::Kind::one_plus_erf) return hn::Add(set(1.0f), erf(z));
+  if constexpr (kind == Gate::Kind::bounds) return between(numbers.least, numbers.greatest, z);
+}
+
+template <Gate::Kind kind>
+void gate_loop(const Tile& tile) noexcept {
+  const Tag tag;
+  const auto& numbers = *static_cast<const GateNumbers*>(tile.c);
+  const float* x = static_cast<const float*>(tile.a);
+  float* out = static_cast<float*>(tile.out);
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(tag)), count = tile.count;
+  const V factor = set(numbers.factor), scale = set(numbers.scale), offset = set(numbers.offset);
+  const auto value = [&](V v) HWY_ATTR {
+    return hn::Mul(hn::Mul(v, factor), open<kind>(numbers, hn::MulAdd(v, scale, offset)));
+  };
+  int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) hn::StoreU(value(hn::LoadU(tag, x + i)), tag, out + i);
+  if (i == count) return;
+  const auto mask = hn::FirstN(tag, static_cast<size_t>(count - i));
+  hn::BlendedStore(value(hn::MaskedLoad(mask, tag, x + i)), mask, tag, out + i);
+}
+
+constexpr TileFunction kGates[] = {gate_loop<Gate::Kind::sigmoid>,
+                                   gate_loop<Gate::Kind::one_plus_erf>,
+                                   gate_loop<Gate::Kind::bounds>};
 
 struct Entry {
   Scalar op;
@@ -117,11 +145,19 @@ template <>
 TileFunction vector_function<Avx3>(ir::Scalar op, DType dtype) noexcept {
   return find(N_AVX3::kFunctions, op, dtype);
 }
+template <>
+TileFunction vector_gate<Avx3>(Gate::Kind kind) noexcept {
+  return N_AVX3::kGates[static_cast<size_t>(kind)];
+}
 #endif
 #if HWY_TARGETS & HWY_AVX2
 template <>
 TileFunction vector_function<Avx2>(ir::Scalar op, DType dtype) noexcept {
   return find(N_AVX2::kFunctions, op, dtype);
+}
+template <>
+TileFunction vector_gate<Avx2>(Gate::Kind kind) noexcept {
+  return N_AVX2::kGates[static_cast<size_t>(kind)];
 }
 #endif
 

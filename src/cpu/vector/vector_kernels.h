@@ -46,6 +46,10 @@ struct Avx3 {
 /// Loops for `op`: the unit's own where it has one, for f32, else those of tile_function().
 template <class Unit>
 TileFunction vector_function(ir::Scalar op, DType dtype) noexcept;
+template <class Unit>
+TileFunction vector_gate(Gate::Kind kind) noexcept;
+template <class Unit>
+inline constexpr TileFunctions vector_functions{vector_function<Unit>, vector_gate<Unit>};
 
 template <class Unit>
 const char* refuse_unit(const Call& call) {

@@ -481,7 +481,7 @@ ir::Graph pack_winograd(const Call& call) {
 template <class Unit>
 kernel::Prepared prepare_winograd(const Call& call, kernel::Backend&) {
   auto made = std::make_shared<const WinogradGeometry>(make_winograd_geometry(
-      call, {.conv = {.lanes = Unit::lanes, .function = vector_function<Unit>},
+      call, {.conv = {.lanes = Unit::lanes, .functions = vector_functions<Unit>},
              .group = kGroupOf<Unit>,
              .block_tiles = Unit::lanes == 16 ? 28 : 24}));
   return {made, made->scratch()};
