@@ -82,8 +82,8 @@ std::optional<ValueId> into_matmul(GraphBuilder& out, const Node& norm) {
 std::optional<ValueId> as_pointwise(GraphBuilder& out, const Node& norm) {
   const size_t rank = out.type(norm.inputs[0]).rank();
   if (rank < 2) return std::nullopt;
-  Dims dims(rank - 1, ir::Dim(1));
-  dims[0] = out.dims(norm.inputs[1])[0];
+  Dims dims(rank, ir::Dim(1));  // of the result's rank: they may lie in blocks as it does
+  dims[1] = out.dims(norm.inputs[1])[0];
   const ValueId s = factor(out, norm);
   const ValueId t = shift(out, norm, s, ir::absent);
   return add(out, "add(mul(a, b), c)",
