@@ -127,6 +127,12 @@ class Matcher {
 
 }  // namespace
 
+GateNumbers numbers_of(const Gate& gate) {
+  const auto narrow = [](double value) { return static_cast<float>(value); };
+  return {narrow(gate.factor), narrow(gate.scale), narrow(gate.offset), narrow(gate.least),
+          narrow(gate.greatest)};
+}
+
 std::optional<Gate> gate_at(const Code& code, size_t at) { return Matcher(code).match(at); }
 
 }  // namespace tenon::cpu

@@ -18,6 +18,12 @@ struct Gate {
   int16_t x = 0;  ///< the instruction that makes it
 };
 
+/// The same as loops read it.
+struct GateNumbers {
+  float factor, scale, offset, least, greatest;
+};
+GateNumbers numbers_of(const Gate& gate);
+
 /// The gate that an instruction is, if it is one.
 std::optional<Gate> gate_at(const std::vector<ir::Expression::Instruction>& code, size_t at);
 

@@ -27,9 +27,6 @@ TileFunction tile_function(ir::Scalar op, DType dtype) noexcept;
 using FunctionOf = TileFunction(ir::Scalar op, DType dtype) noexcept;
 /// The loop over a gate of f32: `a` is x, `c` a GateNumbers.
 using GateFunctionOf = TileFunction(Gate::Kind kind) noexcept;
-struct GateNumbers {
-  float factor, scale, offset, least, greatest;
-};
 
 /// Where a program has its loops from; those of gates may be missing.
 struct TileFunctions {

@@ -35,12 +35,6 @@ std::vector<std::optional<Gate>> find_gates(const ir::Expression& expression,
   return gates;
 }
 
-GateNumbers numbers_of(const Gate& gate) {
-  const auto narrow = [](double value) { return static_cast<float>(value); };
-  return {narrow(gate.factor), narrow(gate.scale), narrow(gate.offset), narrow(gate.least),
-          narrow(gate.greatest)};
-}
-
 }  // namespace
 
 TileProgram::TileProgram(const ir::Expression& expression, std::span<const DType> operands,

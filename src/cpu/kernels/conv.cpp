@@ -77,6 +77,7 @@ Kernels kernels<ir::Conv>() {
   static const std::vector<Kernel> list = [] {
     std::vector<Kernel> all = vector_winograd_kernels();
     for (const Kernel& kernel : vector_conv_kernels()) all.push_back(kernel);
+    for (const Kernel& kernel : vector_depthwise_kernels()) all.push_back(kernel);
     return with_reference(std::move(all), {.name = "cpu.conv.reference",
                                            .reject = plain_only,
                                            .prepare = prepare_conv,

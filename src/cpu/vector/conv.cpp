@@ -1,11 +1,11 @@
 // f32 convolution over one or two axes, direct: tiles of output pixels by blocks of output channels
-// stay in registers. Depthwise ones read a vector of x where the others broadcast an element.
+// stay in registers.
 #include "cpu/vector/targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cpu/vector/conv.cpp"
 #include "cpu/kernel_parts.h"
-#include "cpu/vector/conv_geometry.h"
+#include "cpu/vector/conv_calls.h"
 #include "cpu/vector/vector_kernels.h"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
@@ -123,44 +123,7 @@ HWY_NOINLINE void conv_tile(const Tile& t) {
     store<kPixels, kVectors>(t, sums);
 }
 
-/// One block of channels, each with a filter of its own.
-template <int kPixels>
-HWY_NOINLINE void depthwise_tile(const Tile& t) {
-  const Tag tag;
-  const ConvGeometry& geometry = *t.geometry;
-  Vector sums[kPixels][1];
-  HWY_UNROLL(16)
-  for (int i = 0; i < kPixels; ++i) sums[i][0] = hn::Zero(tag);
-  const int64_t pixel_step = geometry.pixel_step, tap = geometry.tap, tap_row = geometry.tap_row;
-  for (int64_t kh = t.first_row; kh < t.last_row; ++kh) {
-    const float* x = t.x + kh * tap_row;
-    const float* weight = t.weight + kh * geometry.kernel_w * kLanes;
-    for (int64_t kw = t.first_column; kw < t.last_column; ++kw) {
-      const Vector filter = hn::LoadU(tag, weight + kw * kLanes);
-      HWY_UNROLL(16)
-      for (int i = 0; i < kPixels; ++i) {
-        const Vector value = hn::LoadU(tag, x + kw * tap + i * pixel_step);
-        sums[i][0] = hn::MulAdd(value, filter, sums[i][0]);
-      }
-    }
-  }
-  if (geometry.trails)
-    finish<kPixels, 1>(t, sums);
-  else
-    store<kPixels, 1>(t, sums);
-}
-
 using TileFunction = void (*)(const Tile&);
-
-TileFunction depthwise_tile_of(int64_t pixels) {
-  if (pixels == 14) return depthwise_tile<14>;
-  if (pixels == 12) return depthwise_tile<12>;
-  if (pixels == 8) return depthwise_tile<8>;
-  if (pixels == 7) return depthwise_tile<7>;
-  if (pixels == 6) return depthwise_tile<6>;
-  if (pixels == 4) return depthwise_tile<4>;
-  return pixels == 2 ? depthwise_tile<2> : depthwise_tile<1>;
-}
 
 template <int kVectors, bool kPoint>
 TileFunction tile_of(int64_t pixels) {
@@ -187,32 +150,25 @@ TileFunction tile_of(int64_t vectors, int64_t pixels) {
   return vectors == 2 ? tile_of<2, kPoint>(pixels) : tile_of<1, kPoint>(pixels);
 }
 
-// Copies x into the scratch, plane by plane, with zeros around it. What no window reaches is left
-// out: where strides are wide that may be all of x.
+// Copies x into the scratch, row by row, with zeros left and right.
 void pad_input(const Launch& launch, const ConvGeometry& geometry, int threads) {
-  const int64_t row = geometry.w * geometry.block;
-  const int64_t left = geometry.pad_left * geometry.block;
-  const int64_t width = HWY_MIN(row, geometry.x_row - left);
-  const int64_t rows = width > 0 ? HWY_MIN(geometry.h, geometry.padded_h - geometry.pad_top) : 0;
+  const auto bytes = [&](int64_t pixels) {
+    return static_cast<size_t>(pixels * geometry.block) * sizeof(float);
+  };
+  const size_t left = bytes(geometry.pad_left), row = bytes(geometry.w);
+  const size_t right = bytes(geometry.padded_w - geometry.pad_left - geometry.w);
   base::parallel_for(threads, geometry.n * geometry.c_blocks, [&](int64_t plane) {
-    const float* from = launch.input<float>(0) + plane * geometry.h * row;
-    float* to = static_cast<float*>(launch.scratch) + plane * geometry.x_block;
-    std::memset(to, 0, static_cast<size_t>(geometry.x_block) * sizeof(float));
-    for (int64_t y = 0; y < rows; ++y) {
-      std::memcpy(to + (y + geometry.pad_top) * geometry.x_row + left, from + y * row,
-                  static_cast<size_t>(width) * sizeof(float));
+    const auto* from = launch.input<std::byte>(0) + static_cast<size_t>(plane * geometry.h) * row;
+    auto* to = static_cast<std::byte*>(launch.scratch) +
+               static_cast<size_t>(plane * geometry.x_block) * sizeof(float);
+    for (int64_t y = 0; y < geometry.h; ++y) {
+      std::memset(to, 0, left);
+      std::memcpy(to + left, from, row);
+      std::memset(to + left + row, 0, right);
+      to += left + row + right;
+      from += row;
     }
   });
-}
-
-/// The taps [first, last) of an axis that some of the pixels [begin, end] meet the input with.
-void find_taps(const ConvGeometry::Axis& axis, int64_t begin, int64_t end, int64_t& first,
-               int64_t& last) {
-  const int64_t before = axis.pad - end * axis.stride;  // of the last pixel's first tap
-  const int64_t behind = axis.in + axis.pad - begin * axis.stride;
-  first = before <= 0 ? 0 : HWY_MIN(axis.kernel, (before + axis.dilation - 1) / axis.dilation);
-  last = behind <= 0 ? 0 : HWY_MIN(axis.kernel, (behind + axis.dilation - 1) / axis.dilation);
-  last = HWY_MAX(first, last);
 }
 
 /// Tiles [first, last) of a plane for one group of blocks of channels.
@@ -222,13 +178,12 @@ void run_tiles(const Launch& launch, const ConvGeometry& geometry, int64_t image
   const int64_t n = image_group / groups;
   const int64_t block = image_group % groups * geometry.vectors;
   const int64_t vectors = HWY_MIN(geometry.vectors, geometry.o_blocks - block);
-  const bool point = geometry.kernel_h * geometry.kernel_w == 1;
-  const TileFunction function = geometry.depthwise ? depthwise_tile_of(geometry.tile)
-                                : point            ? tile_of<true>(vectors, geometry.tile)
-                                                   : tile_of<false>(vectors, geometry.tile);
+  const bool point = geometry.kernel_h * geometry.kernel_w == 1 && !geometry.meets_edges;
+  const TileFunction function =
+      point ? tile_of<true>(vectors, geometry.tile) : tile_of<false>(vectors, geometry.tile);
   const float* x =
       (geometry.padded ? static_cast<const float*>(launch.scratch) : launch.input<float>(0)) +
-      n * geometry.x_image + (geometry.depthwise ? block * geometry.x_block : 0);
+      n * geometry.x_image + geometry.origin;
   float* y = launch.output<float>(0) +
              (n * geometry.o_blocks + block) * geometry.out_h * geometry.out_w * kLanes;
   Tile tile{.geometry = &geometry,
@@ -247,7 +202,7 @@ void run_tiles(const Launch& launch, const ConvGeometry& geometry, int64_t image
         HWY_MIN(i % geometry.tiles_per_row * geometry.tile, geometry.out_w - geometry.tile);
     tile.x = x + row * geometry.row_step + column * geometry.pixel_step;
     tile.y = y + (row * geometry.out_w + column) * kLanes;
-    if (geometry.padded && !point) {
+    if (geometry.meets_edges) {
       find_taps(geometry.rows, row, row, tile.first_row, tile.last_row);
       find_taps(geometry.columns, column, column + geometry.tile - 1, tile.first_column,
                 tile.last_column);
@@ -293,51 +248,10 @@ constexpr ConvTiling tiling() {
           .most_pixels = {0, 14, Unit::lanes == 16 ? 14 : 6, 7, 7}};
 }
 
-// Of either kernel.
-template <class Unit>
-const char* reject_any_conv(const Call& call) {
-  if (const char* reason = refuse_unit_and_dtype<Unit>(call)) return reason;
-  const size_t rank = call.inputs[0].dims.size();
-  if (rank != 3 && rank != 4) return "it runs over one or two spatial axes only";
-  if (!call.inputs[1].weight) return "the filter is not a weight, so it cannot be packed";
-  for (auto i = static_cast<size_t>(ir::first_epilogue_operand); i < call.inputs.size(); ++i) {
-    if (call.inputs[i].dims.size() != rank && call.inputs[i].elements() != 1)
-      return "operands of the epilogue have the result's rank or one element";
-  }
-  return refuse_epilogue(call);
-}
-
 template <class Unit>
 const char* reject_conv(const Call& call) {
   if (const char* reason = refuse_unit<Unit>(call)) return reason;
   return call.as<ir::Conv>().groups != 1 ? "it does not take groups" : reject_any_conv<Unit>(call);
-}
-
-template <class Unit>
-const char* reject_depthwise(const Call& call) {
-  if (const char* reason = refuse_unit<Unit>(call)) return reason;
-  const int64_t groups = call.as<ir::Conv>().groups;
-  if (groups == 1 || groups != call.inputs[0].dims[1] || groups != call.outputs[0].dims[1])
-    return "it takes one filter for each channel only";
-  return reject_any_conv<Unit>(call);
-}
-
-template <class Unit>
-ir::Layout blocked_channels() {
-  return {.splits = {{1, Unit::lanes}}};
-}
-
-// Images of a few channels would be mostly padding.
-template <class Unit>
-kernel::Layouts conv_layouts(const Call& call) {
-  std::vector<ir::Layout> inputs(call.inputs.size());
-  if (call.inputs[0].dims[1] > 4 || call.as<ir::Conv>().groups != 1)
-    inputs[0] = blocked_channels<Unit>();
-  for (auto i = static_cast<size_t>(ir::first_epilogue_operand); i < inputs.size(); ++i) {
-    if (call.inputs[i].dims.size() == call.outputs[0].dims.size())
-      inputs[i] = blocked_channels<Unit>();
-  }
-  return {.inputs = inputs, .outputs = {blocked_channels<Unit>()}};
 }
 
 // More blocks of channels read x once for all of them; fewer leave room for more pixels, which read
@@ -350,15 +264,6 @@ std::vector<kernel::Tactic> conv_tactics(const Call& call, kernel::Backend&) {
   if (Unit::lanes < 16 || channels <= 2 * Unit::lanes || call.inputs[0].dims[1] <= 4)
     return {two, one};
   return {{std::string(conv_blocks[4])}, two};
-}
-
-template <class Unit>
-ir::Graph pack_conv(const Call& call) {
-  const auto& dims = call.inputs[1].dims;
-  ir::GraphBuilder graph;
-  const auto w = graph.input("1", ir::ValueType(DType::f32, ir::Dims(dims.begin(), dims.end())));
-  graph.output("1", graph.add(ir::Reorder{{.splits = {{0, Unit::lanes}}}}, {w}));
-  return graph.finish();
 }
 
 template <class Unit>
@@ -379,25 +284,15 @@ Kernel direct(std::string_view name, void (*run)(const Launch&) noexcept) {
           .in_place = kernel::every_operand << ir::first_epilogue_operand};
 }
 
-template <class Unit>
-Kernel depthwise(std::string_view name, void (*run)(const Launch&) noexcept) {
-  Kernel kernel = direct<Unit>(name, run);
-  kernel.reject = reject_depthwise<Unit>;
-  kernel.tactics = nullptr;
-  return kernel;
-}
-
 }  // namespace
 
 std::vector<Kernel> vector_conv_kernels() {
   return {
 #if HWY_TARGETS & HWY_AVX3
     direct<Avx3>("cpu.conv.direct.avx3", N_AVX3::run_conv),
-        depthwise<Avx3>("cpu.conv.depthwise.avx3", N_AVX3::run_conv),
 #endif
 #if HWY_TARGETS & HWY_AVX2
         direct<Avx2>("cpu.conv.direct.avx2", N_AVX2::run_conv),
-        depthwise<Avx2>("cpu.conv.depthwise.avx2", N_AVX2::run_conv),
 #endif
   };
 }

@@ -89,28 +89,6 @@ ConvGeometry::Axis axis_of(const WindowGeometry::Axis& axis, int64_t in) {
   return {in, axis.kernel, axis.stride, axis.dilation, axis.pad_begin};
 }
 
-void place_input(ConvGeometry& geometry, const WindowGeometry& window) {
-  const auto& rows = window.axes[0];
-  const auto& columns = window.axes[1];
-  const int64_t reach_h =
-      (geometry.out_h - 1) * rows.stride + (geometry.kernel_h - 1) * rows.dilation + 1;
-  const int64_t reach_w =
-      (geometry.out_w - 1) * columns.stride + (geometry.kernel_w - 1) * columns.dilation + 1;
-  geometry.pad_top = rows.pad_begin;
-  geometry.pad_left = columns.pad_begin;
-  geometry.padded =
-      geometry.pad_top > 0 || geometry.pad_left > 0 || reach_h > geometry.h || reach_w > geometry.w;
-  geometry.padded_h = geometry.padded ? reach_h : geometry.h;
-  geometry.padded_w = geometry.padded ? reach_w : geometry.w;
-  geometry.x_row = times(geometry.padded_w, geometry.block);
-  geometry.x_block = times(geometry.padded_h, geometry.x_row);
-  geometry.x_image = times(geometry.c_blocks, geometry.x_block);
-  geometry.row_step = times(rows.stride, geometry.x_row);
-  geometry.pixel_step = times(columns.stride, geometry.block);
-  geometry.tap_row = times(rows.dilation, geometry.x_row);
-  geometry.tap = times(columns.dilation, geometry.block);
-}
-
 void cut(ConvGeometry& geometry, const ConvTiling& tiling, std::string_view tactic) {
   constexpr int64_t kStepsPerUnit = 16384;  // vector multiply-adds: about 5 us
   const int64_t wanted = tactic == conv_blocks[1] ? 1 : tactic == conv_blocks[4] ? 4 : 2;
@@ -120,6 +98,31 @@ void cut(ConvGeometry& geometry, const ConvTiling& tiling, std::string_view tact
   const int64_t steps =
       geometry.tile * geometry.vectors * geometry.filter_c * geometry.kernel_h * geometry.kernel_w;
   geometry.tiles_per_unit = std::max<int64_t>(1, kStepsPerUnit / std::max<int64_t>(steps, 1));
+}
+
+// Taps that no pixel of a tile meets the input with are left out, so a tile reads no row beyond the
+// edges, and along a row as far as its other pixels are away.
+void place_input(ConvGeometry& geometry) {
+  const ConvGeometry::Axis &rows = geometry.rows, &columns = geometry.columns;
+  const auto reach = [](const ConvGeometry::Axis& axis, int64_t out) {
+    return (out - 1) * axis.stride + (axis.kernel - 1) * axis.dilation + 1 - axis.pad;
+  };
+  const int64_t behind = reach(columns, geometry.out_w) - geometry.w;
+  geometry.meets_edges =
+      rows.pad > 0 || columns.pad > 0 || behind > 0 || reach(rows, geometry.out_h) > geometry.h;
+  geometry.padded = !geometry.depthwise && (columns.pad > 0 || behind > 0);
+  const int64_t apart = geometry.padded ? (geometry.tile - 1) * columns.stride : 0;
+  geometry.pad_left = std::min(columns.pad, apart);
+  geometry.padded_w = geometry.pad_left + geometry.w + std::clamp<int64_t>(behind, 0, apart);
+  geometry.x_row = times(geometry.padded_w, geometry.block);
+  geometry.x_block = times(geometry.h, geometry.x_row);
+  geometry.x_image = times(geometry.c_blocks, geometry.x_block);
+  geometry.row_step = times(rows.stride, geometry.x_row);
+  geometry.pixel_step = times(columns.stride, geometry.block);
+  geometry.tap_row = times(rows.dilation, geometry.x_row);
+  geometry.tap = times(columns.dilation, geometry.block);
+  geometry.origin =
+      (geometry.pad_left - columns.pad) * geometry.block - times(rows.pad, geometry.x_row);
 }
 
 }  // namespace
@@ -156,10 +159,10 @@ ConvGeometry make_conv_geometry(const Call& call, const ConvTiling& tiling) {
   geometry.kernel_h = window.axes[0].kernel;
   geometry.kernel_w = window.axes[1].kernel;
   if (sees_each_pixel_once(window) && trailing_rows_merge(geometry)) merge_rows(geometry);
-  place_input(geometry, window);
   geometry.rows = axis_of(window.axes[0], geometry.h);
   geometry.columns = axis_of(window.axes[1], geometry.w);
   cut(geometry, tiling, call.tactic);
+  place_input(geometry);
   return geometry;
 }
 

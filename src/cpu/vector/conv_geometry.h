@@ -35,13 +35,18 @@ struct ConvGeometry {
   int64_t filter_c = 0;  ///< channels that a filter sees
   int64_t block = 1, c_blocks = 0, o_blocks = 0;
   int64_t h = 0, w = 0, out_h = 0, out_w = 0, kernel_h = 1, kernel_w = 1;
-  bool padded = false;  ///< the scratch holds x with zeros around it
-  int64_t padded_h = 0, padded_w = 0, pad_top = 0, pad_left = 0;
+  bool meets_edges = false;  ///< some windows see padding: their taps there are left out
+  /// Tiles of several pixels read beyond the edges of a row: the scratch holds x with zeros left
+  /// and right of its rows. Depthwise tiles do not.
+  bool padded = false;
+  int64_t padded_w = 0, pad_left = 0;
   int64_t x_row = 0, x_block = 0, x_image = 0;  ///< of what the tiles read
-  int64_t row_step = 0, pixel_step = 0;         ///< from one output row, output pixel to the next
-  int64_t tap_row = 0, tap = 0;                 ///< from one tap to the next
-  int64_t tile = 1;                             ///< output pixels that a tile computes at once
-  int64_t vectors = 1;  ///< blocks of output channels that it computes at once
+  int64_t origin =
+      0;  ///< from its first element to the first tap of the first pixel; may be below 0
+  int64_t row_step = 0, pixel_step = 0;  ///< from one output row, output pixel to the next
+  int64_t tap_row = 0, tap = 0;          ///< from one tap to the next
+  int64_t tile = 1;                      ///< output pixels that a tile computes at once
+  int64_t vectors = 1;                   ///< blocks of output channels that it computes at once
   int64_t tiles_per_row = 0, tiles_per_unit = 1;
 };
 

@@ -60,7 +60,10 @@ HWY_NOINLINE void finish_block(const Tile& t, const float* sums, int block, int6
     inputs[1 + i].from += (block * operand.block + t.skip * operand.pixel) * operand.bytes;
   }
   if (!geometry.epilogue.adds()) {
-    geometry.epilogue.run(*t.workspace, inputs, y, kLanes, count, kLanes);
+    if (geometry.epilogue.opens())
+      geometry.epilogue.open(sums + t.skip * kLanes, y, count * kLanes);
+    else
+      geometry.epilogue.run(*t.workspace, inputs, y, kLanes, count, kLanes);
     if (lanes == kLanes) return;
     for (int64_t i = 0; i < count; ++i)
       hn::StoreU(hn::IfThenElseZero(mask, hn::LoadU(tag, y + i * kLanes)), tag, y + i * kLanes);
@@ -72,6 +75,16 @@ HWY_NOINLINE void finish_block(const Tile& t, const float* sums, int block, int6
     const Vector value = hn::Add(hn::LoadU(tag, sum + i), hn::LoadU(tag, residual + i));
     hn::StoreU(hn::IfThenElseZero(mask, bounded(t, value)), tag, y + i);
   }
+}
+
+/// The taps [first, last) of an axis that some of the pixels [begin, end] meet the input with.
+void find_taps(const ConvGeometry::Axis& axis, int64_t begin, int64_t end, int64_t& first,
+               int64_t& last) {
+  const int64_t before = axis.pad - end * axis.stride;  // of the last pixel's first tap
+  const int64_t behind = axis.in + axis.pad - begin * axis.stride;
+  first = before <= 0 ? 0 : HWY_MIN(axis.kernel, (before + axis.dilation - 1) / axis.dilation);
+  last = behind <= 0 ? 0 : HWY_MIN(axis.kernel, (behind + axis.dilation - 1) / axis.dilation);
+  last = HWY_MAX(first, last);
 }
 
 /// Where operands of the epilogue stand for the tile's first pixel.

@@ -88,6 +88,11 @@ Epilogue::Epilogue(const Call& call, uint32_t dense, TileFunctions functions) {
   const bool bare = operands == 0 && bounds && code[bounds->of].op == Scalar::input;
   if (!adds && !bare) {
     program_.emplace(expression, dtypes_of(call), dense, functions);
+    const auto gate = functions.gate ? gate_at(code, code.size() - 1) : std::nullopt;
+    if (gate && call.outputs[0].dtype == DType::f32 && is_input(code, gate->x, 0)) {
+      gate_ = functions.gate(gate->kind);
+      numbers_ = numbers_of(*gate);
+    }
     return;
   }
   adds_ = adds;

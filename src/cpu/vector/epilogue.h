@@ -24,6 +24,12 @@ class Epilogue {
   float least() const { return least_; }
   float greatest() const { return greatest_; }
 
+  /// Whether it is a gate and nothing else; `to` may be `sums`.
+  bool opens() const { return gate_ != nullptr; }
+  void open(const float* sums, float* to, int64_t count) const noexcept {
+    gate_({to, sums, nullptr, &numbers_, count, nullptr});
+  }
+
   /// Once for each workspace.
   void start(TileProgram::Workspace& workspace) const noexcept;
   /// What is no sum between bounds, for rows of at most 128 columns: `inputs` are the sums and the
@@ -36,6 +42,8 @@ class Epilogue {
   float least_ = -std::numeric_limits<float>::infinity();
   float greatest_ = std::numeric_limits<float>::infinity();
   std::optional<TileProgram> program_;
+  TileFunction gate_ = nullptr;
+  GateNumbers numbers_{};
 };
 
 /// Refuses epilogues that do not fit a tile or read what f32 kernels do not.

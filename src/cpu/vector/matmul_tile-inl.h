@@ -66,7 +66,10 @@ void finish(const Product& p, float* sums, int64_t rows, int64_t columns) {
     inputs[0] = {reinterpret_cast<const std::byte*>(sums), columns, 1};
     for (int i = 0; i < geometry.trailing_operands; ++i)
       inputs[1 + i] = {p.trailing[i], geometry.trailing[i].row, geometry.trailing[i].column};
-    epilogue.run(*p.workspace, inputs, sums, columns, rows, columns);
+    if (epilogue.opens())
+      epilogue.open(sums, sums, rows * columns);
+    else
+      epilogue.run(*p.workspace, inputs, sums, columns, rows, columns);
     for (int64_t row = 0; row < rows; ++row) {
       const float* from = sums + row * columns;
       float* y = p.y + row * p.y_row;

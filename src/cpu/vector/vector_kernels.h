@@ -12,6 +12,7 @@ namespace tenon::cpu {
 std::vector<Kernel> vector_attention_kernels();
 std::vector<Kernel> vector_matmul_kernels();
 std::vector<Kernel> vector_conv_kernels();
+std::vector<Kernel> vector_depthwise_kernels();
 std::vector<Kernel> vector_winograd_kernels();
 std::vector<Kernel> vector_winograd_filter_kernels();
 std::vector<Kernel> vector_max_pool_kernels();

@@ -139,7 +139,7 @@ HWY_NOINLINE void transform_input(const Launch& launch, const WinogradGeometry& 
     const Position at(it, tile);
     const float* plane =
         launch.input<float>(0) + (at.image * conv.c_blocks + c_block) * conv.h * conv.w * kLanes;
-    const int64_t row = at.row - conv.pad_top, column = at.column - conv.pad_left;
+    const int64_t row = at.row - conv.rows.pad, column = at.column - conv.columns.pad;
     const bool inside =
         row >= 0 && column >= 0 && row + kRows + 2 <= conv.h && column + kColumns + 2 <= conv.w;
     if (inside)
