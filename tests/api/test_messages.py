@@ -603,7 +603,7 @@ def plan_is_of_another_format(s):
 
 @scene
 def plan_has_an_op_of_another_version(s):
-    s.load(rewritten(s, lambda text: text.replace("matmul(", "attention(")))
+    s.load(rewritten(s, lambda text: text.replace("matmul(", "telepathy(")))
 
 
 @scene
