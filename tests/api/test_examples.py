@@ -55,6 +55,12 @@ def test_the_faces_of_a_photograph_are_found(tmp_path, photo, faces):
     assert drawn.shape == plain.shape and (drawn != plain).any()
 
 
+def test_super_resolution_has_the_signal_to_noise_ratios_that_pytorch_measured(tmp_path):
+    out = run([sys.executable, ROOT / "examples" / "super_resolution.py", tmp_path / "three.png"])
+    assert re.findall(r"([\d.]+) dB", out) == ["5.11", "31.62", "32.99"]
+    assert Image.open(tmp_path / "three.png").size == (3 * 672, 672)
+
+
 @pytest.mark.skipif(not CLI, reason="needs the build tree")
 def test_the_cpp_example_reads_the_digits_after_the_refit():
     out = run([pathlib.Path(CLI).parents[1] / "examples" / "mnist_refit", DATA])

@@ -38,6 +38,15 @@ def filled(path, seed):
     return model.SerializeToString()
 
 
+def replaced(path, arrays):
+    """The model as bytes, with these arrays in place of its initializers."""
+    model = onnx.load(path)
+    for tensor in model.graph.initializer:
+        if tensor.name in arrays:
+            tensor.CopyFrom(numpy_helper.from_array(arrays[tensor.name], tensor.name))
+    return model.SerializeToString()
+
+
 def weight_bytes(path):
     """Of the float weights that are not in the file."""
     graph = onnx.load(path, load_external_data=False).graph
