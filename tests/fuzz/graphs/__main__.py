@@ -113,7 +113,7 @@ def built(model, make, **options):
     except tenon.BuildError as error:
         if "give typical shapes" not in str(error):
             raise
-        shapes = {name: [(0, extent, 100) for extent in array.shape] for name, array in make.inputs.items()}
+        shapes = {name: [(0, extent, 2000) for extent in array.shape] for name, array in make.inputs.items()}
         return tenon.build(model, shapes=shapes, **options)
 
 
