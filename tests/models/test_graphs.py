@@ -3,6 +3,7 @@
 import os
 import pathlib
 
+import laws
 import numpy as np
 import onnxruntime
 import pytest
@@ -47,13 +48,18 @@ def check(engine, model, inputs):
         assert np.linalg.norm(got[name] - want) / np.linalg.norm(want) < 1e-4, name
 
 
-LARGE = 128 << 20  # bytes of weights; above them only `./run laws --all` and `./run bench` go
+LARGE, MEDIUM = 128 << 20, 32 << 20  # bytes of weights; above them only `./run laws --all` and `./run bench` go
+every_graph = pytest.mark.parametrize("path", sorted(GRAPHS.glob("*.onnx")), ids=lambda path: path.stem)
 
 
-@pytest.mark.parametrize("path", sorted(GRAPHS.glob("*.onnx")), ids=lambda path: path.stem)
-def test_a_real_network_is_onnxruntimes_before_and_after_a_refit(path, device, tmp_path):
-    if weight_bytes(path) > LARGE and os.environ.get("TENON_LAWS") != "all":
+def skip_above(most, path):
+    if weight_bytes(path) > most and os.environ.get("TENON_LAWS") != "all":
         pytest.skip("large: ./run laws --all")
+
+
+@every_graph
+def test_a_real_network_is_onnxruntimes_before_and_after_a_refit(path, device, tmp_path):
+    skip_above(LARGE, path)
     file = tmp_path / "model.onnx"
     file.write_bytes(filled(path, 1))
     engine = tenon.build(file, device=device, tactics="first")
@@ -69,3 +75,16 @@ def test_a_real_network_is_onnxruntimes_before_and_after_a_refit(path, device, t
     assert len(report.changed) == len(engine.weights)
     for inputs in runs:
         check(engine, second, inputs)
+
+
+@every_graph
+def test_the_laws_of_refitting_hold(path, device, tmp_path):
+    skip_above(MEDIUM, path)
+    checkpoints = [tmp_path / "first.onnx", tmp_path / "second.onnx"]
+    for seed, file in enumerate(checkpoints):
+        file.write_bytes(filled(path, seed))
+    with tenon.build(path, weights=None, device=device, tactics="first") as shapes:
+        inputs = inputs_of(shapes, *sizes_of(shapes)[0])
+    full, stripped = laws.hold(*checkpoints, inputs, device, tmp_path)
+    if weight_bytes(path) > 10 << 20:
+        assert stripped < full / 100
