@@ -5,6 +5,7 @@ import pathlib
 
 import laws
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from filled import filled, weight_bytes
@@ -75,6 +76,21 @@ def test_a_real_network_is_onnxruntimes_before_and_after_a_refit(path, device, t
     assert len(report.changed) == len(engine.weights)
     for inputs in runs:
         check(engine, second, inputs)
+
+
+SHAPE_COMPUTING = {"shufflenet_v2_x1_0.ts": ("batch", 3, 224, 224), "swin_t.ts": (1, 3, 224, 224)}
+
+
+@pytest.mark.parametrize("name, shape", SHAPE_COMPUTING.items())
+def test_no_step_computes_a_shape(name, shape, device):
+    """What a shape is made of are integers, and the networks take and give floats."""
+    path = GRAPHS / f"{name}.onnx"
+    ops = [node.op_type for node in onnx.load(path, load_external_data=False).graph.node]
+    assert ops.count("Shape") > 50 and ops.count("Gather") > 50
+    engine = tenon.build(path, weights=None, device=device, tactics="first")
+    assert engine.inputs[0].shape == shape
+    steps = engine.layers + engine.views
+    assert len(steps) > 100 and [step.name for step in steps if not step.output.startswith("f32")] == []
 
 
 @every_graph
