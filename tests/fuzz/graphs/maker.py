@@ -55,8 +55,8 @@ def info(name, array, shape=None):
 
 
 # The reference drops an axis of GlobalMaxPool's three, takes MaxPool's pads for SAME_UPPER where their sum is the kernel's
-# less one, and misreads ends before the first element where Slice's steps go backwards.
-BY_ONNXRUNTIME = {"GlobalMaxPool", "MaxPool", "Slice"}
+# less one, misreads ends before the first element where Slice's steps go backwards, and rounds Resize's places otherwise.
+BY_ONNXRUNTIME = {"GlobalMaxPool", "MaxPool", "Resize", "Slice"}
 REFUSED = collections.Counter()  # op and error of nodes that have no oracle
 
 

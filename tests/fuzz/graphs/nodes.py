@@ -432,6 +432,83 @@ def layer_norm(make):
     make.add("LayerNormalization", x, scale, *([shift] if make.chance(0.7) else []), axis=axis, epsilon=0.1)
 
 
+@kind
+def recurrent(make):
+    cell, gates = make.one_of([("LSTM", 4), ("GRU", 3), ("RNN", 1)])
+    steps, batch, width, hidden = (make.integer(1, most) for most in (5, 3, 9, 9))
+    x = make.fresh("float32", (steps, batch, width), -1, 1)
+    way = make.one_of(["forward", "reverse", "bidirectional"])
+    ways = 2 if way == "bidirectional" else 1
+    shapes = ((ways, gates * hidden, width), (ways, gates * hidden, hidden), (ways, 2 * gates * hidden))
+    w, r, b = (make.leaf(make.elements("float32", shape, -1, 1), make.weights) for shape in shapes)
+    flags = {"linear_before_reset": make.integer(0, 1)} if cell == "GRU" else {}
+    make.add(cell, x, w, r, *([b] if make.chance(0.7) else []), outputs=2, hidden_size=hidden, direction=way, **flags)
+
+
+@kind
+def resize(make):
+    x = make.value(lambda v: v.array.size, ("float32",), 4, 4)
+    sizes = make.list([*x.shape[:2], *(make.integer(1, 9) for _ in range(2))])
+    mode = make.one_of([{"mode": "nearest", "nearest_mode": "floor"}, {"mode": "linear"}])
+    place = make.one_of(["half_pixel", "asymmetric", "align_corners"])
+    if place == "align_corners" and mode["mode"] == "nearest":
+        raise Unfit  # ties of rounding
+    make.add("Resize", x, None, None, sizes, coordinate_transformation_mode=place, **mode)
+
+
+@kind
+def einsum(make):
+    equation = make.one_of(["ij,jk->ik", "bij,bjk->bik", "ij,kj->ik", "i,j->ij", "bi,bj->bij", "ijk->kji", "ij->i", "bhqd,bhkd->bhqk"])
+    sizes = {letter: make.integer(1, 6) for letter in equation if letter.isalpha()}
+    terms = equation.split("->")[0].split(",")
+    make.add("Einsum", *(make.fresh("float32", tuple(sizes[c] for c in term), -1, 1) for term in terms), equation=equation)
+
+
+# --- what passes look for
+
+
+@kind
+def gelu_in_steps(make):
+    """As exporters spell it: its numbers are initializers, which are guarded."""
+    x = make.value(lambda v: v.rank, ("float32",))
+    two, one, half = (make.leaf(np.array(each, np.float32), make.weights) for each in (2**0.5, 1, 0.5))
+    make.add("Div", x, two)
+    make.add("Erf", make.values[-1])
+    make.add("Add", make.values[-1], one)
+    make.add("Mul", x, make.values[-1])
+    make.add("Mul", make.values[-1], half)
+
+
+@kind
+def attention(make):
+    batch, heads, rows, columns, depth = (make.integer(1, most) for most in (2, 3, 9, 9, 9))
+    q, k, v = (make.fresh("float32", (batch, heads, each, depth), -1, 1) for each in (rows, columns, columns))
+    make.add("Transpose", k, exact=True, perm=[0, 1, 3, 2])
+    make.add("MatMul", q, make.values[-1])
+    make.add("Mul", make.values[-1], make.leaf(np.array(0.125, np.float32), make.weights))
+    if make.chance(0.5):
+        make.add("Add", make.values[-1], make.fresh("float32", (batch, 1, make.one_of([1, rows]), columns)))
+    make.add("Softmax", make.values[-1], axis=-1)
+    make.add("MatMul", make.values[-1], v)
+
+
+@kind
+def residual(make):
+    """A convolution or product, added to something of its shape, and a gate behind."""
+    make.one_of([conv, matmul, gemm])(make)
+    made = make.values[-1]
+    make.add("Add", make.values[-1], make.broadcasting(made))
+    gates = ["Relu", "Sigmoid"] if made.dtype == "float64" else ["Relu", "Sigmoid", "HardSwish"]
+    make.add(make.one_of(gates), make.values[-1])
+
+
+@kind
+def silu(make):
+    x = make.value(lambda v: v.rank, ("float32",))
+    make.add("Sigmoid", x)
+    make.add("Mul", x, make.values[-1])
+
+
 def onnx_type(dtype):
     return helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
 
