@@ -73,6 +73,8 @@ def test_a_folded_export_keeps_its_own_names_and_refuses_others_without_a_guess(
     version = engine.version
     with pytest.raises(tenon.RefitError) as refused:
         engine.refit(state_dict)
-    assert all("is not in this engine" in problem for problem in refused.value.problems)
+    *problems, hint = refused.value.problems
+    assert all("is not in this engine" in problem for problem in problems) and "exported with folding" in hint
     unknown = {name for name in state_dict if name not in engine.weights and "num_batches" not in name}
-    assert len(refused.value.problems) == len(unknown) > 70 and engine.version == version
+    assert len(problems) == len(unknown) > 70 and engine.version == version
+    assert ('"onnx::Conv_193"' in hint) == (export == "resnet18.ts")
