@@ -46,7 +46,7 @@ def sizes_of(engine):
 def check(engine, model, inputs):
     got = engine.run(inputs)
     for name, want in reference(model, inputs).items():
-        assert np.linalg.norm(got[name] - want) / np.linalg.norm(want) < 1e-4, name
+        assert np.linalg.norm(got[name] - want) / np.linalg.norm(want) < 1e-5, name
 
 
 LARGE, MEDIUM = 128 << 20, 32 << 20  # bytes of weights; above them only `./run laws --all` and `./run bench` go
