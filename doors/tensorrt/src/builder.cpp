@@ -25,6 +25,12 @@ struct Order {
                    " exclude one another; clear one");
     if (config.getEngineCapability() != nvinfer1::EngineCapability::kSTANDARD)
       refuse(ErrorCode::kUNSUPPORTED_STATE, "engines are of capability kSTANDARD here");
+    if (config.getNbPluginsToSerialize() > 0)
+      refuse(ErrorCode::kUNSUPPORTED_STATE, "setPluginsToSerialize: a plan carries no plugins");
+    if (config.getInt8Calibrator() != nullptr)
+      warn("setInt8Calibrator: there is no calibration; quantise by quantize layers");
+    if (config.getAlgorithmSelector() != nullptr)
+      warn("setAlgorithmSelector: Tenon chooses by time and asks nobody");
     check_precisions();
     if (identical && refit) warn("kREFIT and kREFIT_IDENTICAL: kREFIT holds, any values are taken");
     identical = identical && !refit;
@@ -120,6 +126,7 @@ struct Order {
         made.version_compatible && config.has(BuilderFlag::kEXCLUDE_LEAN_RUNTIME);
     made.verbosity = config.getProfilingVerbosity();
     made.profiles = config.profiles;
+    made.aliases = network.aliases();
     return made;
   }
 };
@@ -245,6 +252,10 @@ class BuilderImpl final : public nvinfer1::IBuilder {
     });
   }
   int32_t getMaxThreads() const noexcept override { return threads_; }
+  void setGpuAllocator(nvinfer1::IGpuAllocator*) noexcept override {}
+  nvinfer1::IPluginRegistry& getPluginRegistry() noexcept override {
+    return *::getPluginRegistry();
+  }
 
  private:
   // Threads are those of runs in Tenon, which a builder does not bound.

@@ -12,6 +12,7 @@ constexpr const char* kName = "tensorrt.name";
 constexpr const char* kFlags = "tensorrt.flags";
 constexpr const char* kPlace = "tensorrt.place.";
 constexpr const char* kProfile = "tensorrt.profile.";
+constexpr std::string_view kAlias = "tensorrt.alias.";
 
 std::string padded(size_t number) {
   std::string text = std::to_string(number);
@@ -85,6 +86,7 @@ Notes EngineState::notes(bool refittable, bool excludes_runtime) const {
       notes[kPlace + padded(next++)] = std::to_string(static_cast<int>(place.role)) + " " +
                                        std::to_string(place.layer.size()) + " " + place.layer +
                                        weight;
+  for (const auto& [output, input] : facts.aliases) notes[std::string(kAlias) + output] = input;
   for (size_t i = 0; i < facts.profiles.size(); ++i)
     for (const auto& [input, three] : facts.profiles[i].ranges)
       notes[kProfile + std::to_string(i) + "." + input] =
@@ -97,6 +99,7 @@ EngineFacts facts_in(const Notes& notes) {
   EngineFacts facts;
   for (const auto& [key, value] : notes) {
     if (key == kName) facts.name = value;
+    if (key.starts_with(kAlias)) facts.aliases[key.substr(kAlias.size())] = value;
     if (key == kFlags) {
       const auto has = [&, &text = value](char flag) { return text.find(flag) != text.npos; };
       facts.refittable = has('r'), facts.stripped = has('s');

@@ -114,6 +114,18 @@ class RefitterImpl final : public nvinfer1::IRefitter {
   int32_t getMaxThreads() const noexcept override { return threads_; }
   void setWeightsValidation(bool on) noexcept override { validation_ = on; }
   bool getWeightsValidation() const noexcept override { return validation_; }
+  bool setDynamicRange(const char* tensor, float, float) noexcept override {
+    return guarded(reporter_, "IRefitter::setDynamicRange", [&] { no_range(tensor); });
+  }
+  float getDynamicRangeMin(const char* tensor) const noexcept override {
+    return guarded(reporter_, "IRefitter::getDynamicRangeMin", 0.0F,
+                   [&]() -> float { no_range(tensor); });
+  }
+  float getDynamicRangeMax(const char* tensor) const noexcept override {
+    return guarded(reporter_, "IRefitter::getDynamicRangeMax", 0.0F,
+                   [&]() -> float { no_range(tensor); });
+  }
+  int32_t getTensorsWithDynamicRange(int32_t, const char**) const noexcept override { return 0; }
 
   /// All, or after a refusal that names every problem none.
   void set_owned(const std::map<std::string, Tensor>& values);
@@ -121,6 +133,9 @@ class RefitterImpl final : public nvinfer1::IRefitter {
  private:
   using Chosen = std::vector<const Slot*>;
 
+  [[noreturn]] static void no_range(const char* tensor) {
+    refuse("\"" + name_of(tensor) + "\" has no dynamic range: there is no calibration");
+  }
   const Slot* find(const std::string& name) const {
     for (const Slot& slot : slots_)
       if (slot.info.name == name) return &slot;

@@ -75,6 +75,10 @@ class RuntimeImpl final : public nvinfer1::IRuntime {
     });
   }
   int32_t getMaxThreads() const noexcept override { return threads_; }
+  void setGpuAllocator(nvinfer1::IGpuAllocator*) noexcept override {}
+  nvinfer1::IPluginRegistry& getPluginRegistry() noexcept override {
+    return *::getPluginRegistry();
+  }
 
  private:
   // Tenon's plans execute nothing; the gate is kept for what programs see of it.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -24,6 +26,7 @@ def method(owner: Any, instead: str) -> Callable[[Callable[..., Any]], Callable[
             return function(self, *args, **kwargs)
 
         told.__name__, told.__doc__ = name, function.__doc__
+        told.__wrapped__ = function  # type: ignore[attr-defined]
         setattr(owner, name, told)
         return function
 
@@ -132,6 +135,32 @@ def build_engine(self: Any, network: Any, config: Any) -> Any:
     return _build(self, network, config)
 
 
+for _name, _default in (("int8_calibrator", None), ("average_find_iterations", 1), ("min_find_iterations", 1), ("default_device_type", _trt.DeviceType.GPU)):
+    attribute(
+        _trt.Builder,
+        _name,
+        f"IBuilderConfig.{_name}",
+        lambda self, name=_name, default=_default: _kept(self).get(name, default),
+        lambda self, value, name=_name: _kept(self).__setitem__(name, value),
+    )
+
+
+@method(_trt.Builder, "IBuilderConfig.set_device_type")
+def set_device_type(self: Any, layer: Any, device_type: Any) -> None:
+    if device_type != _trt.DeviceType.GPU:
+        self.logger.log(_trt.ILogger.Severity.ERROR, "set_device_type: there is no DLA here; leave it at GPU")
+
+
+@method(_trt.Builder, "IBuilderConfig.get_device_type")
+def get_device_type(self: Any, layer: Any) -> Any:
+    return _trt.DeviceType.GPU
+
+
+@method(_trt.Builder, "IBuilderConfig.can_run_on_DLA")
+def can_run_on_DLA(self: Any, layer: Any) -> bool:  # noqa: N802
+    return False
+
+
 @method(_trt.Builder, "Builder.build_serialized_network")
 def build_cuda_engine(self: Any, network: Any) -> Any:
     config = self.create_builder_config()
@@ -173,6 +202,11 @@ def add_fully_connected(self: Any, input: Any, num_outputs: int, kernel: Any, bi
     return self.add_convolution_nd(input, num_outputs, tuple(input.shape)[-2:], kernel, bias)
 
 
+@method(_trt.INetworkDefinition, "INetworkDefinition.add_loop")
+def add_rnn_v2(self: Any, input: Any, layer_count: int, hidden_size: int, max_seq_length: int, op: Any) -> None:  # noqa: A002
+    self.builder.logger.log(_trt.ILogger.Severity.ERROR, "INetworkDefinition::addRNNv2: Tenon has no such layer; say it by add_loop")
+
+
 def _view(owner: Any, name: str, of: str) -> None:
     attribute(
         owner,
@@ -188,6 +222,25 @@ for _layer in (_trt.IConvolutionLayer, _trt.IDeconvolutionLayer):
         _view(_layer, _name, f"{_name}_nd")
 for _name in ("window_size", "stride", "padding"):
     _view(_trt.IPoolingLayer, _name, f"{_name}_nd")
+attribute(
+    _trt.IResizeLayer,
+    "align_corners",
+    "IResizeLayer.coordinate_transformation",
+    lambda self: self.coordinate_transformation == _trt.ResizeCoordinateTransformation.ALIGN_CORNERS,
+    lambda self, on: setattr(
+        self,
+        "coordinate_transformation",
+        _trt.ResizeCoordinateTransformation.ALIGN_CORNERS if on else _trt.ResizeCoordinateTransformation.ASYMMETRIC,
+    ),
+)
+for _name in ("op0", "op1"):
+    attribute(
+        _trt.IMatrixMultiplyLayer,
+        _name.replace("op", "transpose"),
+        f"IMatrixMultiplyLayer.{_name}",
+        lambda self, name=_name: getattr(self, name) == _trt.MatrixOperation.TRANSPOSE,
+        lambda self, on, name=_name: setattr(self, name, _trt.MatrixOperation.TRANSPOSE if on else _trt.MatrixOperation.NONE),
+    )
 for _name in ("pre_padding", "post_padding"):
     _view(_trt.IPaddingLayer, _name, f"{_name}_nd")
 attribute(
@@ -251,14 +304,15 @@ _BY_BINDING: dict[str, tuple[str, Callable[[Any, str], Any]]] = {
 
 
 def _by_binding(name: str, instead: str, answer: Callable[[Any, str], Any]) -> None:
-    keyword = "binding" if name in ("is_shape_binding", "is_execution_binding") else "index"
-
     def told(self: Any, *args: Any, **kwargs: Any) -> Any:
         use(f"ICudaEngine.{name}", f"ICudaEngine.{instead}", 3)
-        (given,) = args or [kwargs.get(keyword, kwargs.get("name"))]
+        (given,) = args or kwargs.values()
         return answer(self, _name_of(self, given))
 
     told.__name__ = name
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    keyword = "index" if name == "get_binding_name" or name.startswith(("get_binding_format", "get_binding_v", "get_binding_b", "get_binding_c")) else "binding"
+    told.__signature__ = inspect.Signature([inspect.Parameter(each, kind) for each in ("self", keyword)])  # type: ignore[attr-defined]
     setattr(_Engine, name, told)
 
 
@@ -274,6 +328,11 @@ def get_binding_index(self: Any, name: str) -> int:
 @method(_Engine, "ICudaEngine.get_tensor_profile_shape")
 def get_profile_shape(self: Any, profile_index: int, binding: int | str) -> Any:
     return self.get_tensor_profile_shape(_name_of(self, binding), profile_index)
+
+
+@method(_Engine, "ICudaEngine.get_tensor_profile_values")
+def get_profile_shape_input(self: Any, profile_index: int, binding: int | str) -> Any:
+    return self.get_tensor_profile_values(_name_of(self, binding), profile_index)
 
 
 # --- contexts
@@ -316,6 +375,16 @@ def get_strides(self: Any, binding: int | str) -> Any:
     return self.get_tensor_strides(_name_of(self.engine, binding))
 
 
+@method(_Context, "IExecutionContext.set_tensor_address")
+def set_shape_input(self: Any, binding: int | str, shape: Any) -> bool:
+    return False  # there is none: an input's values are never shapes here
+
+
+@method(_Context, "IExecutionContext.get_tensor_address")
+def get_shape(self: Any, binding: int | str) -> list[int]:
+    return []
+
+
 attribute(_Context, "all_shape_inputs_specified", "IExecutionContext.infer_shapes", lambda self: True)
 
 
@@ -330,3 +399,8 @@ def _gone(name: str) -> type:
 
 CaffeParser, UffParser = _gone("CaffeParser"), _gone("UffParser")
 IFullyConnectedLayer = _trt.IConvolutionLayer
+
+
+@method(_trt.OnnxParser, "Refitter.get_all")
+def get_refit_map(self: Any) -> Any:
+    raise NotImplementedError("OnnxParser.get_refit_map: ask a built engine by Refitter.get_all and get_all_weights")
