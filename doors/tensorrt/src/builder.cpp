@@ -1,5 +1,6 @@
 // Builders, their configurations and profiles; what the flags mean to Tenon.
 #include "config.h"
+#include "max_threads.h"
 #include "monitor.h"
 #include "tenon/build.h"
 
@@ -131,10 +132,10 @@ struct Order {
   }
 };
 
-std::shared_ptr<EngineState> build(Order order, int32_t threads, nvinfer1::IBuilderConfig& config) {
+std::shared_ptr<EngineState> build(Order order, nvinfer1::IBuilderConfig& config) {
   const auto names = order.names();
   const tenon::Network network = order.network.lower(names);
-  BuildOptions options{.shapes = order.shapes(), .threads = threads};
+  BuildOptions options{.shapes = order.shapes()};
   options.refit.clear();
   for (const auto& [key, name] : names) options.refit.push_back(name);
   if (options.refit.empty()) options.refit = {"none"};
@@ -148,8 +149,7 @@ std::shared_ptr<EngineState> build(Order order, int32_t threads, nvinfer1::IBuil
   }
   if (order.strip || order.identical)
     engine =
-        tenon::Engine::load(engine.to_bytes({.strip = order.strip, .identical = order.identical}),
-                            {.threads = threads});
+        tenon::Engine::load(engine.to_bytes({.strip = order.strip, .identical = order.identical}));
   return std::make_shared<EngineState>(std::move(engine), order.network.roles(names),
                                        order.facts());
 }
@@ -233,7 +233,7 @@ class BuilderImpl final : public nvinfer1::IBuilder {
   bool platformHasTf32() const noexcept override { return false; }
   int32_t getMaxDLABatchSize() const noexcept override { return 0; }
   int32_t getNbDLACores() const noexcept override { return 0; }
-  void reset() noexcept override { threads_ = 1; }
+  void reset() noexcept override { threads_.reset(); }
   nvinfer1::ICudaEngine* buildEngineWithConfig(nvinfer1::INetworkDefinition& network,
                                                nvinfer1::IBuilderConfig& config) noexcept override {
     const auto none = static_cast<nvinfer1::ICudaEngine*>(nullptr);
@@ -246,27 +246,24 @@ class BuilderImpl final : public nvinfer1::IBuilder {
   }
   nvinfer1::ILogger* getLogger() const noexcept override { return reporter_.logger(); }
   bool setMaxThreads(int32_t threads) noexcept override {
-    return guarded(reporter_, "IBuilder::setMaxThreads", [&] {
-      if (threads < 1) refuse(std::to_string(threads) + " threads; 1 is the least");
-      threads_ = threads;
-    });
+    return threads_.set(reporter_, "IBuilder::setMaxThreads", threads);
   }
-  int32_t getMaxThreads() const noexcept override { return threads_; }
+  int32_t getMaxThreads() const noexcept override { return threads_.get(); }
   void setGpuAllocator(nvinfer1::IGpuAllocator*) noexcept override {}
   nvinfer1::IPluginRegistry& getPluginRegistry() noexcept override {
     return *::getPluginRegistry();
   }
 
  private:
-  // Threads are those of runs in Tenon, which a builder does not bound.
   std::shared_ptr<EngineState> make(nvinfer1::INetworkDefinition& network,
                                     nvinfer1::IBuilderConfig& config) const {
-    return build({static_cast<NetworkImpl&>(network), static_cast<ConfigImpl&>(config)}, 0, config);
+    const auto bound = threads_.bound();
+    return build({static_cast<NetworkImpl&>(network), static_cast<ConfigImpl&>(config)}, config);
   }
 
   Reporter reporter_;
   std::vector<std::unique_ptr<ProfileImpl>> profiles_;
-  int32_t threads_ = 1;
+  MaxThreads threads_;
 };
 
 }  // namespace

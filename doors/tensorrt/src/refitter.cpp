@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine.h"
+#include "max_threads.h"
 
 namespace tenon::trt {
 namespace {
@@ -106,12 +107,9 @@ class RefitterImpl final : public nvinfer1::IRefitter {
   }
   nvinfer1::ILogger* getLogger() const noexcept override { return reporter_.logger(); }
   bool setMaxThreads(int32_t threads) noexcept override {
-    return guarded(reporter_, "IRefitter::setMaxThreads", [&] {
-      if (threads < 1) refuse(std::to_string(threads) + " threads; 1 is the least");
-      threads_ = threads;
-    });
+    return threads_.set(reporter_, "IRefitter::setMaxThreads", threads);
   }
-  int32_t getMaxThreads() const noexcept override { return threads_; }
+  int32_t getMaxThreads() const noexcept override { return threads_.get(); }
   void setWeightsValidation(bool on) noexcept override { validation_ = on; }
   bool getWeightsValidation() const noexcept override { return validation_; }
   bool setDynamicRange(const char* tensor, float, float) noexcept override {
@@ -176,7 +174,7 @@ class RefitterImpl final : public nvinfer1::IRefitter {
   Reporter reporter_;
   tenon::Refitter refitter_;
   std::vector<Slot> slots_;  // sorted by name
-  int32_t threads_ = 1;
+  MaxThreads threads_;
   bool validation_ = true;
 };
 
@@ -258,6 +256,7 @@ bool RefitterImpl::commit(const char* function) noexcept {
                  (lacking.size() > 3 ? ", …" : "") + "; getMissingWeights lists them");
     }
     if (std::ranges::none_of(slots_, &Slot::is_set)) return;
+    const auto bound = threads_.bound();
     const RefitReport report = refitter_.commit();
     for (const auto& [name, count] : report.overflowed)
       if (validation_)

@@ -9,6 +9,7 @@
 
 #include "engine.h"
 #include "entry.h"
+#include "max_threads.h"
 
 namespace tenon::trt {
 
@@ -69,12 +70,9 @@ class RuntimeImpl final : public nvinfer1::IRuntime {
   nvinfer1::IRuntime* loadRuntime(const char* path) noexcept override;
   nvinfer1::ILogger* getLogger() const noexcept override { return reporter_.logger(); }
   bool setMaxThreads(int32_t threads) noexcept override {
-    return guarded(reporter_, "IRuntime::setMaxThreads", [&] {
-      if (threads < 1) refuse(std::to_string(threads) + " threads; 1 is the least");
-      threads_ = threads;
-    });
+    return threads_.set(reporter_, "IRuntime::setMaxThreads", threads);
   }
-  int32_t getMaxThreads() const noexcept override { return threads_; }
+  int32_t getMaxThreads() const noexcept override { return threads_.get(); }
   void setGpuAllocator(nvinfer1::IGpuAllocator*) noexcept override {}
   nvinfer1::IPluginRegistry& getPluginRegistry() noexcept override {
     return *::getPluginRegistry();
@@ -83,6 +81,7 @@ class RuntimeImpl final : public nvinfer1::IRuntime {
  private:
   // Tenon's plans execute nothing; the gate is kept for what programs see of it.
   nvinfer1::ICudaEngine* opened(std::vector<std::byte> plan) const {
+    const auto bound = threads_.bound();
     auto state = std::make_shared<EngineState>(tenon::Engine::load(std::move(plan)));
     if (state->facts.version_compatible && !state->facts.excludes_runtime && !host_code_)
       refuse(nvinfer1::ErrorCode::kINVALID_STATE,
@@ -112,7 +111,7 @@ class RuntimeImpl final : public nvinfer1::IRuntime {
   }
 
   Reporter reporter_;
-  int32_t threads_ = 1;
+  MaxThreads threads_;
   std::string folder_;
   uint32_t tempfiles_ = 3;
   bool host_code_ = false;

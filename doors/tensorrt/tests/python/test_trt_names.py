@@ -1,5 +1,6 @@
 """Every name of the tables: there, with its keywords; parameters keep what they are given."""
 
+import os
 import pathlib
 import shutil
 import subprocess
@@ -395,3 +396,41 @@ def test_an_allocator_may_know_no_stream():
             return (tensor_name, size)
 
     assert Allocator().reallocate_output_async("y", 0, 8, 64, 0) == ("y", 8)
+
+
+THREADS = """
+import os
+import numpy as np
+import tenon.trt as trt
+
+def threads():
+    return len(os.listdir("/proc/self/task"))
+
+w, x, y = (np.ones((512, 512), np.float32) for _ in range(3))
+logger = trt.Logger()
+builder, runtime = trt.Builder(logger), trt.Runtime(logger)
+assert builder.max_threads == runtime.max_threads == 1
+builder.max_threads = runtime.max_threads = 1
+net = builder.create_network()
+given = net.add_input("x", trt.float32, (512, 512))
+product = net.add_matrix_multiply(given, trt.MatrixOperation.NONE, net.add_constant((512, 512), w).get_output(0), trt.MatrixOperation.NONE)
+product.get_output(0).name = "y"
+net.mark_output(product.get_output(0))
+config = builder.create_builder_config()
+config.set_flag(trt.BuilderFlag.REFIT)
+before = threads()
+engine = runtime.deserialize_cuda_engine(builder.build_serialized_network(net, config))
+refitter = trt.Refitter(engine, logger)
+refitter.max_threads = 1
+for name in refitter.get_all_weights():
+    assert refitter.set_named_weights(name, w)
+assert refitter.refit_cuda_engine()
+assert threads() == before, (threads(), before)
+assert engine.create_execution_context().execute_v2([x.ctypes.data, y.ctypes.data]) and (y == 512).all()
+assert threads() > before
+"""
+
+
+def test_max_threads_bounds_builds_loads_and_refits():
+    done = subprocess.run([sys.executable, "-c", THREADS], capture_output=True, text=True, env={**os.environ, "TENON_THREADS": "4"})
+    assert done.returncode == 0, done.stderr
