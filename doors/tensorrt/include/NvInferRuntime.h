@@ -326,6 +326,8 @@ class IExecutionContext : public INoCopy {
 class ICudaEngine : public INoCopy {
  public:
   ~ICudaEngine() noexcept override = default;
+  /// Which library made it, for the library.
+  virtual void const* tenonLibrary() const noexcept = 0;
   virtual Dims getTensorShape(char const* tensorName) const noexcept = 0;
   virtual DataType getTensorDataType(char const* tensorName) const noexcept = 0;
   virtual int32_t getNbLayers() const noexcept = 0;
@@ -402,6 +404,8 @@ class ICudaEngine : public INoCopy {
 class IRefitter : public INoCopy {
  public:
   ~IRefitter() noexcept override = default;
+  /// Which library made it, for the library.
+  virtual void const* tenonLibrary() const noexcept = 0;
   virtual bool setWeights(char const* layerName, WeightsRole role, Weights weights) noexcept = 0;
   virtual bool refitCudaEngine() noexcept = 0;
   virtual int32_t getMissing(int32_t size, char const** layerNames,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "convert.h"
+#include "entry.h"
 #include "lowering.h"
 #include "report.h"
 #include "tenon/engine.h"
@@ -78,6 +79,7 @@ class EngineImpl final : public nvinfer1::ICudaEngine {
   EngineImpl(std::shared_ptr<EngineState> state, const Reporter& reporter)
       : state(std::move(state)), reporter(reporter) {}
 
+  const void* tenonLibrary() const noexcept override { return this_library(); }
   Dims getTensorShape(const char* name) const noexcept override;
   nvinfer1::DataType getTensorDataType(const char* name) const noexcept override;
   int32_t getNbLayers() const noexcept override;

@@ -77,6 +77,7 @@ class RefitterImpl final : public nvinfer1::IRefitter {
                    Weights{DataType::kFLOAT, nullptr, -1}, [&] { return named(name).prototype; });
   }
 
+  const void* tenonLibrary() const noexcept override { return this_library(); }
   bool refitCudaEngine() noexcept override { return commit("IRefitter::refitCudaEngine"); }
   bool refitCudaEngineAsync(cudaStream_t) noexcept override {
     return commit("IRefitter::refitCudaEngineAsync");

@@ -146,6 +146,8 @@ nvinfer1::IRuntime* RuntimeImpl::loadRuntime(const char* path) noexcept {
 
 void remember(nvinfer1::ILogger* logger) noexcept { last_logger = logger; }
 
+const void* this_library() noexcept { return &last_logger; }
+
 }  // namespace tenon::trt
 
 /// By its name is a library known.
@@ -163,9 +165,8 @@ void* createInferRuntime_INTERNAL(void* logger, int32_t version) noexcept {
 void* createInferRefitter_INTERNAL(void* engine, void* logger, int32_t version) noexcept {
   return tenon::trt::create<nvinfer1::IRefitter>(
       logger, version, NV_TENSORRT_VERSION, "createInferRefitter", [&](nvinfer1::ILogger* given) {
-        if (engine == nullptr) tenon::trt::refuse("the engine is null");
-        const auto& ours =
-            static_cast<tenon::trt::EngineImpl&>(*static_cast<nvinfer1::ICudaEngine*>(engine));
+        const auto& ours = static_cast<tenon::trt::EngineImpl&>(
+            tenon::trt::made_here<nvinfer1::ICudaEngine>(engine, "the engine"));
         if (!ours.state->facts.refittable)
           tenon::trt::refuse("the engine is not refittable; build it with kREFIT");
         return tenon::trt::new_refitter(ours, given);
