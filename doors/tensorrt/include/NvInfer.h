@@ -308,6 +308,9 @@ class IBuilder : public INoCopy {
   virtual int32_t getMaxThreads() const noexcept = 0;
   virtual void setGpuAllocator(IGpuAllocator* allocator) noexcept = 0;
   virtual IPluginRegistry& getPluginRegistry() noexcept = 0;
+  /// Of 7.x and 8.x: the most samples of a run, where a network's batch is in no shape.
+  virtual void setMaxBatchSize(int32_t batchSize) noexcept = 0;
+  virtual int32_t getMaxBatchSize() const noexcept = 0;
 };
 
 /// The process's registry for kSTANDARD, else nullptr.

@@ -318,6 +318,9 @@ class IExecutionContext : public INoCopy {
   virtual bool setUnfusedTensorsDebugState(bool flag) noexcept = 0;
   virtual bool getUnfusedTensorsDebugState() const noexcept = 0;
   virtual IRuntimeConfig* getRuntimeConfig() const noexcept = 0;
+  /// Of 7.x and 8.x: so many samples, one behind the other in each binding, where the network's
+  /// batch is in no shape; else the shapes alone count.
+  virtual bool execute(int32_t batchSize, void* const* bindings) noexcept = 0;
   /// Refused: an engine has one device.
   virtual bool setCommunicator(void* communicator) noexcept = 0;
 };
@@ -379,6 +382,7 @@ class ICudaEngine : public INoCopy {
   virtual ProfilingVerbosity getProfilingVerbosity() const noexcept = 0;
   virtual HardwareCompatibilityLevel getHardwareCompatibilityLevel() const noexcept = 0;
   virtual bool hasImplicitBatchDimension() const noexcept = 0;
+  virtual int32_t getMaxBatchSize() const noexcept = 0;
   virtual int32_t getNbAuxStreams() const noexcept = 0;
   virtual IEngineInspector* createEngineInspector() const noexcept = 0;
   /// Bytes of all refittable weights; of those that are lacking, -1 for an engine that was never

@@ -33,12 +33,24 @@ struct Order {
     if (config.getAlgorithmSelector() != nullptr)
       warn("setAlgorithmSelector: Tenon chooses by time and asks nobody");
     check_precisions();
+    check_batch();
     if (identical && refit) warn("kREFIT and kREFIT_IDENTICAL: kREFIT holds, any values are taken");
     identical = identical && !refit;
   }
 
   void warn(const std::string& line) const {
     network.reporter.say(Reporter::Severity::kWARNING, "build: " + line);
+  }
+
+  // A network of flags 0 whose images have no axis of samples.
+  void check_batch() const {
+    if (!network.hasImplicitBatchDimension()) return;
+    if (!config.profiles.empty())
+      refuse(ErrorCode::kINVALID_CONFIG,
+             "the network has its batch in no shape (images of rank 3, flags 0), and the "
+             "configuration has a profile; give the inputs their batch axis");
+    network.reporter.say(Reporter::Severity::kINFO,
+                         "build: images of rank 3, flags 0: the batch is in no shape");
   }
 
   // A strongly typed network says itself what each tensor is.
@@ -128,6 +140,8 @@ struct Order {
     made.verbosity = config.getProfilingVerbosity();
     made.profiles = config.profiles;
     made.aliases = network.aliases();
+    if (network.hasImplicitBatchDimension())
+      made.max_batch = network.getBuilder().getMaxBatchSize();
     return made;
   }
 };
@@ -253,6 +267,13 @@ class BuilderImpl final : public nvinfer1::IBuilder {
   nvinfer1::IPluginRegistry& getPluginRegistry() noexcept override {
     return *::getPluginRegistry();
   }
+  void setMaxBatchSize(int32_t size) noexcept override {
+    guarded(reporter_, "IBuilder::setMaxBatchSize", [&] {
+      if (size < 1) refuse(std::to_string(size) + " samples; 1 is the least");
+      max_batch_ = size;
+    });
+  }
+  int32_t getMaxBatchSize() const noexcept override { return max_batch_; }
 
  private:
   std::shared_ptr<EngineState> make(nvinfer1::INetworkDefinition& network,
@@ -264,6 +285,7 @@ class BuilderImpl final : public nvinfer1::IBuilder {
   Reporter reporter_;
   std::vector<std::unique_ptr<ProfileImpl>> profiles_;
   MaxThreads threads_;
+  int32_t max_batch_ = 1;
 };
 
 }  // namespace

@@ -158,6 +158,7 @@ class ContextImpl final : public nvinfer1::IExecutionContext {
                false);
   }
   bool executeV2(void* const* bindings) noexcept override;
+  bool execute(int32_t batch, void* const* bindings) noexcept override;
   bool enqueueV3(cudaStream_t) noexcept override {
     return guarded(reporter_, "IExecutionContext::enqueueV3", [&] { run(nullptr); });
   }
@@ -424,6 +425,27 @@ void ContextImpl::run(void* const* bindings) {
   for (const Binding& each : bindings_)
     if (each.allocator != nullptr) each.allocator->notifyShape(each.port.name.c_str(), each.dims);
   if (profiler_ != nullptr && emits_) report();
+}
+
+// Samples know nothing of each other: they run one after the other.
+bool ContextImpl::execute(int32_t batch, void* const* bindings) noexcept {
+  return guarded(reporter_, "IExecutionContext::execute", [&] {
+    const int32_t most = state_->facts.max_batch;
+    if (bindings == nullptr) refuse("bindings is null; give one address for each IO tensor");
+    if (most == 0) return run(bindings);
+    if (batch < 1 || batch > most)
+      refuse("a batch of " + std::to_string(batch) + "; the engine was built for 1 to " +
+             std::to_string(most) + " samples");
+    std::vector<void*> sample(bindings, bindings + bindings_.size());
+    for (int32_t i = 0; i < batch; ++i) {
+      run(sample.data());
+      for (size_t j = 0; j < sample.size(); ++j) {
+        const TensorView& view =
+            (bindings_[j].is_input ? inputs_ : outputs_).at(bindings_[j].port.name);
+        if (sample[j] != nullptr) sample[j] = static_cast<std::byte*>(sample[j]) + view.bytes();
+      }
+    }
+  });
 }
 
 bool ContextImpl::executeV2(void* const* bindings) noexcept {

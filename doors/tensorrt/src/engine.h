@@ -1,6 +1,7 @@
 // The engine, what it makes, and its words for Tenon's names.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <vector>
@@ -47,6 +48,7 @@ struct EngineFacts {
   nvinfer1::ProfilingVerbosity verbosity = nvinfer1::ProfilingVerbosity::kLAYER_NAMES_ONLY;
   std::vector<Profile> profiles;
   std::map<std::string, std::string> aliases;  // outputs that may lie in the memory of inputs
+  int32_t max_batch = 0;                       // samples of a run, where no shape tells; else 0
 };
 
 /// What contexts and refitters share with their engine, and keep after it.
@@ -132,7 +134,8 @@ class EngineImpl final : public nvinfer1::ICudaEngine {
   nvinfer1::HardwareCompatibilityLevel getHardwareCompatibilityLevel() const noexcept override {
     return nvinfer1::HardwareCompatibilityLevel::kNONE;
   }
-  bool hasImplicitBatchDimension() const noexcept override { return false; }
+  bool hasImplicitBatchDimension() const noexcept override { return state->facts.max_batch > 0; }
+  int32_t getMaxBatchSize() const noexcept override { return std::max(state->facts.max_batch, 1); }
   int32_t getNbAuxStreams() const noexcept override { return 0; }
   nvinfer1::IEngineInspector* createEngineInspector() const noexcept override {
     return new_inspector(state, reporter);

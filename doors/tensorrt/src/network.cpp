@@ -106,6 +106,18 @@ TensorImpl& NetworkImpl::own(ITensor& tensor) const {
   return *mine;
 }
 
+bool NetworkImpl::may_be_implicit() const {
+  return flags_ == 0 && !explicit_ &&
+         std::ranges::all_of(inputs_, [](const auto& input) { return is_static(input->dims); });
+}
+
+bool NetworkImpl::hasImplicitBatchDimension() const noexcept {
+  return may_be_implicit() && std::ranges::any_of(layers_, [](const auto& layer) {
+           return layer->reads_images() && !layer->inputs.empty() && layer->inputs[0] != nullptr &&
+                  layer->inputs[0]->getDimensions().nbDims == 3;
+         });
+}
+
 bool NetworkImpl::is_output(const TensorImpl& tensor) const {
   return std::ranges::find(outputs_, &tensor) != outputs_.end();
 }

@@ -81,11 +81,16 @@ struct LayerCore {
   /// The loop or conditional that it begins the inside of, or ends.
   virtual const Region* begins() const { return nullptr; }
   virtual const Region* ends() const { return nullptr; }
+  /// Whether it reads images: one of rank 3 lacks the axis of samples.
+  virtual bool reads_images() const { return false; }
   /// The input in whose memory the output may lie.
   virtual const TensorImpl* aliased() const { return nullptr; }
 
   Value input(Lowering& to, size_t i = 0) const;
   size_t rank(Lowering& to, size_t i = 0) const;
+  /// What `op` makes of the images; one sample that lacks its axis gets it for the while.
+  template <class Op>
+  Value of_images(Lowering& to, Op&& op) const;
 
   NetworkImpl& network;
   std::string name, metadata;
@@ -234,7 +239,7 @@ class NetworkImpl final : public nvinfer1::INetworkDefinition {
   bool getFlag(nvinfer1::NetworkDefinitionCreationFlag flag) const noexcept override {
     return (flags_ >> static_cast<uint32_t>(flag) & 1U) != 0;
   }
-  bool hasImplicitBatchDimension() const noexcept override { return false; }
+  bool hasImplicitBatchDimension() const noexcept override;
   bool setWeightsName(nvinfer1::Weights weights, const char* name) noexcept override;
   void setErrorRecorder(nvinfer1::IErrorRecorder* recorder) noexcept override {
     reporter.set_recorder(recorder);
@@ -261,6 +266,9 @@ class NetworkImpl final : public nvinfer1::INetworkDefinition {
 
   /// Something that was there changed: types are inferred anew. What is only added needs none.
   void changed() noexcept { probe_.reset(); }
+  /// Networks of the age of flags 0 may leave the batch out of all shapes.
+  bool may_be_implicit() const;
+  void make_explicit() { explicit_ = true; }
   /// The same of a layer, which nothing may have been inferred from yet.
   void changed(const LayerCore& layer) noexcept {
     if (probe_ && !layer.outputs.empty() && probe_->knows(*layer.outputs[0])) probe_.reset();
@@ -310,6 +318,7 @@ class NetworkImpl final : public nvinfer1::INetworkDefinition {
 
   nvinfer1::IBuilder& builder_;
   uint32_t flags_;
+  bool explicit_ = false;
   std::string name_ = "Unnamed Network 0";
   std::vector<std::unique_ptr<TensorImpl>> inputs_;
   std::vector<std::unique_ptr<LayerCore>> layers_;
@@ -320,6 +329,14 @@ class NetworkImpl final : public nvinfer1::INetworkDefinition {
   std::vector<std::unique_ptr<Region>> regions_;
   mutable std::unique_ptr<Lowering> probe_;
 };
+
+template <class Op>
+Value LayerCore::of_images(Lowering& to, Op&& op) const {
+  const Value x = input(to);
+  if (!reads_images() || rank(to) != 3 || !network.may_be_implicit()) return op(x);
+  const Value first = to.ints({0});
+  return to.add(*this, "Squeeze", {op(to.add(*this, "Unsqueeze", {x, first})), first});
+}
 
 template <class F>
 void NetworkImpl::all_or_nothing(F&& add) {

@@ -139,6 +139,7 @@ class ParserImpl final : public nvonnxparser::IParser {
   bool import(const char* function, const OnnxSource& source) {
     const OnnxModel model = source.open();
     if (report(function, problems_of(model))) return false;
+    network_.make_explicit();
     network_.all_or_nothing([&] { OnnxImport(network_, model).run(); });
     return true;
   }

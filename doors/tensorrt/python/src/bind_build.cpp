@@ -171,6 +171,7 @@ void bind_builder(nb::module_& module) {
       .def_prop_ro("max_DLA_batch_size", &IBuilder::getMaxDLABatchSize)
       .def_prop_ro("num_DLA_cores", &IBuilder::getNbDLACores)
       .def("reset", &IBuilder::reset)
+      .def_prop_rw("_max_batch_size", &IBuilder::getMaxBatchSize, &IBuilder::setMaxBatchSize)
       .def_prop_rw("max_threads", &IBuilder::getMaxThreads,
                    [](IBuilder& self, int32_t threads) { self.setMaxThreads(threads); })
       .def_prop_ro("logger", [](const IBuilder& self) {

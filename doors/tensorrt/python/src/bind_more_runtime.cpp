@@ -82,6 +82,7 @@ void bind_engine(nb::class_<ICudaEngine>& engine) {
       .def_prop_ro("profiling_verbosity", &ICudaEngine::getProfilingVerbosity)
       .def_prop_ro("hardware_compatibility_level", &ICudaEngine::getHardwareCompatibilityLevel)
       .def_prop_ro("has_implicit_batch_dimension", &ICudaEngine::hasImplicitBatchDimension)
+      .def_prop_ro("_max_batch_size", &ICudaEngine::getMaxBatchSize)
       .def_prop_ro("num_aux_streams", &ICudaEngine::getNbAuxStreams)
       .def("get_engine_stat", &ICudaEngine::getEngineStat,
            "stat"_a = nvinfer1::EngineStat::kTOTAL_WEIGHTS_SIZE)

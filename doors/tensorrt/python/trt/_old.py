@@ -65,14 +65,13 @@ def _kept(owner: Any) -> dict[str, Any]:
     return kept
 
 
-def _set_batch(builder: Any, size: int) -> None:
-    if size < 1:
-        builder.logger.log(_trt.ILogger.Severity.ERROR, f"max_batch_size: {size} is less than 1")
-        return
-    _kept(builder)["batch"] = int(size)
-
-
-attribute(_trt.Builder, "max_batch_size", "an optimization profile", lambda self: _kept(self).get("batch", 1), _set_batch)
+attribute(
+    _trt.Builder,
+    "max_batch_size",
+    "an optimization profile",
+    lambda self: self._max_batch_size,
+    lambda self, size: setattr(self, "_max_batch_size", int(size)),
+)
 attribute(
     _trt.Builder,
     "max_workspace_size",
@@ -112,7 +111,7 @@ class _Batch:
         self.open = [(t, tuple(t.shape)) for t in inputs if len(t.shape) and t.shape[0] < 0]
         if config.num_optimization_profiles or any(e < 0 for _, shape in self.open for e in shape[1:]):
             self.open = []
-        self.size = _kept(builder).get("batch", 1)
+        self.size = builder._max_batch_size
 
     def __enter__(self) -> None:
         for tensor, shape in self.open:
@@ -284,7 +283,7 @@ def _iterate(self: Any) -> Iterator[str]:
 _Engine.__getitem__ = _getitem
 _Engine.__iter__ = _iterate
 attribute(_Engine, "num_bindings", "ICudaEngine.num_io_tensors", lambda self: self.num_io_tensors)
-attribute(_Engine, "max_batch_size", "an optimization profile", lambda self: 1)
+attribute(_Engine, "max_batch_size", "an optimization profile", lambda self: self._max_batch_size)
 attribute(_Engine, "max_workspace_size", "ICudaEngine.device_memory_size_v2", lambda self: 0)
 
 _BY_BINDING: dict[str, tuple[str, Callable[[Any, str], Any]]] = {
@@ -338,21 +337,20 @@ def get_profile_shape_input(self: Any, profile_index: int, binding: int | str) -
 # --- contexts
 
 
-def _tell_batch(size: int) -> None:
-    if size != 1:
-        warn("IExecutionContext.batch_size", "the network has its batch in its shapes; batch_size is not used", 4)
+def _execute(context: Any, size: int, bindings: Sequence[int]) -> bool:
+    if size != 1 and not context.engine.has_implicit_batch_dimension:
+        warn("IExecutionContext.batch_size", "the network has its batch in its shapes; batch_size is not used", 5)
+    return bool(context._execute(size, bindings))
 
 
 @method(_Context, "IExecutionContext.execute_v2")
 def execute(self: Any, batch_size: int = 1, bindings: Sequence[int] = ()) -> bool:
-    _tell_batch(batch_size)
-    return bool(self.execute_v2(bindings))
+    return _execute(self, batch_size, bindings)
 
 
 @method(_Context, "IExecutionContext.execute_async_v3")
 def execute_async(self: Any, batch_size: int = 1, bindings: Sequence[int] = (), stream_handle: Any = 0, input_consumed: Any = None) -> bool:
-    _tell_batch(batch_size)
-    return bool(self.execute_v2(bindings))
+    return _execute(self, batch_size, bindings)
 
 
 @method(_Context, "IExecutionContext.execute_async_v3")
