@@ -133,12 +133,16 @@ RefitReport refit(PyEngine& self, nb::handle weights, bool strict, bool complete
   RefitOptions options = to_refit_options(strict, complete, prefix, rename, only, ignore, base);
   Engine engine = self.engine();
   const std::string path = is_path(weights) ? to_path(weights) : "";
-  const ArrayMap arrays = path.empty() ? to_arrays(weights, "weight") : ArrayMap();
+  std::map<std::string, std::string> unreadable;
+  const ArrayMap arrays = path.empty() ? to_arrays(weights, "weight", &unreadable) : ArrayMap();
   return Work(progress, stop).perform([&](const std::stop_token& token, const Progress& told) {
     options.stop = token;
     options.progress = told;
-    return path.empty() ? engine.refit(arrays.views, options)
-                        : engine.refit(std::filesystem::path(path), options);
+    Refitter refitter(engine, options);
+    if (!path.empty()) refitter.load(path);
+    for (const auto& [name, view] : arrays.views) refitter.borrow(name, view);
+    for (const auto& [name, type] : unreadable) refitter.set_unreadable(name, type);
+    return refitter.commit();
   });
 }
 

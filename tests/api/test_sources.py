@@ -429,3 +429,61 @@ def test_digests_decide_for_a_plan(device, tmp_path):
     rewrite_renamed(tmp_path / "a.plan")
     with pytest.raises(tenon.Error, match="was rewritten"):
         engine.weights["w"].numpy()
+
+
+# --- what is there, and nobody needs
+
+
+ODD = {
+    "complex": np.ones(2, np.complex64), "text": np.array(["a", "b"]), "when": np.array(["2020-01-01"], "datetime64[D]"),
+    "fields": np.zeros(2, [("a", "f4"), ("b", "i4")]), "objects": np.array([None, 1], object), "swapped": np.ones(2, ">f4"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", [np.savez, np.savez_compressed])
+def test_odd_arrays_of_an_npz_that_nobody_needs_are_ignored(how, linear, tmp_path):
+    how(tmp_path / "w.npz", w=2 * W, **ODD)
+    report = linear.refit(tmp_path / "w.npz")
+    assert report.changed == ["w"] and set(report.ignored) == set(ODD)
+    assert "complex" not in report.reasons["text"] and "<c8" in report.reasons["complex"]
+    np.testing.assert_array_equal(linear(X), X @ (2 * W) + B)
+    with pytest.raises(tenon.RefitError) as raised:
+        linear.refit(tmp_path / "w.npz", strict=True)
+    assert len(raised.value.problems) == len(ODD)
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_arrays_in_the_place_of_a_weight_are_a_problem(name, linear, tmp_path):
+    np.savez(tmp_path / "w.npz", w=ODD[name], b=B)
+    with pytest.raises(tenon.RefitError, match='weights: "w" is .*w.npz", which Tenon does not read; convert it'):
+        linear.refit(tmp_path / "w.npz")
+
+
+def test_odd_arrays_of_a_mapping_that_nobody_needs_are_ignored(linear):
+    odd = {name: array for name, array in ODD.items() if name != "swapped"}  # which NumPy can give in our order
+    report = linear.refit({"w": 2 * W, **odd})
+    assert report.changed == ["w"] and set(report.ignored) == set(odd)
+    assert "complex64" in report.reasons["complex"]
+    np.testing.assert_array_equal(linear(X), X @ (2 * W) + B)
+    for name, array in odd.items():
+        with pytest.raises(tenon.RefitError, match='weights: "w" is .*which Tenon does not read'):
+            linear.refit({"w": array})
+        with pytest.raises(tenon.RefitError, match=f'"{name}" is not used'):
+            linear.refit({"w": W, name: array}, strict=True)
+    report = linear.refit({"module.w": W, "module.odd": odd["complex"]}, prefix="module.", ignore="*odd")
+    assert report.changed == ["w"]
+
+
+# --- hints
+
+
+def test_no_hint_leads_two_names_to_one(linear):
+    with pytest.raises(tenon.RefitError) as raised:
+        linear.refit({"ww": 2 * W, "w": W})
+    assert "nearest" not in str(raised.value) and "without" not in str(raised.value)
+
+
+def test_no_rule_is_told_that_would_give_a_name_twice(linear):
+    with pytest.raises(tenon.RefitError) as raised:
+        linear.refit({"module.w": 2 * W, "w": W})
+    assert "prefix" not in str(raised.value)
