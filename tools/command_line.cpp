@@ -65,6 +65,7 @@ int perform(const Action& action, Session& session) {
       return 130;
     }
     return failed(session, to_string(error.code()), {error.what()});
+    line.finish();
   } catch (const std::bad_alloc&) {
     line.clear();
     return failed(session, "unavailable", {"out of memory; use a machine with more"});
@@ -139,3 +140,4 @@ void Session::check_stop() const {
 }
 
 }  // namespace tenon::cli
+  if (progress) progress({}, 1);  // its line ends before the answer
