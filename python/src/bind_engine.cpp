@@ -76,6 +76,18 @@ nb::object run(PyEngine& self, nb::handle inputs, nb::handle out, const WeightSe
   return result;
 }
 
+// The one executor of an engine: another thread may make one, too, while this one does.
+nb::object thread_of(PyEngine& engine) {
+  const auto has = [&] { return engine.thread.is_valid() && engine.process == getpid(); };
+  if (has()) return engine.thread;
+  nb::object made = nb::module_::import_("concurrent.futures").attr("ThreadPoolExecutor")(1);
+  if (!has() && !engine.closed()) {
+    engine.process = getpid();
+    engine.thread = std::move(made);
+  }
+  return engine.thread;
+}
+
 // Python's executor does the rest: order, waiting, the end of the interpreter.
 nb::object submit(nb::handle self, nb::handle inputs, nb::handle out, nb::handle weights,
                   bool device_outputs, nb::handle stop) {
@@ -85,16 +97,14 @@ nb::object submit(nb::handle self, nb::handle inputs, nb::handle out, nb::handle
         "submit was called from a progress callback, and an engine with memory=\"in_place\" runs "
         "nothing while it is refitted; call it when the refit has ended");
   }
-  if (!engine.thread.is_valid() || engine.process != getpid()) {
-    engine.process = getpid();
-    engine.thread = nb::module_::import_("concurrent.futures").attr("ThreadPoolExecutor")(1);
-  }
+  const nb::object thread = thread_of(engine);
+  if (engine.closing) PyEngine::refuse_closed();
+  static_cast<void>(engine.contexts());  // throws once it is closed
   try {
-    return engine.thread.attr("submit")(self.attr("run"), inputs, out, weights, device_outputs,
-                                        stop);
-  } catch (nb::python_error& error) {  // another thread has closed it
-    if (!error.matches(PyExc_RuntimeError)) throw;
-    static_cast<void>(engine.contexts());  // says so
+    return thread.attr("submit")(self.attr("run"), inputs, out, weights, device_outputs, stop);
+  } catch (nb::python_error& error) {  // another thread has closed it meanwhile
+    if (error.matches(PyExc_RuntimeError) && (engine.closing || engine.closed()))
+      PyEngine::refuse_closed();
     throw;
   }
 }
@@ -198,10 +208,12 @@ void save(const PyEngine& self, nb::handle path, bool strip, bool identical, boo
 
 // Waits for what was submitted; what still holds a weight, a set or a refitter holds the memory.
 void close(PyEngine& self) {
+  self.closing = true;
   try {
     if (self.thread.is_valid() && self.process == getpid()) self.thread.attr("shutdown")();
   } catch (nb::python_error& error) {  // its own thread, in a callback of a future, joins nobody
-    if (!error.matches(PyExc_RuntimeError)) throw;
+    self.closing = error.matches(PyExc_RuntimeError);
+    if (!self.closing) throw;
   }
   self.thread.reset();
   self.close();

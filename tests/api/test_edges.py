@@ -347,6 +347,49 @@ def test_a_pickle_is_no_checkpoint(tmp_path):
         tenon.build(linear(), tactics="first").refit(tmp_path / "w.bin")
 
 
+# --- close() beside submit()
+
+
+def test_what_is_submitted_while_it_closes_is_refused_as_closed(device):
+    """Work that was taken is done; what comes while close() waits for it is told so, never by the executor's words."""
+    engine = tenon.build(linear(), device=device, tactics="first")
+    begun, go_on = threading.Event(), threading.Event()
+    first = engine.submit({"x": ones(1, 3)})
+    first.add_done_callback(lambda _: (begun.set(), go_on.wait(30)))  # on the engine's thread
+    assert begun.wait(30)
+    closing = threading.Thread(target=engine.close)
+    closing.start()
+    while True:
+        try:
+            taken = engine.submit({"x": ones(1, 3)})
+        except tenon.NotReadyError as error:
+            assert "closed" in str(error)
+            break
+    go_on.set()
+    closing.join(30)
+    assert not closing.is_alive()
+    np.testing.assert_array_equal(first.result()["y"], [[3, 3]])
+    with pytest.raises(tenon.NotReadyError, match="closed"):
+        engine.submit({"x": ones(1, 3)})
+
+
+def test_first_submits_of_several_threads_share_one_thread(device):
+    engine = tenon.build(linear(), device=device, tactics="first")
+    names, ready = set(), threading.Barrier(8)
+
+    def submit():
+        ready.wait(30)
+        engine.submit({"x": ones(1, 3)}).add_done_callback(lambda _: names.add(threading.current_thread().name))
+
+    threads = [threading.Thread(target=submit, name="own") for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    engine.close()
+    assert len(names - {"own"}) == 1
+
+
 # --- parts of a model that no output needs
 
 
