@@ -1,11 +1,13 @@
 """What people expect of a Python package: `with`, progress, stopping, logging, notebooks."""
 
 import ast
+import errno
 import gc
 import importlib
 import inspect
 import os
 import pathlib
+import pickle
 import subprocess
 import sys
 import textwrap
@@ -307,6 +309,30 @@ def test_the_wheel_brings_the_command():
 
 
 # --- docstrings
+# --- errors of the system
+
+
+def test_errors_of_the_system_have_their_number(linear, tmp_path):
+    (tmp_path / "file").write_text("")
+    os.mkfifo(tmp_path / "fifo")
+    cases = {
+        lambda: tenon.load(tmp_path / "absent"): (FileNotFoundError, errno.ENOENT),
+        lambda: linear.refit(tmp_path / "absent"): (FileNotFoundError, errno.ENOENT),
+        lambda: linear.save(tmp_path / "absent" / "a.plan"): (FileNotFoundError, errno.ENOENT),
+        lambda: tenon.load(tmp_path / "file" / "a"): (NotADirectoryError, errno.ENOTDIR),
+        lambda: tenon.load("a" * 300): (OSError, errno.ENAMETOOLONG),
+        lambda: tenon.load(tmp_path / "fifo"): (OSError, errno.EIO),  # our own answer
+    }
+    for act, (kind, number) in cases.items():
+        with pytest.raises(tenon.Error) as raised:
+            act()
+        error = raised.value
+        assert isinstance(error, kind) and error.errno == number and error.strerror == os.strerror(number)
+        assert error.code == "io" and not str(error).startswith("[Errno")
+        again = pickle.loads(pickle.dumps(error))
+        assert (type(again), str(again), again.errno) == (type(error), str(error), number)
+
+
 
 CALLED = ["build", "load", "pass_names", "digest", "Network", "Engine", "Refitter", "Weight", "WeightSet", "RefitReport", "Layer", "Port", "Problem",
           "Outputs", "LeafInfo", "Value", "ValueInfo", "Tensor"]  # fmt: skip
