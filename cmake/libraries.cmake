@@ -32,12 +32,12 @@ tenon_shared_library(tenon_shared tenon tenon ${runtime_folders} passes build on
 
 install(DIRECTORY include/tenon DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT cpp)
 set(config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/tenon)
-install(EXPORT tenonTargets NAMESPACE tenon:: FILE tenonConfig.cmake DESTINATION ${config_dir}
+install(EXPORT tenonTargets NAMESPACE tenon:: FILE tenonTargets.cmake DESTINATION ${config_dir}
   COMPONENT cpp)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/tenonConfigVersion.cmake
   COMPATIBILITY SameMinorVersion)
-install(FILES ${PROJECT_BINARY_DIR}/tenonConfigVersion.cmake DESTINATION ${config_dir}
-  COMPONENT cpp)
+install(FILES ${PROJECT_SOURCE_DIR}/cmake/tenonConfig.cmake
+  ${PROJECT_BINARY_DIR}/tenonConfigVersion.cmake DESTINATION ${config_dir} COMPONENT cpp)
 
 # pkg-config, for builds that are not CMake's. The prefix is where the file then lies.
 function(tenon_pkg_config library description)

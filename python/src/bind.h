@@ -68,6 +68,7 @@ void bind_engine(nb::module_& module);
 void bind_refitter(nb::module_& module);
 void bind_network(nb::module_& module);
 void bind_build(nb::module_& module);
+void bind_threads(nb::module_& module);
 void bind_log(nb::module_& module);
 void bind_commands(nb::module_& module);
 

@@ -18,6 +18,7 @@ NB_MODULE(_tenon, module) {
   tenon::python::bind_engine(module);
   tenon::python::bind_refitter(module);
   tenon::python::bind_build(module);
+  tenon::python::bind_threads(module);
   tenon::python::bind_log(module);
   tenon::python::bind_commands(module);
 }

@@ -10,6 +10,9 @@
 #include <mutex>
 #include <new>
 #include <thread>
+#include <utility>
+
+#include "base/thread_limit.h"
 
 namespace tenon::base {
 
@@ -164,9 +167,14 @@ Pool* pool() noexcept {
   return current_pool.load(std::memory_order_acquire);
 }
 
+thread_local int most_threads = 0;
+
 }  // namespace
 
+int limit_threads(int threads) noexcept { return std::exchange(most_threads, threads); }
+
 void parallel_for(int threads, int64_t units, UnitFunction f) noexcept {
+  if (most_threads > 0) threads = std::min(threads, most_threads);
   if (threads > 1 && units > 1) {
     Pool* shared = pool();
     if (shared && shared->run(threads, units, f)) return;

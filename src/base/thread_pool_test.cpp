@@ -7,11 +7,14 @@
 
 #include <atomic>
 #include <cfenv>
+#include <chrono>
 #include <limits>
 #include <mutex>
 #include <set>
 #include <thread>
 #include <vector>
+
+#include "base/thread_limit.h"
 
 namespace tenon::base {
 namespace {
@@ -28,6 +31,33 @@ TEST(thread_pool, every_unit_runs_once) {
   for (const int threads : {1, 2, 3, 8}) {
     for (const int64_t units : {0, 1, 2, 7, 1000}) expect_each_unit_once(threads, units);
   }
+}
+
+// Each unit waits until another one has begun, or for long enough: one thread alone never meets.
+bool meets_another(int threads) {
+  std::atomic<int> begun = 0;
+  std::atomic<bool> met = false;
+  parallel_for(threads, 2, [&](int64_t) {
+    ++begun;
+    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(200);
+    while (begun < 2 && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+    if (begun == 2 && std::chrono::steady_clock::now() < until) met = true;
+  });
+  return met;
+}
+
+TEST(thread_pool, a_limit_is_its_threads_own) {
+  std::set<std::thread::id> seen;
+  const auto seat = [&](int64_t) { seen.insert(std::this_thread::get_id()); };
+  const int before = limit_threads(1);
+  EXPECT_EQ(before, 0);
+  for (int i = 0; i < 50; ++i) parallel_for(8, 64, seat);  // a set without a lock: TSan would see
+  EXPECT_EQ(seen, std::set{std::this_thread::get_id()});
+  bool other = false;
+  std::thread([&] { other = meets_another(2); }).join();
+  EXPECT_TRUE(other);
+  EXPECT_EQ(limit_threads(before), 1);
+  EXPECT_TRUE(meets_another(2));
 }
 
 TEST(thread_pool, many_short_jobs_in_a_row_lose_nothing) {

@@ -2,23 +2,13 @@
 #ifndef NV_INFER_H
 #define NV_INFER_H
 
+#include "NvInferCalibration.h"
 #include "NvInferLayers.h"
 #include "NvInferLegacyDims.h"
 
 namespace nvinfer1 {
 
 class IBuilder;
-// What Tenon does not have, so that programs which name it compile: their `add…` give nullptr.
-class IAttention;
-class IDistCollectiveLayer;
-class IDynamicQuantizeLayer;
-class IKVCacheUpdateLayer;
-class IMoELayer;
-class IPluginV2;
-class IPluginV2Layer;
-class IPluginV3;
-class IPluginV3Layer;
-class IRotaryEmbeddingLayer;
 
 /// Layers and tensors under construction. Parameters, inputs and names may change until, and
 /// between, builds; weights are read at a build. One thread at a time.
@@ -130,6 +120,12 @@ class INetworkDefinition : public INoCopy {
   virtual IDynamicQuantizeLayer* addDynamicQuantize(ITensor& input, int32_t axis, int32_t blockSize,
                                                     DataType outputType,
                                                     DataType scaleType) noexcept = 0;
+  virtual IDynamicQuantizeLayer* addDynamicQuantizeV2(ITensor& input, Dims const& blockShape,
+                                                      DataType outputType,
+                                                      DataType scaleType) noexcept = 0;
+  virtual IAttention* addAttentionV2(ITensor& query, ITensor& key, ITensor& value,
+                                     AttentionNormalizationOp normOp,
+                                     CausalMaskKind causalKind) noexcept = 0;
   virtual ILoop* addLoop() noexcept = 0;
   virtual IIfConditional* addIfConditional() noexcept = 0;
   virtual int32_t getNbLayers() const noexcept = 0;
@@ -150,6 +146,17 @@ class INetworkDefinition : public INoCopy {
   virtual bool markWeightsRefittable(char const* name) noexcept = 0;
   virtual bool unmarkWeightsRefittable(char const* name) noexcept = 0;
   virtual bool areWeightsMarkedRefittable(char const* name) const noexcept = 0;
+  /// An output like any other.
+  virtual bool markOutputForShapes(ITensor& tensor) noexcept = 0;
+  virtual bool unmarkOutputForShapes(ITensor& tensor) noexcept = 0;
+  /// A warning: a tensor that nothing reads costs nothing.
+  virtual void removeTensor(ITensor& tensor) noexcept = 0;
+  /// Debug tensors are refused: mark an output.
+  virtual bool markDebug(ITensor& tensor) noexcept = 0;
+  virtual bool unmarkDebug(ITensor& tensor) noexcept = 0;
+  virtual bool isDebugTensor(ITensor const& tensor) const noexcept = 0;
+  virtual bool markUnfusedTensorsAsDebugTensors() noexcept = 0;
+  virtual bool unmarkUnfusedTensorsAsDebugTensors() noexcept = 0;
 };
 
 namespace v_1_0 {
@@ -167,6 +174,16 @@ class IProgressMonitor : public IVersionedInterface {
 }  // namespace v_1_0
 using IProgressMonitor = v_1_0::IProgressMonitor;
 
+struct TimingCacheKey {
+  uint8_t data[16];
+};
+
+struct TimingCacheValue {
+  uint64_t tacticHash;
+  float timingMSec;
+  static constexpr uint64_t kINVALID_TACTIC_HASH = UINT64_MAX;
+};
+
 /// What programs keep between builds. Tenon's timings lie in a folder of its own: a cache holds
 /// none of them.
 class ITimingCache : public INoCopy {
@@ -175,6 +192,10 @@ class ITimingCache : public INoCopy {
   virtual IHostMemory* serialize() const noexcept = 0;
   virtual bool combine(ITimingCache const& inputCache, bool ignoreMismatch) noexcept = 0;
   virtual bool reset() noexcept = 0;
+  virtual int64_t queryKeys(TimingCacheKey* keyBuffer, int64_t capacity) const noexcept = 0;
+  virtual TimingCacheValue query(TimingCacheKey const& key) const noexcept = 0;
+  /// False: there is no such key.
+  virtual bool update(TimingCacheKey const& key, TimingCacheValue const& value) noexcept = 0;
 };
 
 /// How to build.
@@ -225,6 +246,34 @@ class IBuilderConfig : public INoCopy {
   virtual void setDLACore(int32_t dlaCore) noexcept = 0;
   virtual int32_t getDLACore() const noexcept = 0;
   virtual bool canRunOnDLA(ILayer const* layer) const noexcept = 0;
+  /// kGPU alone.
+  virtual void setDeviceType(ILayer const* layer, DeviceType deviceType) noexcept = 0;
+  virtual DeviceType getDeviceType(ILayer const* layer) const noexcept = 0;
+  virtual bool isDeviceTypeSet(ILayer const* layer) const noexcept = 0;
+  virtual void resetDeviceType(ILayer const* layer) noexcept = 0;
+  /// A build refuses what is not empty.
+  virtual void setPluginsToSerialize(char const* const* paths, int32_t nbPaths) noexcept = 0;
+  virtual char const* getPluginToSerialize(int32_t index) const noexcept = 0;
+  virtual int32_t getNbPluginsToSerialize() const noexcept = 0;
+  virtual bool setL2LimitForTiling(int64_t size) noexcept = 0;
+  virtual int64_t getL2LimitForTiling() const noexcept = 0;
+  virtual bool setRemoteAutoTuningConfig(char const* config) noexcept = 0;
+  virtual char const* getRemoteAutoTuningConfig() const noexcept = 0;
+  virtual bool setBuildRoute(char const* buildRoute) noexcept = 0;
+  virtual char const* getBuildRoute() const noexcept = 0;
+  virtual char const* getAllBuildRoutes() const noexcept = 0;
+  // Calibration and selection: kept for the getter; a build warns that it asks nobody.
+  virtual void setInt8Calibrator(IInt8Calibrator* calibrator) noexcept = 0;
+  virtual IInt8Calibrator* getInt8Calibrator() const noexcept = 0;
+  virtual void setAlgorithmSelector(IAlgorithmSelector* selector) noexcept = 0;
+  virtual IAlgorithmSelector* getAlgorithmSelector() const noexcept = 0;
+  virtual bool setCalibrationProfile(IOptimizationProfile const* profile) noexcept = 0;
+  virtual IOptimizationProfile const* getCalibrationProfile() noexcept = 0;
+  virtual void setQuantizationFlags(QuantizationFlags flags) noexcept = 0;
+  virtual QuantizationFlags getQuantizationFlags() const noexcept = 0;
+  virtual void setQuantizationFlag(QuantizationFlag flag) noexcept = 0;
+  virtual void clearQuantizationFlag(QuantizationFlag flag) noexcept = 0;
+  virtual bool getQuantizationFlag(QuantizationFlag flag) const noexcept = 0;
   virtual void reset() noexcept = 0;
 };
 
@@ -257,11 +306,24 @@ class IBuilder : public INoCopy {
   virtual ILogger* getLogger() const noexcept = 0;
   virtual bool setMaxThreads(int32_t maxThreads) noexcept = 0;
   virtual int32_t getMaxThreads() const noexcept = 0;
+  virtual void setGpuAllocator(IGpuAllocator* allocator) noexcept = 0;
+  virtual IPluginRegistry& getPluginRegistry() noexcept = 0;
+  /// Of 7.x and 8.x: the most samples of a run, where a network's batch is in no shape.
+  virtual void setMaxBatchSize(int32_t batchSize) noexcept = 0;
+  virtual int32_t getMaxBatchSize() const noexcept = 0;
 };
+
+/// The process's registry for kSTANDARD, else nullptr.
+TENSORRTAPI IPluginRegistry* getBuilderPluginRegistry(EngineCapability capability) noexcept;
+/// nullptr: there are no safe engines here.
+TENSORRTAPI safe::IPluginRegistry* getBuilderSafePluginRegistry(
+    EngineCapability capability) noexcept;
 
 }  // namespace nvinfer1
 
 extern "C" TENSORRTAPI void* createInferBuilder_INTERNAL(void* logger, int32_t version) noexcept;
+/// Without effect; false for nullptr.
+extern "C" TENSORRTAPI bool setInternalLibraryPath(nvinfer1::AsciiChar const* path) noexcept;
 
 namespace nvinfer1 {
 namespace {

@@ -259,18 +259,6 @@ constexpr int32_t EnumMax<NetworkDefinitionCreationFlag>() noexcept {
   return 4;
 }
 
-enum class TacticSource : int32_t {
-  kCUBLAS = 0,
-  kCUBLAS_LT = 1,
-  kCUDNN = 2,
-  kEDGE_MASK_CONVOLUTIONS = 3,
-  kJIT_CONVOLUTIONS = 4,
-};
-template <>
-constexpr int32_t EnumMax<TacticSource>() noexcept {
-  return 5;
-}
-
 enum class PreviewFeature : int32_t {
   kPROFILE_SHARING_0806 = 0,
   kALIASED_PLUGIN_IO_10_03 = 1,
@@ -311,7 +299,6 @@ constexpr int32_t EnumMax<DeviceType>() noexcept {
   return 2;
 }
 
-using TacticSources = uint32_t;
 using BuilderFlags = uint32_t;
 using NetworkDefinitionCreationFlags = uint32_t;
 
@@ -462,6 +449,25 @@ enum class AttentionNormalizationOp : int32_t {
 };
 template <>
 constexpr int32_t EnumMax<AttentionNormalizationOp>() noexcept {
+  return 2;
+}
+
+enum class CausalMaskKind : int32_t {
+  kNONE = 0,
+  kUPPER_LEFT = 1,
+  kLOWER_RIGHT = 2,
+};
+template <>
+constexpr int32_t EnumMax<CausalMaskKind>() noexcept {
+  return 3;
+}
+
+enum class AttentionIOForm : int32_t {
+  kPADDED_BHND = 0,
+  kPACKED_NHD = 1,
+};
+template <>
+constexpr int32_t EnumMax<AttentionIOForm>() noexcept {
   return 2;
 }
 

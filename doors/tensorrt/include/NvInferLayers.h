@@ -38,6 +38,10 @@ class ITensor : public INoCopy {
   virtual void resetDynamicRange() noexcept = 0;
   virtual float getDynamicRangeMin() const noexcept = 0;
   virtual float getDynamicRangeMax() const noexcept = 0;
+  /// Without effect: every network has its batch axis.
+  virtual void setBroadcastAcrossBatch(bool broadcastAcrossBatch) noexcept = 0;
+  virtual bool getBroadcastAcrossBatch() const noexcept = 0;
+  virtual void setLocation(TensorLocation location) noexcept = 0;
   ~ITensor() noexcept override = default;
 };
 
@@ -64,6 +68,9 @@ class ILayer : public INoCopy {
   virtual void setOutputType(int32_t index, DataType dataType) noexcept = 0;
   virtual bool outputTypeIsSet(int32_t index) const noexcept = 0;
   virtual void resetOutputType(int32_t index) noexcept = 0;
+  /// 1 alone: an engine has one device.
+  virtual bool setNbRanks(int32_t nbRanks) noexcept = 0;
+  virtual int32_t getNbRanks() const noexcept = 0;
   ~ILayer() noexcept override = default;
 };
 
@@ -551,6 +558,133 @@ class IIfConditional : public INoCopy {
   virtual void setName(char const* name) noexcept = 0;
   virtual char const* getName() const noexcept = 0;
   ~IIfConditional() noexcept override = default;
+};
+
+class IAttention;
+class IAttentionBoundaryLayer : public ILayer {
+ public:
+  virtual IAttention* getAttention() const noexcept = 0;
+};
+class IAttentionInputLayer : public IAttentionBoundaryLayer {};
+class IAttentionOutputLayer : public IAttentionBoundaryLayer {};
+
+/// softmax(q k^T + mask) v over [b, h, s, d], without a scale. The network's. Forms of packed
+/// sequences and quantised scores are refused.
+class IAttention : public INoCopy {
+ public:
+  virtual bool setNormalizationOperation(AttentionNormalizationOp op) noexcept = 0;
+  virtual AttentionNormalizationOp getNormalizationOperation() const noexcept = 0;
+  /// Added to the scores; of kBOOL: where it is false, a score counts nothing.
+  virtual bool setMask(ITensor& mask) noexcept = 0;
+  virtual ITensor* getMask() noexcept = 0;
+  virtual bool setCausal(bool isCausal) noexcept = 0;
+  virtual bool getCausal() const noexcept = 0;
+  virtual bool setCausalKind(CausalMaskKind kind) noexcept = 0;
+  virtual CausalMaskKind getCausalKind() const noexcept = 0;
+  virtual bool setDecomposable(bool decomposable) noexcept = 0;
+  virtual bool getDecomposable() const noexcept = 0;
+  /// Query, key and value.
+  virtual bool setInput(int32_t index, ITensor& input) noexcept = 0;
+  virtual int32_t getNbInputs() const noexcept = 0;
+  virtual ITensor* getInput(int32_t index) const noexcept = 0;
+  virtual int32_t getNbOutputs() const noexcept = 0;
+  virtual ITensor* getOutput(int32_t index) const noexcept = 0;
+  virtual bool setName(char const* name) noexcept = 0;
+  virtual char const* getName() const noexcept = 0;
+  virtual bool setNormalizationQuantizeScale(ITensor& tensor) noexcept = 0;
+  virtual ITensor* getNormalizationQuantizeScale() const noexcept = 0;
+  virtual bool setNormalizationQuantizeToType(DataType type) noexcept = 0;
+  virtual DataType getNormalizationQuantizeToType() const noexcept = 0;
+  virtual bool setMetadata(char const* metadata) noexcept = 0;
+  virtual char const* getMetadata() const noexcept = 0;
+  virtual bool setNbRanks(int32_t nbRanks) noexcept = 0;
+  virtual int32_t getNbRanks() const noexcept = 0;
+  virtual bool setQueryForm(AttentionIOForm form) noexcept = 0;
+  virtual AttentionIOForm getQueryForm() const noexcept = 0;
+  virtual bool setKeyValueForm(AttentionIOForm form) noexcept = 0;
+  virtual AttentionIOForm getKeyValueForm() const noexcept = 0;
+  virtual bool setQueryLengths(ITensor& lengths) noexcept = 0;
+  virtual ITensor* getQueryLengths() const noexcept = 0;
+  virtual bool setKeyValueLengths(ITensor& lengths) noexcept = 0;
+  virtual ITensor* getKeyValueLengths() const noexcept = 0;
+  ~IAttention() noexcept override = default;
+};
+
+/// Pairs of elements turned by the angles of their place: input 3, if set, says which places.
+class IRotaryEmbeddingLayer : public ILayer {
+ public:
+  virtual void setInterleaved(bool interleaved) noexcept = 0;
+  virtual bool getInterleaved() const noexcept = 0;
+  /// The number of leading elements that turn; 0 is all.
+  virtual bool setRotaryEmbeddingDim(int32_t rotaryEmbeddingDim) noexcept = 0;
+  virtual int32_t getRotaryEmbeddingDim() const noexcept = 0;
+};
+
+/// The cache with the update at the places that the write indices begin.
+class IKVCacheUpdateLayer : public ILayer {
+ public:
+  virtual bool setCacheMode(KVCacheMode cacheMode) noexcept = 0;
+  virtual KVCacheMode getCacheMode() const noexcept = 0;
+  virtual bool setUpdateForm(AttentionIOForm form) noexcept = 0;
+  virtual AttentionIOForm getUpdateForm() const noexcept = 0;
+  virtual bool setUpdateLengths(ITensor& lengths) noexcept = 0;
+  virtual ITensor* getUpdateLengths() const noexcept = 0;
+};
+
+// What Tenon does not have, so that programs which name it compile: their `add…` give nullptr.
+
+class IDynamicQuantizeLayer : public ILayer {
+ public:
+  virtual void setToType(DataType toType) noexcept = 0;
+  virtual DataType getToType() const noexcept = 0;
+  virtual void setScaleType(DataType scaleType) noexcept = 0;
+  virtual DataType getScaleType() const noexcept = 0;
+  virtual void setAxis(int32_t axis) noexcept = 0;
+  virtual int32_t getAxis() const noexcept = 0;
+  virtual void setBlockSize(int32_t size) noexcept = 0;
+  virtual int32_t getBlockSize() const noexcept = 0;
+  virtual void setBlockShape(Dims const& blockShape) noexcept = 0;
+  virtual Dims getBlockShape() const noexcept = 0;
+};
+
+class IMoELayer : public ILayer {
+ public:
+  virtual void setGatedWeights(ITensor& fcGateWeights, ITensor& fcUpWeights, ITensor& fcDownWeights,
+                               MoEActType activationType) noexcept = 0;
+  virtual void setGatedBiases(ITensor& fcGateBiases, ITensor& fcUpBiases,
+                              ITensor& fcDownBiases) noexcept = 0;
+  virtual void setActivationType(MoEActType activationType) noexcept = 0;
+  virtual MoEActType getActivationType() const noexcept = 0;
+  virtual void setQuantizationStatic(ITensor& fcDownActivationScale,
+                                     DataType dataType) noexcept = 0;
+  virtual void setQuantizationDynamicDblQ(ITensor& fcDownActivationDblQScale, DataType dataType,
+                                          Dims const& blockShape,
+                                          DataType dynQOutputScaleType) noexcept = 0;
+  virtual void setQuantizationToType(DataType type) noexcept = 0;
+  virtual DataType getQuantizationToType() const noexcept = 0;
+  virtual void setQuantizationBlockShape(Dims const& blockShape) noexcept = 0;
+  virtual Dims getQuantizationBlockShape() const noexcept = 0;
+  virtual void setDynQOutputScaleType(DataType type) noexcept = 0;
+  virtual DataType getDynQOutputScaleType() const noexcept = 0;
+  virtual void setSwigluParams(float limit, float alpha, float beta) noexcept = 0;
+  virtual void setSwigluParamLimit(float limit) noexcept = 0;
+  virtual float getSwigluParamLimit() const noexcept = 0;
+  virtual void setSwigluParamAlpha(float alpha) noexcept = 0;
+  virtual float getSwigluParamAlpha() const noexcept = 0;
+  virtual void setSwigluParamBeta(float beta) noexcept = 0;
+  virtual float getSwigluParamBeta() const noexcept = 0;
+};
+
+class IDistCollectiveLayer : public ILayer {};
+
+class IPluginV2Layer : public ILayer {
+ public:
+  virtual IPluginV2& getPlugin() noexcept = 0;
+};
+
+class IPluginV3Layer : public ILayer {
+ public:
+  virtual IPluginV3& getPlugin() noexcept = 0;
 };
 
 }  // namespace nvinfer1

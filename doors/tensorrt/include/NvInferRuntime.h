@@ -2,7 +2,7 @@
 #ifndef NV_INFER_RUNTIME_H
 #define NV_INFER_RUNTIME_H
 
-#include "NvInferRuntimeBase.h"
+#include "NvInferRuntimePlugin.h"
 
 namespace nvinfer1 {
 
@@ -95,6 +95,19 @@ constexpr int32_t EnumMax<TempfileControlFlag>() noexcept {
 
 using TempfileControlFlags = uint32_t;
 
+enum class TacticSource : int32_t {
+  kCUBLAS = 0,
+  kCUBLAS_LT = 1,
+  kCUDNN = 2,
+  kEDGE_MASK_CONVOLUTIONS = 3,
+  kJIT_CONVOLUTIONS = 4,
+};
+template <>
+constexpr int32_t EnumMax<TacticSource>() noexcept {
+  return 5;
+}
+using TacticSources = uint32_t;
+
 enum class HardwareCompatibilityLevel : int32_t {
   kNONE = 0,
   kAMPERE_PLUS = 1,
@@ -129,7 +142,18 @@ class IOutputAllocator : public IVersionedInterface {
   }
   virtual void notifyShape(char const* tensorName, Dims const& dims) noexcept = 0;
 };
+
+/// Sees tensors that were marked, while a run makes them.
+class IDebugListener : public IVersionedInterface {
+ public:
+  InterfaceInfo getInterfaceInfo() const noexcept override {
+    return InterfaceInfo{"IDebugListener", 1, 0};
+  }
+  virtual bool processDebugTensor(void const* addr, TensorLocation location, DataType type,
+                                  Dims const& shape, char const* name, cudaStream_t stream) = 0;
+};
 }  // namespace v_1_0
+using IDebugListener = v_1_0::IDebugListener;
 using IProfiler = v_1_0::IProfiler;
 using IOutputAllocator = v_1_0::IOutputAllocator;
 
@@ -169,12 +193,34 @@ class ISerializationConfig : public INoCopy {
   virtual bool getFlag(SerializationFlag serializationFlag) const noexcept = 0;
 };
 
+/// How contexts are made; the caller deletes it.
+class IRuntimeConfig : public INoCopy {
+ public:
+  ~IRuntimeConfig() noexcept override = default;
+  virtual void setExecutionContextAllocationStrategy(
+      ExecutionContextAllocationStrategy strategy) noexcept = 0;
+  virtual ExecutionContextAllocationStrategy getExecutionContextAllocationStrategy()
+      const noexcept = 0;
+};
+
 /// The least, typical and greatest extents of each input; the builder's.
 class IOptimizationProfile : public INoCopy {
  public:
   virtual bool setDimensions(char const* inputName, OptProfileSelector select,
                              Dims const& dims) noexcept = 0;
   virtual Dims getDimensions(char const* inputName, OptProfileSelector select) const noexcept = 0;
+  /// Values of inputs that are shapes; copied, and kept for the getter.
+  virtual bool setShapeValues(char const* inputName, OptProfileSelector select,
+                              int32_t const* values, int32_t nbValues) noexcept = 0;
+  virtual bool setShapeValuesV2(char const* inputName, OptProfileSelector select,
+                                int64_t const* values, int32_t nbValues) noexcept = 0;
+  virtual int32_t getNbShapeValues(char const* inputName) const noexcept = 0;
+  virtual int32_t const* getShapeValues(char const* inputName,
+                                        OptProfileSelector select) const noexcept = 0;
+  virtual int64_t const* getShapeValuesV2(char const* inputName,
+                                          OptProfileSelector select) const noexcept = 0;
+  virtual bool setExtraMemoryTarget(float target) noexcept = 0;
+  virtual float getExtraMemoryTarget() const noexcept = 0;
   virtual bool isValid() const noexcept = 0;
   ~IOptimizationProfile() noexcept override = default;
 };
@@ -203,6 +249,8 @@ class IRuntime : public INoCopy {
   virtual ILogger* getLogger() const noexcept = 0;
   virtual bool setMaxThreads(int32_t maxThreads) noexcept = 0;
   virtual int32_t getMaxThreads() const noexcept = 0;
+  virtual void setGpuAllocator(IGpuAllocator* allocator) noexcept = 0;
+  virtual IPluginRegistry& getPluginRegistry() noexcept = 0;
 };
 
 /// One place to run an engine; one thread at a time.
@@ -251,12 +299,38 @@ class IExecutionContext : public INoCopy {
   virtual void setPersistentCacheLimit(std::size_t size) noexcept = 0;
   virtual std::size_t getPersistentCacheLimit() const noexcept = 0;
   virtual void setAuxStreams(cudaStream_t* auxStreams, int32_t nbStreams) noexcept = 0;
+  virtual bool allInputShapesSpecified() const noexcept = 0;
+  /// Without effect: a context has memory of its own.
+  virtual void setDeviceMemory(void* memory) noexcept = 0;
+  virtual void setDeviceMemoryV2(void* memory, int64_t size) noexcept = 0;
+  /// 1 where every input has its extents: a context asks nobody for memory. 0 is an error.
+  virtual std::size_t updateDeviceMemorySizeForShapes() noexcept = 0;
+  virtual bool setTemporaryStorageAllocator(IGpuAllocator* allocator) noexcept = 0;
+  virtual IGpuAllocator* getTemporaryStorageAllocator() const noexcept = 0;
+  /// False above the engine's verbosity.
+  virtual bool setNvtxVerbosity(ProfilingVerbosity verbosity) noexcept = 0;
+  virtual ProfilingVerbosity getNvtxVerbosity() const noexcept = 0;
+  virtual bool setDebugListener(IDebugListener* listener) noexcept = 0;
+  virtual IDebugListener* getDebugListener() noexcept = 0;
+  virtual bool setTensorDebugState(char const* name, bool flag) noexcept = 0;
+  virtual bool getDebugState(char const* name) const noexcept = 0;
+  virtual bool setAllTensorsDebugState(bool flag) noexcept = 0;
+  virtual bool setUnfusedTensorsDebugState(bool flag) noexcept = 0;
+  virtual bool getUnfusedTensorsDebugState() const noexcept = 0;
+  virtual IRuntimeConfig* getRuntimeConfig() const noexcept = 0;
+  /// Of 7.x and 8.x: so many samples, one behind the other in each binding, where the network's
+  /// batch is in no shape; else the shapes alone count.
+  virtual bool execute(int32_t batchSize, void* const* bindings) noexcept = 0;
+  /// Refused: an engine has one device.
+  virtual bool setCommunicator(void* communicator) noexcept = 0;
 };
 
 /// A compiled network with its weights.
 class ICudaEngine : public INoCopy {
  public:
   ~ICudaEngine() noexcept override = default;
+  /// Which library made it, for the library.
+  virtual void const* tenonLibrary() const noexcept = 0;
   virtual Dims getTensorShape(char const* tensorName) const noexcept = 0;
   virtual DataType getTensorDataType(char const* tensorName) const noexcept = 0;
   virtual int32_t getNbLayers() const noexcept = 0;
@@ -264,6 +338,9 @@ class ICudaEngine : public INoCopy {
   virtual IExecutionContext* createExecutionContext(
       ExecutionContextAllocationStrategy strategy =
           ExecutionContextAllocationStrategy::kSTATIC) noexcept = 0;
+  virtual IExecutionContext* createExecutionContext(IRuntimeConfig* runtimeConfig) noexcept = 0;
+  virtual IExecutionContext* createExecutionContextWithoutDeviceMemory() noexcept = 0;
+  virtual IRuntimeConfig* createRuntimeConfig() noexcept = 0;
   virtual TensorLocation getTensorLocation(char const* tensorName) const noexcept = 0;
   virtual TensorIOMode getTensorIOMode(char const* tensorName) const noexcept = 0;
   virtual bool isRefittable() const noexcept = 0;
@@ -288,10 +365,24 @@ class ICudaEngine : public INoCopy {
   virtual int32_t getTensorBytesPerComponent(char const* tensorName) const noexcept = 0;
   virtual int32_t getTensorComponentsPerElement(char const* tensorName) const noexcept = 0;
   virtual int32_t getTensorVectorizedDim(char const* tensorName) const noexcept = 0;
+  virtual int32_t getTensorBytesPerComponent(char const* tensorName,
+                                             int32_t profileIndex) const noexcept = 0;
+  virtual int32_t getTensorComponentsPerElement(char const* tensorName,
+                                                int32_t profileIndex) const noexcept = 0;
+  virtual int32_t getTensorVectorizedDim(char const* tensorName,
+                                         int32_t profileIndex) const noexcept = 0;
+  virtual char const* getAliasedInputTensor(char const* tensorName) const noexcept = 0;
+  virtual int32_t const* getProfileTensorValues(char const* tensorName, int32_t profileIndex,
+                                                OptProfileSelector select) const noexcept = 0;
+  virtual int64_t const* getProfileTensorValuesV2(char const* tensorName, int32_t profileIndex,
+                                                  OptProfileSelector select) const noexcept = 0;
+  virtual TacticSources getTacticSources() const noexcept = 0;
+  virtual bool isDebugTensor(char const* name) const noexcept = 0;
   virtual EngineCapability getEngineCapability() const noexcept = 0;
   virtual ProfilingVerbosity getProfilingVerbosity() const noexcept = 0;
   virtual HardwareCompatibilityLevel getHardwareCompatibilityLevel() const noexcept = 0;
   virtual bool hasImplicitBatchDimension() const noexcept = 0;
+  virtual int32_t getMaxBatchSize() const noexcept = 0;
   virtual int32_t getNbAuxStreams() const noexcept = 0;
   virtual IEngineInspector* createEngineInspector() const noexcept = 0;
   /// Bytes of all refittable weights; of those that are lacking, -1 for an engine that was never
@@ -300,13 +391,25 @@ class ICudaEngine : public INoCopy {
   /// Contexts have memory of their own: 0.
   virtual std::size_t getDeviceMemorySize() const noexcept = 0;
   virtual int64_t getDeviceMemorySizeV2() const noexcept = 0;
+  virtual std::size_t getDeviceMemorySizeForProfile(int32_t profileIndex) const noexcept = 0;
+  virtual int64_t getDeviceMemorySizeForProfileV2(int32_t profileIndex) const noexcept = 0;
+  /// Weights are never streamed: sizes are 0, budgets are refused.
   virtual int64_t getStreamableWeightsSize() const noexcept = 0;
+  virtual bool setWeightStreamingBudget(int64_t gpuMemoryBudget) noexcept = 0;
+  virtual int64_t getWeightStreamingBudget() const noexcept = 0;
+  virtual int64_t getMinimumWeightStreamingBudget() const noexcept = 0;
+  virtual bool setWeightStreamingBudgetV2(int64_t gpuMemoryBudget) noexcept = 0;
+  virtual int64_t getWeightStreamingBudgetV2() const noexcept = 0;
+  virtual int64_t getWeightStreamingAutomaticBudget() const noexcept = 0;
+  virtual int64_t getWeightStreamingScratchMemorySize() const noexcept = 0;
 };
 
 /// Replaces weights of an engine: all that is set, or nothing. Values are read at each refit.
 class IRefitter : public INoCopy {
  public:
   ~IRefitter() noexcept override = default;
+  /// Which library made it, for the library.
+  virtual void const* tenonLibrary() const noexcept = 0;
   virtual bool setWeights(char const* layerName, WeightsRole role, Weights weights) noexcept = 0;
   virtual bool refitCudaEngine() noexcept = 0;
   virtual int32_t getMissing(int32_t size, char const** layerNames,
@@ -329,6 +432,12 @@ class IRefitter : public INoCopy {
   virtual bool getWeightsValidation() const noexcept = 0;
   virtual bool refitCudaEngineAsync(cudaStream_t stream) noexcept = 0;
   virtual Weights getWeightsPrototype(char const* weightsName) const noexcept = 0;
+  /// Dynamic ranges are refused: there is no calibration.
+  virtual bool setDynamicRange(char const* tensorName, float min, float max) noexcept = 0;
+  virtual float getDynamicRangeMin(char const* tensorName) const noexcept = 0;
+  virtual float getDynamicRangeMax(char const* tensorName) const noexcept = 0;
+  virtual int32_t getTensorsWithDynamicRange(int32_t size,
+                                             char const** tensorNames) const noexcept = 0;
 };
 
 }  // namespace nvinfer1

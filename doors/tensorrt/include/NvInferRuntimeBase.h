@@ -120,6 +120,13 @@ constexpr int32_t EnumMax<SeekPosition>() noexcept {
   return 3;
 }
 
+enum class AllocatorFlag : int32_t { kRESIZABLE = 0 };
+template <>
+constexpr int32_t EnumMax<AllocatorFlag>() noexcept {
+  return 1;
+}
+using AllocatorFlags = uint32_t;
+
 enum class TensorLocation : int32_t { kDEVICE = 0, kHOST = 1 };
 template <>
 constexpr int32_t EnumMax<TensorLocation>() noexcept {
@@ -197,6 +204,15 @@ constexpr int32_t EnumMax<ILogger::Severity>() noexcept {
   return 5;
 }
 
+/// Of libraries of plugins; nothing here asks.
+class ILoggerFinder {
+ public:
+  virtual ILogger* findLogger() = 0;
+
+ protected:
+  virtual ~ILoggerFinder() = default;
+};
+
 namespace v_1_0 {
 using ILogger = nvinfer1::ILogger;
 
@@ -249,7 +265,44 @@ class IStreamWriter : public IVersionedInterface {
   /// The number of bytes written; fewer than given fails the call.
   virtual int64_t write(void const* data, int64_t nbBytes) = 0;
 };
+
+/// Memory that the program gives. Stored: contexts have memory of their own.
+class IGpuAllocator : public IVersionedInterface {
+ public:
+  InterfaceInfo getInterfaceInfo() const noexcept override {
+    return InterfaceInfo{"IGpuAllocator", 1, 0};
+  }
+  virtual void* allocate(uint64_t size, uint64_t alignment, AllocatorFlags flags) noexcept = 0;
+  virtual void* reallocate(void* /*baseAddr*/, uint64_t /*alignment*/,
+                           uint64_t /*newSize*/) noexcept {
+    return nullptr;
+  }
+  virtual bool deallocate(void* memory) noexcept = 0;
+  virtual void* allocateAsync(uint64_t size, uint64_t alignment, AllocatorFlags flags,
+                              cudaStream_t /*stream*/) noexcept {
+    return allocate(size, alignment, flags);
+  }
+  virtual bool deallocateAsync(void* memory, cudaStream_t /*stream*/) noexcept {
+    return deallocate(memory);
+  }
+};
+
+class IGpuAsyncAllocator : public IGpuAllocator {
+ public:
+  InterfaceInfo getInterfaceInfo() const noexcept override {
+    return InterfaceInfo{"IGpuAsyncAllocator", 1, 0};
+  }
+  void* allocateAsync(uint64_t size, uint64_t alignment, AllocatorFlags flags,
+                      cudaStream_t stream) noexcept override = 0;
+  bool deallocateAsync(void* memory, cudaStream_t stream) noexcept override = 0;
+  void* allocate(uint64_t size, uint64_t alignment, AllocatorFlags flags) noexcept override {
+    return allocateAsync(size, alignment, flags, nullptr);
+  }
+  bool deallocate(void* memory) noexcept override { return deallocateAsync(memory, nullptr); }
+};
 }  // namespace v_1_0
+using IGpuAllocator = v_1_0::IGpuAllocator;
+using IGpuAsyncAllocator = v_1_0::IGpuAsyncAllocator;
 using IErrorRecorder = v_1_0::IErrorRecorder;
 using IStreamReader = v_1_0::IStreamReader;
 using IStreamReaderV2 = v_1_0::IStreamReaderV2;

@@ -1,5 +1,5 @@
 // An older name of what every part shares.
 #ifndef NV_INFER_RUNTIME_COMMON_H
 #define NV_INFER_RUNTIME_COMMON_H
-#include "NvInferRuntimeBase.h"
+#include "NvInferRuntimePlugin.h"
 #endif

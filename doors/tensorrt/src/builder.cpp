@@ -1,5 +1,6 @@
 // Builders, their configurations and profiles; what the flags mean to Tenon.
 #include "config.h"
+#include "max_threads.h"
 #include "monitor.h"
 #include "tenon/build.h"
 
@@ -25,13 +26,31 @@ struct Order {
                    " exclude one another; clear one");
     if (config.getEngineCapability() != nvinfer1::EngineCapability::kSTANDARD)
       refuse(ErrorCode::kUNSUPPORTED_STATE, "engines are of capability kSTANDARD here");
+    if (config.getNbPluginsToSerialize() > 0)
+      refuse(ErrorCode::kUNSUPPORTED_STATE, "setPluginsToSerialize: a plan carries no plugins");
+    if (config.getInt8Calibrator() != nullptr)
+      warn("setInt8Calibrator: there is no calibration; quantise by quantize layers");
+    if (config.getAlgorithmSelector() != nullptr)
+      warn("setAlgorithmSelector: Tenon chooses by time and asks nobody");
     check_precisions();
+    check_batch();
     if (identical && refit) warn("kREFIT and kREFIT_IDENTICAL: kREFIT holds, any values are taken");
     identical = identical && !refit;
   }
 
   void warn(const std::string& line) const {
     network.reporter.say(Reporter::Severity::kWARNING, "build: " + line);
+  }
+
+  // A network of flags 0 whose images have no axis of samples.
+  void check_batch() const {
+    if (!network.hasImplicitBatchDimension()) return;
+    if (!config.profiles.empty())
+      refuse(ErrorCode::kINVALID_CONFIG,
+             "the network has its batch in no shape (images of rank 3, flags 0), and the "
+             "configuration has a profile; give the inputs their batch axis");
+    network.reporter.say(Reporter::Severity::kINFO,
+                         "build: images of rank 3, flags 0: the batch is in no shape");
   }
 
   // A strongly typed network says itself what each tensor is.
@@ -120,14 +139,17 @@ struct Order {
         made.version_compatible && config.has(BuilderFlag::kEXCLUDE_LEAN_RUNTIME);
     made.verbosity = config.getProfilingVerbosity();
     made.profiles = config.profiles;
+    made.aliases = network.aliases();
+    if (network.hasImplicitBatchDimension())
+      made.max_batch = network.getBuilder().getMaxBatchSize();
     return made;
   }
 };
 
-std::shared_ptr<EngineState> build(Order order, int32_t threads, nvinfer1::IBuilderConfig& config) {
+std::shared_ptr<EngineState> build(Order order, nvinfer1::IBuilderConfig& config) {
   const auto names = order.names();
   const tenon::Network network = order.network.lower(names);
-  BuildOptions options{.shapes = order.shapes(), .threads = threads};
+  BuildOptions options{.shapes = order.shapes()};
   options.refit.clear();
   for (const auto& [key, name] : names) options.refit.push_back(name);
   if (options.refit.empty()) options.refit = {"none"};
@@ -141,8 +163,7 @@ std::shared_ptr<EngineState> build(Order order, int32_t threads, nvinfer1::IBuil
   }
   if (order.strip || order.identical)
     engine =
-        tenon::Engine::load(engine.to_bytes({.strip = order.strip, .identical = order.identical}),
-                            {.threads = threads});
+        tenon::Engine::load(engine.to_bytes({.strip = order.strip, .identical = order.identical}));
   return std::make_shared<EngineState>(std::move(engine), order.network.roles(names),
                                        order.facts());
 }
@@ -226,7 +247,7 @@ class BuilderImpl final : public nvinfer1::IBuilder {
   bool platformHasTf32() const noexcept override { return false; }
   int32_t getMaxDLABatchSize() const noexcept override { return 0; }
   int32_t getNbDLACores() const noexcept override { return 0; }
-  void reset() noexcept override { threads_ = 1; }
+  void reset() noexcept override { threads_.reset(); }
   nvinfer1::ICudaEngine* buildEngineWithConfig(nvinfer1::INetworkDefinition& network,
                                                nvinfer1::IBuilderConfig& config) noexcept override {
     const auto none = static_cast<nvinfer1::ICudaEngine*>(nullptr);
@@ -239,23 +260,32 @@ class BuilderImpl final : public nvinfer1::IBuilder {
   }
   nvinfer1::ILogger* getLogger() const noexcept override { return reporter_.logger(); }
   bool setMaxThreads(int32_t threads) noexcept override {
-    return guarded(reporter_, "IBuilder::setMaxThreads", [&] {
-      if (threads < 1) refuse(std::to_string(threads) + " threads; 1 is the least");
-      threads_ = threads;
+    return threads_.set(reporter_, "IBuilder::setMaxThreads", threads);
+  }
+  int32_t getMaxThreads() const noexcept override { return threads_.get(); }
+  void setGpuAllocator(nvinfer1::IGpuAllocator*) noexcept override {}
+  nvinfer1::IPluginRegistry& getPluginRegistry() noexcept override {
+    return *::getPluginRegistry();
+  }
+  void setMaxBatchSize(int32_t size) noexcept override {
+    guarded(reporter_, "IBuilder::setMaxBatchSize", [&] {
+      if (size < 1) refuse(std::to_string(size) + " samples; 1 is the least");
+      max_batch_ = size;
     });
   }
-  int32_t getMaxThreads() const noexcept override { return threads_; }
+  int32_t getMaxBatchSize() const noexcept override { return max_batch_; }
 
  private:
-  // Threads are those of runs in Tenon, which a builder does not bound.
   std::shared_ptr<EngineState> make(nvinfer1::INetworkDefinition& network,
                                     nvinfer1::IBuilderConfig& config) const {
-    return build({static_cast<NetworkImpl&>(network), static_cast<ConfigImpl&>(config)}, 0, config);
+    const auto bound = threads_.bound();
+    return build({static_cast<NetworkImpl&>(network), static_cast<ConfigImpl&>(config)}, config);
   }
 
   Reporter reporter_;
   std::vector<std::unique_ptr<ProfileImpl>> profiles_;
-  int32_t threads_ = 1;
+  MaxThreads threads_;
+  int32_t max_batch_ = 1;
 };
 
 }  // namespace

@@ -42,6 +42,35 @@ class ProfileImpl final : public nvinfer1::IOptimizationProfile {
     const auto found = profile_.ranges.find(input != nullptr ? input : "");
     return found != profile_.ranges.end() && i < 3 ? found->second[i] : unknown_dims();
   }
+  bool setShapeValues(const char* input, OptProfileSelector select, const int32_t* values,
+                      int32_t count) noexcept override {
+    return keep_values("IOptimizationProfile::setShapeValues", input, select, values, count);
+  }
+  bool setShapeValuesV2(const char* input, OptProfileSelector select, const int64_t* values,
+                        int32_t count) noexcept override {
+    return keep_values("IOptimizationProfile::setShapeValuesV2", input, select, values, count);
+  }
+  int32_t getNbShapeValues(const char* input) const noexcept override {
+    const auto found = values_.find(input != nullptr ? input : "");
+    return found != values_.end() ? static_cast<int32_t>(found->second.count) : -1;
+  }
+  const int32_t* getShapeValues(const char* input,
+                                OptProfileSelector select) const noexcept override {
+    const auto* found = values(input, select);
+    return found != nullptr ? found->narrow.data() : nullptr;
+  }
+  const int64_t* getShapeValuesV2(const char* input,
+                                  OptProfileSelector select) const noexcept override {
+    const auto* found = values(input, select);
+    return found != nullptr ? found->wide.data() : nullptr;
+  }
+  bool setExtraMemoryTarget(float target) noexcept override {
+    return guarded(reporter_, "IOptimizationProfile::setExtraMemoryTarget", [&] {
+      if (!(target >= 0 && target <= 1)) refuse(std::to_string(target) + " is not from 0 to 1");
+      extra_memory_ = target;
+    });
+  }
+  float getExtraMemoryTarget() const noexcept override { return extra_memory_; }
   bool isValid() const noexcept override {
     return std::ranges::all_of(profile_.ranges, [](const auto& each) {
       return std::ranges::all_of(each.second, [](const Dims& dims) { return dims.nbDims >= 0; });
@@ -63,8 +92,43 @@ class ProfileImpl final : public nvinfer1::IOptimizationProfile {
       }
     }
   }
+  // Values of an input that is a shape, in both widths.
+  struct Values {
+    std::vector<int32_t> narrow;
+    std::vector<int64_t> wide;
+  };
+  struct ShapeValues {
+    size_t count = 0;
+    std::array<Values, 3> three;
+  };
+  template <class T>
+  bool keep_values(const char* function, const char* input, OptProfileSelector select,
+                   const T* values, int32_t count) noexcept {
+    return guarded(reporter_, function, [&] {
+      const std::string name = name_of(input, "the input's name");
+      const auto i = static_cast<size_t>(select);
+      if (i >= 3) refuse(std::to_string(i) + " is no OptProfileSelector");
+      if (values == nullptr || count < 0) refuse("\"" + name + "\": the values are null");
+      const auto before = values_.find(name);
+      if (before != values_.end() && before->second.count != static_cast<size_t>(count))
+        refuse("\"" + name + "\" has " + std::to_string(before->second.count) +
+               " values already; min, opt and max have one count");
+      ShapeValues& kept = values_[name];
+      kept.count = static_cast<size_t>(count);
+      kept.three[i] = {{values, values + count}, {values, values + count}};
+    });
+  }
+  const Values* values(const char* input, OptProfileSelector select) const {
+    const auto found = values_.find(input != nullptr ? input : "");
+    const auto i = static_cast<size_t>(select);
+    if (found == values_.end() || i >= 3 || found->second.three[i].wide.empty()) return nullptr;
+    return &found->second.three[i];
+  }
+
   Reporter reporter_;
   Profile profile_;
+  std::map<std::string, ShapeValues> values_;
+  float extra_memory_ = 1;
 };
 
 class ConfigImpl final : public nvinfer1::IBuilderConfig {
@@ -215,6 +279,87 @@ class ConfigImpl final : public nvinfer1::IBuilderConfig {
   }
   int32_t getDLACore() const noexcept override { return -1; }
   bool canRunOnDLA(const nvinfer1::ILayer*) const noexcept override { return false; }
+  void setDeviceType(const nvinfer1::ILayer* layer, nvinfer1::DeviceType type) noexcept override {
+    guarded(reporter, "IBuilderConfig::setDeviceType", [&] {
+      if (type != nvinfer1::DeviceType::kGPU) refuse("there is no DLA here; leave it at kGPU");
+      stored_.devices.insert(layer);
+    });
+  }
+  nvinfer1::DeviceType getDeviceType(const nvinfer1::ILayer*) const noexcept override {
+    return nvinfer1::DeviceType::kGPU;
+  }
+  bool isDeviceTypeSet(const nvinfer1::ILayer* layer) const noexcept override {
+    return stored_.devices.contains(layer);
+  }
+  void resetDeviceType(const nvinfer1::ILayer* layer) noexcept override {
+    stored_.devices.erase(layer);
+  }
+  void setPluginsToSerialize(const char* const* paths, int32_t count) noexcept override {
+    guarded(reporter, "IBuilderConfig::setPluginsToSerialize", [&] {
+      if (count < 0 || (count > 0 && paths == nullptr)) refuse("the paths are null");
+      std::vector<std::string> plugins;
+      for (int32_t i = 0; i < count; ++i) plugins.push_back(name_of(paths[i], "a plugin's path"));
+      stored_.plugins = std::move(plugins);
+    });
+  }
+  const char* getPluginToSerialize(int32_t i) const noexcept override {
+    return i >= 0 && index(i) < stored_.plugins.size() ? stored_.plugins[index(i)].c_str()
+                                                       : nullptr;
+  }
+  int32_t getNbPluginsToSerialize() const noexcept override {
+    return static_cast<int32_t>(stored_.plugins.size());
+  }
+  bool setL2LimitForTiling(int64_t size) noexcept override {
+    return guarded(reporter, "IBuilderConfig::setL2LimitForTiling", [&] {
+      if (size < -1) refuse(std::to_string(size) + " bytes");
+      stored_.l2 = size;
+    });
+  }
+  int64_t getL2LimitForTiling() const noexcept override { return stored_.l2; }
+  bool setRemoteAutoTuningConfig(const char* config) noexcept override {
+    return none_but_empty("IBuilderConfig::setRemoteAutoTuningConfig", config);
+  }
+  const char* getRemoteAutoTuningConfig() const noexcept override { return ""; }
+  bool setBuildRoute(const char* route) noexcept override {
+    return none_but_empty("IBuilderConfig::setBuildRoute", route);
+  }
+  const char* getBuildRoute() const noexcept override { return ""; }
+  const char* getAllBuildRoutes() const noexcept override { return "{}"; }
+  void setInt8Calibrator(nvinfer1::IInt8Calibrator* calibrator) noexcept override {
+    stored_.calibrator = calibrator;
+  }
+  nvinfer1::IInt8Calibrator* getInt8Calibrator() const noexcept override {
+    return stored_.calibrator;
+  }
+  void setAlgorithmSelector(nvinfer1::IAlgorithmSelector* selector) noexcept override {
+    stored_.selector = selector;
+  }
+  nvinfer1::IAlgorithmSelector* getAlgorithmSelector() const noexcept override {
+    return stored_.selector;
+  }
+  bool setCalibrationProfile(const nvinfer1::IOptimizationProfile* profile) noexcept override {
+    stored_.calibration = profile;
+    return true;
+  }
+  const nvinfer1::IOptimizationProfile* getCalibrationProfile() noexcept override {
+    return stored_.calibration;
+  }
+  void setQuantizationFlags(uint32_t flags) noexcept override {
+    guarded(reporter, "IBuilderConfig::setQuantizationFlags", [&] {
+      if (flags > 1) refuse("unknown bits in " + std::to_string(flags));
+      stored_.quantization = flags;
+    });
+  }
+  uint32_t getQuantizationFlags() const noexcept override { return stored_.quantization; }
+  void setQuantizationFlag(nvinfer1::QuantizationFlag flag) noexcept override {
+    setQuantizationFlags(stored_.quantization | 1U << static_cast<uint32_t>(flag));
+  }
+  void clearQuantizationFlag(nvinfer1::QuantizationFlag flag) noexcept override {
+    stored_.quantization &= ~(1U << static_cast<uint32_t>(flag));
+  }
+  bool getQuantizationFlag(nvinfer1::QuantizationFlag flag) const noexcept override {
+    return (stored_.quantization >> static_cast<uint32_t>(flag) & 1U) != 0;
+  }
 
   bool has(BuilderFlag flag) const { return getFlag(flag); }
 
@@ -227,6 +372,12 @@ class ConfigImpl final : public nvinfer1::IBuilderConfig {
       const auto number = static_cast<int64_t>(flag);
       if (number < 0 || number >= kFlags) refuse(std::to_string(number) + " is no BuilderFlag");
       flags_ = on ? flags_ | bit(flag) : flags_ & ~bit(flag);
+    });
+  }
+  bool none_but_empty(const char* function, const char* text) noexcept {
+    return guarded(reporter, function, [&] {
+      if (text != nullptr && *text != '\0')
+        refuse(ErrorCode::kUNSUPPORTED_STATE, "\"" + name_of(text) + "\": there is none here");
     });
   }
   uint32_t flags_ = bit(BuilderFlag::kTF32);
@@ -257,6 +408,13 @@ class ConfigImpl final : public nvinfer1::IBuilderConfig {
     const nvinfer1::ITimingCache* cache = nullptr;
     nvinfer1::IProgressMonitor* monitor = nullptr;
     cudaStream_t stream = nullptr;
+    std::set<const nvinfer1::ILayer*> devices;
+    std::vector<std::string> plugins;
+    int64_t l2 = -1;
+    nvinfer1::IInt8Calibrator* calibrator = nullptr;
+    nvinfer1::IAlgorithmSelector* selector = nullptr;
+    const nvinfer1::IOptimizationProfile* calibration = nullptr;
+    uint32_t quantization = 0;
   } stored_;
 };
 

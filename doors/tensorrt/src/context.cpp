@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
 
 #include "engine.h"
 
@@ -31,6 +32,8 @@ class ContextImpl final : public nvinfer1::IExecutionContext {
     for (const Port& port : state_->inputs) bindings_.push_back({port, true, dims_of(port.shape)});
     for (const Port& port : state_->outputs)
       bindings_.push_back({port, false, dims_of(port.shape)});
+    for (const std::string& name : state_->assertions)
+      outputs_[name] = {&held_.emplace_back(true), DType::bool_, {}};
     tell_outputs();
   }
 
@@ -83,6 +86,55 @@ class ContextImpl final : public nvinfer1::IExecutionContext {
   void setPersistentCacheLimit(std::size_t size) noexcept override { cache_limit_ = size; }
   std::size_t getPersistentCacheLimit() const noexcept override { return cache_limit_; }
   void setAuxStreams(cudaStream_t*, int32_t) noexcept override {}
+  void setDeviceMemory(void*) noexcept override {}
+  void setDeviceMemoryV2(void*, int64_t) noexcept override {}
+  bool allInputShapesSpecified() const noexcept override { return true; }
+  std::size_t updateDeviceMemorySizeForShapes() noexcept override {
+    return guarded(reporter_, "IExecutionContext::updateDeviceMemorySizeForShapes", std::size_t{0},
+                   [&] {
+                     if (!allInputDimensionsSpecified()) refuse("an input has no shape yet");
+                     return std::size_t{1};
+                   });
+  }
+  bool setTemporaryStorageAllocator(nvinfer1::IGpuAllocator* allocator) noexcept override {
+    storage_ = allocator;
+    return true;
+  }
+  nvinfer1::IGpuAllocator* getTemporaryStorageAllocator() const noexcept override {
+    return storage_;
+  }
+  bool setNvtxVerbosity(nvinfer1::ProfilingVerbosity verbosity) noexcept override {
+    return guarded(reporter_, "IExecutionContext::setNvtxVerbosity", [&] {
+      if (rank_of(verbosity) > rank_of(state_->facts.verbosity))
+        refuse("the engine was built with less; set it by IBuilderConfig::setProfilingVerbosity");
+      nvtx_ = verbosity;
+    });
+  }
+  nvinfer1::ProfilingVerbosity getNvtxVerbosity() const noexcept override { return nvtx_; }
+  bool setDebugListener(nvinfer1::IDebugListener* listener) noexcept override {
+    listener_ = listener;
+    return true;
+  }
+  nvinfer1::IDebugListener* getDebugListener() noexcept override { return listener_; }
+  bool setTensorDebugState(const char* name, bool) noexcept override {
+    return guarded(reporter_, "IExecutionContext::setTensorDebugState",
+                   [&] { refuse("\"" + name_of(name) + "\" is no debug tensor"); });
+  }
+  bool getDebugState(const char*) const noexcept override { return false; }
+  bool setAllTensorsDebugState(bool) noexcept override { return true; }
+  bool setUnfusedTensorsDebugState(bool on) noexcept override {
+    unfused_ = on;
+    return true;
+  }
+  bool getUnfusedTensorsDebugState() const noexcept override { return unfused_; }
+  nvinfer1::IRuntimeConfig* getRuntimeConfig() const noexcept override {
+    return new (std::nothrow) RuntimeConfig;
+  }
+  bool setCommunicator(void*) noexcept override {
+    return guarded(reporter_, "IExecutionContext::setCommunicator", [] {
+      refuse(ErrorCode::kUNSUPPORTED_STATE, "an engine has one device: there is no communicator");
+    });
+  }
   bool allInputDimensionsSpecified() const noexcept override {
     return std::ranges::all_of(
         bindings_, [](const Binding& each) { return !each.is_input || is_static(each.dims); });
@@ -106,6 +158,7 @@ class ContextImpl final : public nvinfer1::IExecutionContext {
                false);
   }
   bool executeV2(void* const* bindings) noexcept override;
+  bool execute(int32_t batch, void* const* bindings) noexcept override;
   bool enqueueV3(cudaStream_t) noexcept override {
     return guarded(reporter_, "IExecutionContext::enqueueV3", [&] { run(nullptr); });
   }
@@ -118,11 +171,18 @@ class ContextImpl final : public nvinfer1::IExecutionContext {
                           [](const Binding& each) -> std::string_view { return each.port.name; });
     return found != bindings_.end() ? &*found : nullptr;
   }
+  // kNONE is less than names alone.
+  static int rank_of(nvinfer1::ProfilingVerbosity verbosity) {
+    using Verbosity = nvinfer1::ProfilingVerbosity;
+    return verbosity == Verbosity::kNONE ? 0 : verbosity == Verbosity::kLAYER_NAMES_ONLY ? 1 : 2;
+  }
   bool set(const char* function, const char* name, void* data, bool inputs, bool outputs) noexcept;
   void run(void* const* bindings);
   void place(Binding& binding, void* const* bindings, size_t i);
   void tell_outputs();
   void allocate(Binding& binding, size_t bytes);
+  void run_into_outputs(const RunOptions& options);
+  void check_assertions() const;
   void report() const;
   const Profile& profile() const { return state_->facts.profiles[index(profile_)]; }
   bool fits(const Binding& binding, const Dims& dims, std::string& why) const;
@@ -133,13 +193,19 @@ class ContextImpl final : public nvinfer1::IExecutionContext {
   tenon::Context context_;
   std::string name_;
   std::vector<Binding> bindings_;
-  std::map<std::string, TensorView> inputs_, outputs_;  // kept: a run allocates nothing here
+  std::map<std::string, TensorView> inputs_, outputs_;   // kept: a run allocates nothing here
+  std::deque<bool> held_;                                // what assertions found
+  std::map<std::string, std::vector<std::byte>> apart_;  // of outputs in the memory of inputs
   int32_t profile_ = 0;
   nvinfer1::IProfiler* profiler_ = nullptr;
   bool emits_ = true, debug_sync_ = false;
   mutable std::vector<LayerTime> times_;  // of a run that the profiler has not heard of
   cudaEvent_t consumed_ = nullptr;
   std::size_t cache_limit_ = 0;
+  nvinfer1::ProfilingVerbosity nvtx_ = state_->facts.verbosity;
+  nvinfer1::IGpuAllocator* storage_ = nullptr;
+  nvinfer1::IDebugListener* listener_ = nullptr;
+  bool unfused_ = false;
 };
 
 bool ContextImpl::set(const char* function, const char* name, void* data, bool inputs,
@@ -303,6 +369,32 @@ void ContextImpl::report() const {
   times_.clear();
 }
 
+// An output in the memory of its input is made beside it: a run may read what it has written.
+void ContextImpl::run_into_outputs(const RunOptions& options) {
+  std::vector<std::pair<std::string, void*>> back;
+  for (const auto& [output, input] : state_->facts.aliases) {
+    const auto from = inputs_.find(input);
+    const auto to = outputs_.find(output);
+    if (from == inputs_.end() || to == outputs_.end() || from->second.data != to->second.data)
+      continue;
+    std::vector<std::byte>& apart = apart_[output];
+    apart.resize(to->second.bytes());
+    back.emplace_back(output, const_cast<void*>(to->second.data));
+    to->second.data = apart.data();
+  }
+  context_.run(inputs_, outputs_, options);
+  for (const auto& [output, home] : back)
+    std::memcpy(home, apart_[output].data(), apart_[output].size());
+}
+
+void ContextImpl::check_assertions() const {
+  for (const std::string& name : state_->assertions) {
+    const auto* held = static_cast<const bool*>(outputs_.at(name).data);
+    if (!*held)
+      refuse(ErrorCode::kFAILED_EXECUTION, "assertion failed: " + name.substr(name.find(": ") + 2));
+  }
+}
+
 void ContextImpl::run(void* const* bindings) {
   bool fixed = true;  // the outputs' shapes are known before the run
   for (size_t i = 0; i < bindings_.size(); ++i) {
@@ -312,7 +404,7 @@ void ContextImpl::run(void* const* bindings) {
   RunOptions options;
   if (profiler_ != nullptr) options.step_times = &times_;
   if (fixed) {
-    context_.run(inputs_, outputs_, options);
+    run_into_outputs(options);
   } else {
     Outputs made = context_.run(inputs_, options);
     for (Binding& each : bindings_) {
@@ -326,10 +418,34 @@ void ContextImpl::run(void* const* bindings) {
       std::memcpy(const_cast<void*>(view.data), tensor.data(), tensor.bytes());
       each.dims = dims_of(tensor.shape());
     }
+    for (const std::string& name : state_->assertions)
+      std::memcpy(const_cast<void*>(outputs_[name].data), made[name].data(), 1);
   }
+  check_assertions();
   for (const Binding& each : bindings_)
     if (each.allocator != nullptr) each.allocator->notifyShape(each.port.name.c_str(), each.dims);
   if (profiler_ != nullptr && emits_) report();
+}
+
+// Samples know nothing of each other: they run one after the other.
+bool ContextImpl::execute(int32_t batch, void* const* bindings) noexcept {
+  return guarded(reporter_, "IExecutionContext::execute", [&] {
+    const int32_t most = state_->facts.max_batch;
+    if (bindings == nullptr) refuse("bindings is null; give one address for each IO tensor");
+    if (most == 0) return run(bindings);
+    if (batch < 1 || batch > most)
+      refuse("a batch of " + std::to_string(batch) + "; the engine was built for 1 to " +
+             std::to_string(most) + " samples");
+    std::vector<void*> sample(bindings, bindings + bindings_.size());
+    for (int32_t i = 0; i < batch; ++i) {
+      run(sample.data());
+      for (size_t j = 0; j < sample.size(); ++j) {
+        const TensorView& view =
+            (bindings_[j].is_input ? inputs_ : outputs_).at(bindings_[j].port.name);
+        if (sample[j] != nullptr) sample[j] = static_cast<std::byte*>(sample[j]) + view.bytes();
+      }
+    }
+  });
 }
 
 bool ContextImpl::executeV2(void* const* bindings) noexcept {

@@ -34,6 +34,9 @@ EngineState::EngineState(tenon::Engine made, Roles known, EngineFacts known_fact
       inputs(engine.inputs()),
       outputs(engine.outputs()),
       facts(std::move(known_facts)) {
+  for (const Port& port : outputs)
+    if (port.name.starts_with(kAssertion)) assertions.push_back(port.name);
+  std::erase_if(outputs, [](const Port& port) { return port.name.starts_with(kAssertion); });
   for (const WeightInfo& weight : engine.weights()) {
     const auto found = known.find(weight.name);
     roles[weight.name] = found == known.end() ? roles_in(weight.name) : found->second;
@@ -210,14 +213,23 @@ int64_t EngineImpl::getEngineStat(nvinfer1::EngineStat stat) const noexcept {
 }
 
 nvinfer1::IExecutionContext* EngineImpl::createExecutionContext(
-    nvinfer1::ExecutionContextAllocationStrategy strategy) noexcept {
+    nvinfer1::ExecutionContextAllocationStrategy) noexcept {
   const auto none = static_cast<nvinfer1::IExecutionContext*>(nullptr);
-  return guarded(reporter, "ICudaEngine::createExecutionContext", none, [&] {
-    if (strategy == nvinfer1::ExecutionContextAllocationStrategy::kUSER_MANAGED)
-      refuse(ErrorCode::kUNSUPPORTED_STATE,
-             "kUSER_MANAGED: contexts have memory of their own; use kSTATIC");
-    return new_context(*this);
-  });
+  return guarded(reporter, "ICudaEngine::createExecutionContext", none,
+                 [&] { return new_context(*this); });
+}
+
+nvinfer1::IExecutionContext* EngineImpl::createExecutionContext(
+    nvinfer1::IRuntimeConfig*) noexcept {
+  return createExecutionContext(nvinfer1::ExecutionContextAllocationStrategy::kSTATIC);
+}
+
+nvinfer1::IExecutionContext* EngineImpl::createExecutionContextWithoutDeviceMemory() noexcept {
+  return createExecutionContext(nvinfer1::ExecutionContextAllocationStrategy::kUSER_MANAGED);
+}
+
+nvinfer1::IRuntimeConfig* EngineImpl::createRuntimeConfig() noexcept {
+  return new (std::nothrow) RuntimeConfig;
 }
 
 }  // namespace tenon::trt

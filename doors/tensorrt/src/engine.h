@@ -1,11 +1,13 @@
 // The engine, what it makes, and its words for Tenon's names.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <vector>
 
 #include "convert.h"
+#include "entry.h"
 #include "lowering.h"
 #include "report.h"
 #include "tenon/engine.h"
@@ -45,13 +47,16 @@ struct EngineFacts {
   bool version_compatible = false, excludes_runtime = false;
   nvinfer1::ProfilingVerbosity verbosity = nvinfer1::ProfilingVerbosity::kLAYER_NAMES_ONLY;
   std::vector<Profile> profiles;
+  std::map<std::string, std::string> aliases;  // outputs that may lie in the memory of inputs
+  int32_t max_batch = 0;                       // samples of a run, where no shape tells; else 0
 };
 
 /// What contexts and refitters share with their engine, and keep after it.
 struct EngineState {
   tenon::Engine engine;
   std::vector<Port> inputs, outputs;
-  Roles roles;  // of every refittable weight
+  std::vector<std::string> assertions;  // outputs that a run is to find true
+  Roles roles;                          // of every refittable weight
   EngineFacts facts;
 
   /// Of what was built here.
@@ -76,6 +81,7 @@ class EngineImpl final : public nvinfer1::ICudaEngine {
   EngineImpl(std::shared_ptr<EngineState> state, const Reporter& reporter)
       : state(std::move(state)), reporter(reporter) {}
 
+  const void* tenonLibrary() const noexcept override { return this_library(); }
   Dims getTensorShape(const char* name) const noexcept override;
   nvinfer1::DataType getTensorDataType(const char* name) const noexcept override;
   int32_t getNbLayers() const noexcept override;
@@ -128,7 +134,8 @@ class EngineImpl final : public nvinfer1::ICudaEngine {
   nvinfer1::HardwareCompatibilityLevel getHardwareCompatibilityLevel() const noexcept override {
     return nvinfer1::HardwareCompatibilityLevel::kNONE;
   }
-  bool hasImplicitBatchDimension() const noexcept override { return false; }
+  bool hasImplicitBatchDimension() const noexcept override { return state->facts.max_batch > 0; }
+  int32_t getMaxBatchSize() const noexcept override { return std::max(state->facts.max_batch, 1); }
   int32_t getNbAuxStreams() const noexcept override { return 0; }
   nvinfer1::IEngineInspector* createEngineInspector() const noexcept override {
     return new_inspector(state, reporter);
@@ -136,13 +143,50 @@ class EngineImpl final : public nvinfer1::ICudaEngine {
   int64_t getEngineStat(nvinfer1::EngineStat stat) const noexcept override;
   std::size_t getDeviceMemorySize() const noexcept override { return 0; }
   int64_t getDeviceMemorySizeV2() const noexcept override { return 0; }
+  std::size_t getDeviceMemorySizeForProfile(int32_t) const noexcept override { return 0; }
+  int64_t getDeviceMemorySizeForProfileV2(int32_t) const noexcept override { return 0; }
   int64_t getStreamableWeightsSize() const noexcept override { return 0; }
+  bool setWeightStreamingBudget(int64_t) noexcept override { return refuse_budget(); }
+  int64_t getWeightStreamingBudget() const noexcept override { return 0; }
+  int64_t getMinimumWeightStreamingBudget() const noexcept override { return 0; }
+  bool setWeightStreamingBudgetV2(int64_t) noexcept override { return refuse_budget(); }
+  int64_t getWeightStreamingBudgetV2() const noexcept override { return 0; }
+  int64_t getWeightStreamingAutomaticBudget() const noexcept override { return 0; }
+  int64_t getWeightStreamingScratchMemorySize() const noexcept override { return 0; }
+  int32_t getTensorBytesPerComponent(const char*, int32_t) const noexcept override { return -1; }
+  int32_t getTensorComponentsPerElement(const char*, int32_t) const noexcept override { return -1; }
+  int32_t getTensorVectorizedDim(const char*, int32_t) const noexcept override { return -1; }
+  const char* getAliasedInputTensor(const char* name) const noexcept override {
+    const auto found = state->facts.aliases.find(name != nullptr ? name : "");
+    return found != state->facts.aliases.end() ? found->second.c_str() : nullptr;
+  }
+  const int32_t* getProfileTensorValues(const char*, int32_t,
+                                        nvinfer1::OptProfileSelector) const noexcept override {
+    return nullptr;
+  }
+  const int64_t* getProfileTensorValuesV2(const char*, int32_t,
+                                          nvinfer1::OptProfileSelector) const noexcept override {
+    return nullptr;
+  }
+  uint32_t getTacticSources() const noexcept override {
+    return (1U << nvinfer1::EnumMax<nvinfer1::TacticSource>()) - 1;
+  }
+  bool isDebugTensor(const char*) const noexcept override { return false; }
+  nvinfer1::IExecutionContext* createExecutionContext(
+      nvinfer1::IRuntimeConfig* config) noexcept override;
+  nvinfer1::IExecutionContext* createExecutionContextWithoutDeviceMemory() noexcept override;
+  nvinfer1::IRuntimeConfig* createRuntimeConfig() noexcept override;
 
   const std::shared_ptr<EngineState> state;
   Reporter reporter;
 
  private:
   nvinfer1::IHostMemory* bytes(const char* function, uint32_t flags) const noexcept;
+  bool refuse_budget() noexcept {
+    return guarded(reporter, "ICudaEngine::setWeightStreamingBudget", [] {
+      refuse(ErrorCode::kUNSUPPORTED_STATE, "weights lie in memory and are never streamed");
+    });
+  }
   uint32_t default_flags() const { return state->facts.stripped ? 1U : 0U; }
 };
 
@@ -150,5 +194,18 @@ class EngineImpl final : public nvinfer1::ICudaEngine {
 int64_t element_bytes(DType dtype);
 
 nvinfer1::IExecutionContext* new_context(EngineImpl& engine);
+
+/// The strategy is kept for its getter: contexts have memory of their own.
+class RuntimeConfig final : public nvinfer1::IRuntimeConfig {
+ public:
+  using Strategy = nvinfer1::ExecutionContextAllocationStrategy;
+  void setExecutionContextAllocationStrategy(Strategy strategy) noexcept override {
+    strategy_ = strategy;
+  }
+  Strategy getExecutionContextAllocationStrategy() const noexcept override { return strategy_; }
+
+ private:
+  Strategy strategy_ = Strategy::kSTATIC;
+};
 
 }  // namespace tenon::trt

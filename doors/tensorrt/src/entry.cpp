@@ -15,6 +15,17 @@ void* createInferBuilder_INTERNAL(void* logger, int32_t version) noexcept {
                                                 "createInferBuilder", tenon::trt::new_builder);
 }
 
+nvinfer1::IPluginRegistry* nvinfer1::getBuilderPluginRegistry(
+    EngineCapability capability) noexcept {
+  return capability == EngineCapability::kSTANDARD ? getPluginRegistry() : nullptr;
+}
+
+nvinfer1::safe::IPluginRegistry* nvinfer1::getBuilderSafePluginRegistry(EngineCapability) noexcept {
+  return nullptr;
+}
+
+bool setInternalLibraryPath(const nvinfer1::AsciiChar* path) noexcept { return path != nullptr; }
+
 bool initLibNvInferPlugins(void* logger, const char*) {
   if (logger != nullptr)
     static_cast<nvinfer1::ILogger*>(logger)->log(

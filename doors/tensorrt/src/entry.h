@@ -7,6 +7,19 @@
 
 namespace tenon::trt {
 
+/// An address of this library's own: two libraries in one process have two.
+const void* this_library() noexcept;
+
+/// Refuses what another library made: its classes are not these.
+template <class T>
+T& made_here(void* given, const char* what) {
+  if (given == nullptr) refuse(std::string(what) + " is null");
+  auto& object = *static_cast<T*>(given);
+  if (object.tenonLibrary() != this_library())
+    refuse(std::string(what) + " is of another library in this process; take both from one");
+  return object;
+}
+
 /// Remembers it for getLogger().
 void remember(nvinfer1::ILogger* logger) noexcept;
 

@@ -4,6 +4,12 @@ namespace tenon::trt {
 
 std::string layer_text(const LayerCore& layer) { return "layer \"" + layer.name + "\""; }
 
+void one_rank(int32_t ranks) {
+  if (ranks != 1)
+    refuse(nvinfer1::ErrorCode::kUNSUPPORTED_STATE,
+           std::to_string(ranks) + " ranks: an engine has one device");
+}
+
 Attribute::Ints ints_of(const Dims& dims) { return {dims.d, dims.d + std::max(dims.nbDims, 0)}; }
 
 std::vector<int64_t> axes_of(uint32_t mask, size_t rank, const std::string& what) {

@@ -10,6 +10,9 @@ using nvinfer1::Dims;
 using nvinfer1::Weights;
 using nvinfer1::WeightsRole;
 
+/// Refuses several devices.
+void one_rank(int32_t ranks);
+
 /// The half of a layer that all interfaces share.
 template <class Interface, nvinfer1::LayerType kType>
 class Layer : public Interface, public LayerCore {
@@ -72,6 +75,10 @@ class Layer : public Interface, public LayerCore {
             [&] { metadata = name_of(given, "the metadata"); });
   }
   const char* getMetadata() const noexcept override { return metadata.c_str(); }
+  bool setNbRanks(int32_t ranks) noexcept override {
+    return guarded(network.reporter, "ILayer::setNbRanks", [&] { one_rank(ranks); });
+  }
+  int32_t getNbRanks() const noexcept override { return 1; }
 
  protected:
   template <class Body>

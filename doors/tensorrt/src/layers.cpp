@@ -69,8 +69,7 @@ Value Convolution::lower(Lowering& to) const {
   if (window_.mode == PaddingMode::kEXPLICIT_ROUND_UP)
     refuse(ErrorCode::kUNSUPPORTED_STATE,
            what + ": kEXPLICIT_ROUND_UP is for pooling; set the post padding instead");
-  const Value x = input(to);
-  std::vector<Value> operands{x};
+  std::vector<Value> operands{{}};
   if (inputs.size() > 1 && inputs[1] != nullptr) {
     operands.push_back(input(to, 1));
   } else {
@@ -89,7 +88,10 @@ Value Convolution::lower(Lowering& to) const {
     operands.push_back(to.weights(bias_, {maps_}, what + ": the bias"));
   Attributes attributes = window_.attributes(what);
   attributes.emplace("group", groups_);
-  return to.add(*this, "Conv", operands, attributes);
+  return of_images(to, [&](Value x) {
+    operands[0] = x;
+    return to.add(*this, "Conv", operands, attributes);
+  });
 }
 
 Value Activation::lower(Lowering& to) const {
@@ -133,17 +135,18 @@ void Pooling::init(PoolingType type, const Dims& window) {
 Value Pooling::lower(Lowering& to) const {
   Attributes attributes = window_.attributes(layer_text(*this));
   if (window_.mode == PaddingMode::kEXPLICIT_ROUND_UP) attributes.emplace("ceil_mode", 1);
-  const Value x = input(to);
-  const auto greatest = [&] { return to.add(*this, "MaxPool", {x}, attributes); };
-  const auto mean = [&] {
+  const auto greatest = [&](Value x) { return to.add(*this, "MaxPool", {x}, attributes); };
+  const auto mean = [&](Value x) {
     Attributes with = attributes;
     with.emplace("count_include_pad", excludes_padding_ ? 0 : 1);
     return to.add(*this, "AveragePool", {x}, with);
   };
-  if (type_ == PoolingType::kMAX) return greatest();
-  if (type_ == PoolingType::kAVERAGE) return mean();
-  const Value a = to.add(*this, "Mul", {greatest(), to.scalar(*this, 1 - blend_, x)});
-  return to.add(*this, "Add", {a, to.add(*this, "Mul", {mean(), to.scalar(*this, blend_, x)})});
+  if (type_ == PoolingType::kMAX) return of_images(to, greatest);
+  if (type_ == PoolingType::kAVERAGE) return of_images(to, mean);
+  return of_images(to, [&](Value x) {
+    const Value a = to.add(*this, "Mul", {greatest(x), to.scalar(*this, 1 - blend_, x)});
+    return to.add(*this, "Add", {a, to.add(*this, "Mul", {mean(x), to.scalar(*this, blend_, x)})});
+  });
 }
 
 void Scale::init(ScaleMode mode, const Weights& shift, const Weights& scale, const Weights& power,

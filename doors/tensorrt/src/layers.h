@@ -22,6 +22,7 @@ class Convolution final
   Value lower(Lowering& to) const override;
   std::vector<LayerWeights> refittable() const override;
   size_t most_inputs() const override { return 3; }
+  bool reads_images() const override { return window_.kernel.nbDims == 2; }
 
   void setPaddingNd(Dims const& value) noexcept override {
     setPrePadding(value);
@@ -65,6 +66,7 @@ class Pooling final : public Layer<nvinfer1::IPoolingLayer, nvinfer1::LayerType:
   using Layer::Layer;
   void init(nvinfer1::PoolingType type, const Dims& window);
   Value lower(Lowering& to) const override;
+  bool reads_images() const override { return window_.kernel.nbDims == 2; }
   void setPaddingNd(Dims const& value) noexcept override {
     setPrePadding(value);
     setPostPadding(value);
@@ -92,6 +94,7 @@ class Scale final : public Layer<nvinfer1::IScaleLayer, nvinfer1::LayerType::kSC
   void init(nvinfer1::ScaleMode mode, const Weights& shift, const Weights& scale,
             const Weights& power, int32_t axis);
   Value lower(Lowering& to) const override;
+  bool reads_images() const override { return mode_ != nvinfer1::ScaleMode::kUNIFORM; }
   std::vector<LayerWeights> refittable() const override;
   TENON_PARAMETER(nvinfer1::ScaleMode, nvinfer1::ScaleMode, Mode, mode_)
   TENON_PARAMETER(Weights, Weights, Shift, shift_)

@@ -185,12 +185,11 @@ Value Select::lower(Lowering& to) const {
 }
 
 void Fill::init(const Dims& dims, FillOperation op, DataType type) {
-  if (check(op, layer_text(*this)) != FillOperation::kLINSPACE)
-    refuse(ErrorCode::kUNSUPPORTED_STATE,
-           layer_text(*this) + ": Tenon makes no random numbers; give them as an input");
   shape_of(dims, layer_text(*this), -1);
   if (type != DataType::kFLOAT && type != DataType::kINT32 && type != DataType::kINT64)
     refuse(layer_text(*this) + ": a fill is kFLOAT, kINT32 or kINT64, not " + to_string(type));
+  if (check(op, layer_text(*this)) != FillOperation::kLINSPACE && type != DataType::kFLOAT)
+    refuse(layer_text(*this) + ": random numbers are kFLOAT, not " + to_string(type));
   dims_ = dims, op_ = op, type_ = type;
 }
 
@@ -233,10 +232,30 @@ Value Fill::term(Lowering& to, int64_t axis, DType dtype) const {
   return to.add(*this, "Mul", {counted, step});
 }
 
+// The seed is the layer's name: each run of an engine, and each build, draws the same numbers.
+Value Fill::random(Lowering& to) const {
+  const std::string op = op_ == FillOperation::kRANDOM_UNIFORM ? "RandomUniform" : "RandomNormal";
+  Value drawn;
+  if (given(0)) {
+    const float zero = 0;
+    const Value shape = cast(to, *this, input(to, 0), DType::i64);
+    drawn = to.add(*this, op + "Like",
+                   {to.add(*this, "Expand", {to.constant({&zero, DType::f32, {}}), shape})});
+  } else {
+    if (!is_static(dims_))
+      refuse(layer_text(*this) + ": " + to_string(dims_) +
+             " has an unknown extent; give them as input 0");
+    drawn = to.add(*this, op, {}, {{"shape", ints_of(dims_)}});
+  }
+  const Value alpha = given(1) ? input(to, 1) : number(to, 0, DType::f32);
+  Value spread = given(2) ? input(to, 2) : number(to, 1, DType::f32);
+  if (op_ == FillOperation::kRANDOM_UNIFORM) spread = to.add(*this, "Sub", {spread, alpha});
+  return to.add(*this, "Add", {alpha, to.add(*this, "Mul", {drawn, spread})});
+}
+
 Value Fill::lower(Lowering& to) const {
   const std::string what = layer_text(*this);
-  if (op_ != FillOperation::kLINSPACE)
-    refuse(ErrorCode::kUNSUPPORTED_STATE, what + ": Tenon makes no random numbers");
+  if (op_ != FillOperation::kLINSPACE) return random(to);
   const DType dtype = dtype_of(type_, what);
   int64_t axes = dims_.nbDims;
   if (given(0)) {

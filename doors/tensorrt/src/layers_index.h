@@ -130,6 +130,7 @@ class Fill final : public Layer<nvinfer1::IFillLayer, nvinfer1::LayerType::kFILL
   Value term(Lowering& to, int64_t axis, DType dtype) const;
   Value indices(Lowering& to, int64_t axis) const;
   Value number(Lowering& to, size_t i, DType dtype) const;
+  Value random(Lowering& to) const;
   bool given(size_t i) const { return i < inputs.size() && inputs[i] != nullptr; }
   Dims dims_{0, {}};
   nvinfer1::FillOperation op_{};

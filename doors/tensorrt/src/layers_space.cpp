@@ -41,7 +41,7 @@ Attributes Deconvolution::attributes() const {
 
 Value Deconvolution::lower(Lowering& to) const {
   const std::string what = layer_text(*this);
-  std::vector<Value> operands{input(to)};
+  std::vector<Value> operands{{}};
   if (inputs.size() > 1 && inputs[1] != nullptr) {
     operands.push_back(input(to, 1));
   } else {
@@ -62,7 +62,10 @@ Value Deconvolution::lower(Lowering& to) const {
     operands.push_back(input(to, 2));
   else if (bias_.count > 0)
     operands.push_back(to.weights(bias_, {maps_}, what + ": the bias"));
-  return to.add(*this, "ConvTranspose", operands, attributes());
+  return of_images(to, [&](Value x) {
+    operands[0] = x;
+    return to.add(*this, "ConvTranspose", operands, attributes());
+  });
 }
 
 void Lrn::init(int64_t window, float alpha, float beta, float k) {
@@ -72,8 +75,10 @@ void Lrn::init(int64_t window, float alpha, float beta, float k) {
 }
 
 Value Lrn::lower(Lowering& to) const {
-  return to.add(*this, "LRN", {input(to)},
-                {{"size", window_}, {"alpha", alpha_}, {"beta", beta_}, {"bias", k_}});
+  return of_images(to, [&](Value x) {
+    return to.add(*this, "LRN", {x},
+                  {{"size", window_}, {"alpha", alpha_}, {"beta", beta_}, {"bias", k_}});
+  });
 }
 
 void Padding::init(const Dims& pre, const Dims& post) {

@@ -11,6 +11,7 @@ class Deconvolution final
   using Layer::Layer;
   void init(int64_t maps, const Dims& kernel, const Weights& kernel_weights, const Weights& bias);
   Value lower(Lowering& to) const override;
+  bool reads_images() const override { return window_.kernel.nbDims == 2; }
   std::vector<LayerWeights> refittable() const override {
     return {{WeightsRole::kKERNEL, kernel_}, {WeightsRole::kBIAS, bias_}};
   }
@@ -43,6 +44,7 @@ class Lrn final : public Layer<nvinfer1::ILRNLayer, nvinfer1::LayerType::kLRN> {
   using Layer::Layer;
   void init(int64_t window, float alpha, float beta, float k);
   Value lower(Lowering& to) const override;
+  bool reads_images() const override { return true; }
   TENON_PARAMETER(int64_t, int64_t, WindowSize, window_)
   TENON_PARAMETER(float, float, Alpha, alpha_)
   TENON_PARAMETER(float, float, Beta, beta_)

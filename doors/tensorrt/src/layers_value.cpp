@@ -1,5 +1,7 @@
 #include "layers_value.h"
 
+#include <limits>
+
 namespace tenon::trt {
 
 using nvinfer1::ErrorCode;
@@ -94,6 +96,31 @@ Value Normalization::grouped(Lowering& to) const {
   };
   y = to.add(*this, "Add", {to.add(*this, "Mul", {y, flat(1)}), flat(2)});
   return back(y);
+}
+
+Value RaggedSoftMax::lower(Lowering& to) const {
+  const Value x = input(to);
+  const Value extent = to.add(*this, "Gather", {to.add(*this, "Shape", {x}), to.ints({-1})});
+  const int64_t zero = 0, one = 1;
+  const Value places =
+      to.add(*this, "Range",
+             {to.constant({&zero, DType::i64, {}}), to.add(*this, "Squeeze", {extent}),
+              to.constant({&one, DType::i64, {}})});
+  const Value inside = to.add(*this, "Less", {places, cast(to, *this, input(to, 1), DType::i64)});
+  const Value least = to.scalar(*this, -std::numeric_limits<double>::infinity(), x);
+  const Value y =
+      to.add(*this, "Softmax", {to.add(*this, "Where", {inside, x, least})}, {{"axis", -1}});
+  return to.add(*this, "Where", {inside, y, to.scalar(*this, 0, x)});
+}
+
+std::vector<Value> Assertion::lower_all(Lowering& to) const {
+  const Value condition = input(to);
+  if (to.info(condition).dtype != DType::bool_)
+    refuse(layer_text(*this) + ": its condition is no kBOOL");
+  const Value all =
+      to.add(*this, "ReduceMin", {cast(to, *this, condition, DType::i32)}, {{"keepdims", 0}});
+  to.network().output(to.fresh(kAssertion) + ": " + message_, cast(to, *this, all, DType::bool_));
+  return {};
 }
 
 void Cumulative::init(nvinfer1::CumulativeOperation op, bool exclusive, bool reverse) {

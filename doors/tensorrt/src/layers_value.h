@@ -73,6 +73,32 @@ class Normalization final
   bool v2_ = false;
 };
 
+/// Softmax over the first elements of each row, as many as its bound says; 0 behind them.
+class RaggedSoftMax final
+    : public Layer<nvinfer1::IRaggedSoftMaxLayer, nvinfer1::LayerType::kRAGGED_SOFTMAX> {
+ public:
+  using Layer::Layer;
+  void init() {}
+  Value lower(Lowering& to) const override;
+};
+
+/// An output that only contexts see: a run whose condition is false fails with the message.
+class Assertion final : public Layer<nvinfer1::IAssertionLayer, nvinfer1::LayerType::kASSERTION> {
+ public:
+  using Layer::Layer;
+  static constexpr size_t kOutputs = 0;
+  void init(const char* message) { message_ = name_of(message, "the message"); }
+  Value lower(Lowering&) const override { return {}; }
+  std::vector<Value> lower_all(Lowering& to) const override;
+  void setMessage(const char* message) noexcept override {
+    edit("IAssertionLayer::setMessage", [&] { init(message); });
+  }
+  const char* getMessage() const noexcept override { return message_.c_str(); }
+
+ private:
+  std::string message_;
+};
+
 class Cumulative final
     : public Layer<nvinfer1::ICumulativeLayer, nvinfer1::LayerType::kCUMULATIVE> {
  public:

@@ -37,6 +37,9 @@ struct LayerRole {
   auto operator<=>(const LayerRole&) const = default;
 };
 
+/// With this begins the name of an output that a run is to find true; the message ends it.
+inline constexpr const char* kAssertion = "tenon.assertion.";
+
 /// Refittable weights by name, and the places that use each.
 using Roles = std::map<std::string, std::vector<LayerRole>>;
 

@@ -47,6 +47,11 @@ DataType TensorImpl::getType() const noexcept try {
   return DataType::kFLOAT;
 }
 
+void TensorImpl::setBroadcastAcrossBatch(bool) noexcept {
+  network.reporter.say(Reporter::Severity::kWARNING,
+                       "\"" + name + "\": setBroadcastAcrossBatch has no effect");
+}
+
 bool TensorImpl::isNetworkOutput() const noexcept { return network.is_output(*this); }
 
 void TensorImpl::setDimensionName(int32_t axis, const char* given) noexcept {
@@ -101,6 +106,18 @@ TensorImpl& NetworkImpl::own(ITensor& tensor) const {
   return *mine;
 }
 
+bool NetworkImpl::may_be_implicit() const {
+  return flags_ == 0 && !explicit_ &&
+         std::ranges::all_of(inputs_, [](const auto& input) { return is_static(input->dims); });
+}
+
+bool NetworkImpl::hasImplicitBatchDimension() const noexcept {
+  return may_be_implicit() && std::ranges::any_of(layers_, [](const auto& layer) {
+           return layer->reads_images() && !layer->inputs.empty() && layer->inputs[0] != nullptr &&
+                  layer->inputs[0]->getDimensions().nbDims == 3;
+         });
+}
+
 bool NetworkImpl::is_output(const TensorImpl& tensor) const {
   return std::ranges::find(outputs_, &tensor) != outputs_.end();
 }
@@ -137,6 +154,28 @@ void NetworkImpl::markOutput(ITensor& tensor) noexcept {
       reporter.say(Reporter::Severity::kWARNING, "\"" + mine.name + "\" is an output already");
     else
       outputs_.push_back(&mine);
+  });
+}
+
+bool NetworkImpl::markOutputForShapes(ITensor& tensor) noexcept {
+  markOutput(tensor);
+  return is_output(static_cast<TensorImpl&>(tensor));
+}
+
+bool NetworkImpl::unmarkOutputForShapes(ITensor& tensor) noexcept {
+  const bool was = is_output(static_cast<TensorImpl&>(tensor));
+  unmarkOutput(tensor);
+  return was;
+}
+
+void NetworkImpl::removeTensor(ITensor& tensor) noexcept {
+  reporter.say(Reporter::Severity::kWARNING, "removeTensor: \"" + std::string(tensor.getName()) +
+                                                 "\" stays; what nothing reads costs nothing");
+}
+
+bool NetworkImpl::refuse_debug(const char* function) noexcept {
+  return guarded(reporter, function, [] {
+    refuse(ErrorCode::kUNSUPPORTED_STATE, "Tenon has no debug tensors; mark an output");
   });
 }
 
@@ -287,11 +326,25 @@ tenon::Network NetworkImpl::lower(const std::map<WeightsKey, std::string>& names
   for (const auto& input : inputs_) lowering.value(*input);
   std::set<const LayerCore*> hidden;
   for (const auto& region : regions_) hidden.merge(inside(*region));
-  for (const auto& layer : layers_)
-    if (!hidden.contains(layer.get())) lowering.layer(*layer);
+  for (const auto& layer : layers_) {
+    if (!hidden.contains(layer.get()))
+      lowering.layer(*layer);
+    else if (layer->face()->getType() == nvinfer1::LayerType::kASSERTION)
+      refuse(ErrorCode::kUNSUPPORTED_STATE,
+             layer_text(*layer) + " is inside of a loop or branch; assert outside");
+  }
   for (const TensorImpl* output : outputs_)
     lowering.network().output(output->name, lowering.value(*output));
   return lowering.network();
+}
+
+std::map<std::string, std::string> NetworkImpl::aliases() const {
+  std::map<std::string, std::string> found;
+  for (const TensorImpl* output : outputs_) {
+    const TensorImpl* input = output->producer->aliased();
+    if (input != nullptr && input->producer == nullptr) found[output->name] = input->name;
+  }
+  return found;
 }
 
 bool NetworkImpl::setWeightsName(Weights weights, const char* name) noexcept {

@@ -44,6 +44,9 @@ struct TensorImpl final : nvinfer1::ITensor {
   void resetDynamicRange() noexcept override { range_.reset(); }
   float getDynamicRangeMin() const noexcept override { return range_ ? range_->first : 0; }
   float getDynamicRangeMax() const noexcept override { return range_ ? range_->second : 0; }
+  void setBroadcastAcrossBatch(bool on) noexcept override;
+  bool getBroadcastAcrossBatch() const noexcept override { return false; }
+  void setLocation(nvinfer1::TensorLocation) noexcept override {}
 
   NetworkImpl& network;
   LayerCore* producer;  // null: an input of the network
@@ -78,9 +81,16 @@ struct LayerCore {
   /// The loop or conditional that it begins the inside of, or ends.
   virtual const Region* begins() const { return nullptr; }
   virtual const Region* ends() const { return nullptr; }
+  /// Whether it reads images: one of rank 3 lacks the axis of samples.
+  virtual bool reads_images() const { return false; }
+  /// The input in whose memory the output may lie.
+  virtual const TensorImpl* aliased() const { return nullptr; }
 
   Value input(Lowering& to, size_t i = 0) const;
   size_t rank(Lowering& to, size_t i = 0) const;
+  /// What `op` makes of the images; one sample that lacks its axis gets it for the while.
+  template <class Op>
+  Value of_images(Lowering& to, Op&& op) const;
 
   NetworkImpl& network;
   std::string name, metadata;
@@ -208,6 +218,12 @@ class NetworkImpl final : public nvinfer1::INetworkDefinition {
   nvinfer1::IDynamicQuantizeLayer* addDynamicQuantize(nvinfer1::ITensor&, int32_t, int32_t,
                                                       nvinfer1::DataType,
                                                       nvinfer1::DataType) noexcept override;
+  nvinfer1::IDynamicQuantizeLayer* addDynamicQuantizeV2(nvinfer1::ITensor&, const nvinfer1::Dims&,
+                                                        nvinfer1::DataType,
+                                                        nvinfer1::DataType) noexcept override;
+  nvinfer1::IAttention* addAttentionV2(nvinfer1::ITensor&, nvinfer1::ITensor&, nvinfer1::ITensor&,
+                                       nvinfer1::AttentionNormalizationOp,
+                                       nvinfer1::CausalMaskKind) noexcept override;
   nvinfer1::ILoop* addLoop() noexcept override;
   nvinfer1::IIfConditional* addIfConditional() noexcept override;
 
@@ -223,7 +239,7 @@ class NetworkImpl final : public nvinfer1::INetworkDefinition {
   bool getFlag(nvinfer1::NetworkDefinitionCreationFlag flag) const noexcept override {
     return (flags_ >> static_cast<uint32_t>(flag) & 1U) != 0;
   }
-  bool hasImplicitBatchDimension() const noexcept override { return false; }
+  bool hasImplicitBatchDimension() const noexcept override;
   bool setWeightsName(nvinfer1::Weights weights, const char* name) noexcept override;
   void setErrorRecorder(nvinfer1::IErrorRecorder* recorder) noexcept override {
     reporter.set_recorder(recorder);
@@ -235,9 +251,24 @@ class NetworkImpl final : public nvinfer1::INetworkDefinition {
   bool markWeightsRefittable(const char* name) noexcept override;
   bool unmarkWeightsRefittable(const char* name) noexcept override;
   bool areWeightsMarkedRefittable(const char* name) const noexcept override;
+  bool markOutputForShapes(nvinfer1::ITensor& tensor) noexcept override;
+  bool unmarkOutputForShapes(nvinfer1::ITensor& tensor) noexcept override;
+  void removeTensor(nvinfer1::ITensor& tensor) noexcept override;
+  bool markDebug(nvinfer1::ITensor&) noexcept override { return refuse_debug("markDebug"); }
+  bool unmarkDebug(nvinfer1::ITensor&) noexcept override { return refuse_debug("unmarkDebug"); }
+  bool isDebugTensor(const nvinfer1::ITensor&) const noexcept override { return false; }
+  bool markUnfusedTensorsAsDebugTensors() noexcept override {
+    return refuse_debug("markUnfusedTensorsAsDebugTensors");
+  }
+  bool unmarkUnfusedTensorsAsDebugTensors() noexcept override {
+    return refuse_debug("unmarkUnfusedTensorsAsDebugTensors");
+  }
 
   /// Something that was there changed: types are inferred anew. What is only added needs none.
   void changed() noexcept { probe_.reset(); }
+  /// Networks of the age of flags 0 may leave the batch out of all shapes.
+  bool may_be_implicit() const;
+  void make_explicit() { explicit_ = true; }
   /// The same of a layer, which nothing may have been inferred from yet.
   void changed(const LayerCore& layer) noexcept {
     if (probe_ && !layer.outputs.empty() && probe_->knows(*layer.outputs[0])) probe_.reset();
@@ -252,6 +283,8 @@ class NetworkImpl final : public nvinfer1::INetworkDefinition {
   bool is_marked(const WeightsKey& weights) const { return marked_.contains(weights); }
   /// Every layer and output. Refuses a network without outputs.
   tenon::Network lower(const std::map<WeightsKey, std::string>& names) const;
+  /// Outputs that may lie in the memory of inputs, by their names.
+  std::map<std::string, std::string> aliases() const;
 
   /// A layer of `L`, with `outputs` outputs, behind `inputs` (refused if one is null).
   template <class L, class... Args>
@@ -281,9 +314,11 @@ class NetworkImpl final : public nvinfer1::INetworkDefinition {
   template <class T>
   T* lacking(const char* function, const char* what) noexcept;
   WeightsKey weights_named(const char* name) const;
+  bool refuse_debug(const char* function) noexcept;
 
   nvinfer1::IBuilder& builder_;
   uint32_t flags_;
+  bool explicit_ = false;
   std::string name_ = "Unnamed Network 0";
   std::vector<std::unique_ptr<TensorImpl>> inputs_;
   std::vector<std::unique_ptr<LayerCore>> layers_;
@@ -294,6 +329,14 @@ class NetworkImpl final : public nvinfer1::INetworkDefinition {
   std::vector<std::unique_ptr<Region>> regions_;
   mutable std::unique_ptr<Lowering> probe_;
 };
+
+template <class Op>
+Value LayerCore::of_images(Lowering& to, Op&& op) const {
+  const Value x = input(to);
+  if (!reads_images() || rank(to) != 3 || !network.may_be_implicit()) return op(x);
+  const Value first = to.ints({0});
+  return to.add(*this, "Squeeze", {op(to.add(*this, "Unsqueeze", {x, first})), first});
+}
 
 template <class F>
 void NetworkImpl::all_or_nothing(F&& add) {

@@ -1,4 +1,5 @@
 // The `add…` calls of layers that are not in the smallest networks, and of what Tenon lacks.
+#include "layers_attention.h"
 #include "layers_index.h"
 #include "layers_space.h"
 #include "layers_value.h"
@@ -172,17 +173,55 @@ nvinfer1::ICumulativeLayer* NetworkImpl::addCumulative(ITensor& input, ITensor& 
                          exclusive, reverse);
 }
 
+nvinfer1::IRaggedSoftMaxLayer* NetworkImpl::addRaggedSoftMax(ITensor& input,
+                                                             ITensor& bounds) noexcept {
+  return add<RaggedSoftMax>("INetworkDefinition::addRaggedSoftMax", "Ragged SoftMax",
+                            {&input, &bounds});
+}
+
+nvinfer1::IAssertionLayer* NetworkImpl::addAssertion(ITensor& condition,
+                                                     const char* message) noexcept {
+  return add<Assertion>("INetworkDefinition::addAssertion", "Assertion", {&condition}, message);
+}
+
+nvinfer1::IKVCacheUpdateLayer* NetworkImpl::addKVCacheUpdate(ITensor& cache, ITensor& update,
+                                                             ITensor& places,
+                                                             nvinfer1::KVCacheMode mode) noexcept {
+  return add<KvCacheUpdate>("INetworkDefinition::addKVCacheUpdate", "KV Cache Update",
+                            {&cache, &update, &places}, mode);
+}
+
+nvinfer1::IAttention* NetworkImpl::addAttention(ITensor& query, ITensor& key, ITensor& value,
+                                                nvinfer1::AttentionNormalizationOp norm,
+                                                bool causal) noexcept {
+  return addAttentionV2(
+      query, key, value, norm,
+      causal ? nvinfer1::CausalMaskKind::kUPPER_LEFT : nvinfer1::CausalMaskKind::kNONE);
+}
+
+nvinfer1::IAttention* NetworkImpl::addAttentionV2(ITensor& query, ITensor& key, ITensor& value,
+                                                  nvinfer1::AttentionNormalizationOp norm,
+                                                  nvinfer1::CausalMaskKind causal) noexcept {
+  const auto none = static_cast<nvinfer1::IAttention*>(nullptr);
+  return guarded(reporter, "INetworkDefinition::addAttention", none, [&] {
+    auto made = std::make_unique<Attention>(*this, norm, causal);
+    Attention* raw = made.get();
+    const std::vector<ITensor*> inputs{&query, &key, &value};
+    auto& first = emplace<AttentionInput>("Attention Input", inputs, 0, raw);
+    raw->own(first, emplace<AttentionOutput>("Attention Output", inputs, 1, raw));
+    regions_.push_back(std::move(made));
+    return raw;
+  });
+}
+
+nvinfer1::IRotaryEmbeddingLayer* NetworkImpl::addRotaryEmbedding(ITensor& input, ITensor& cos,
+                                                                 ITensor& sin, bool interleaved,
+                                                                 int32_t dim) noexcept {
+  return add<RotaryEmbedding>("INetworkDefinition::addRotaryEmbedding", "Rotary Embedding",
+                              {&input, &cos, &sin}, interleaved, dim);
+}
+
 // --- what Tenon lacks
-
-nvinfer1::IRaggedSoftMaxLayer* NetworkImpl::addRaggedSoftMax(ITensor&, ITensor&) noexcept {
-  return lacking<nvinfer1::IRaggedSoftMaxLayer>("INetworkDefinition::addRaggedSoftMax",
-                                                "ragged softmax; mask the rows by a select layer");
-}
-
-nvinfer1::IAssertionLayer* NetworkImpl::addAssertion(ITensor&, const char*) noexcept {
-  return lacking<nvinfer1::IAssertionLayer>("INetworkDefinition::addAssertion",
-                                            "assertions; make the condition an output");
-}
 
 nvinfer1::IPluginV2Layer* NetworkImpl::addPluginV2(ITensor* const*, int32_t,
                                                    nvinfer1::IPluginV2&) noexcept {
@@ -209,29 +248,16 @@ nvinfer1::IMoELayer* NetworkImpl::addMoE(ITensor&, ITensor&, ITensor&) noexcept 
                                       "mixtures of experts; say it in layers");
 }
 
-nvinfer1::IKVCacheUpdateLayer* NetworkImpl::addKVCacheUpdate(ITensor&, ITensor&, ITensor&,
-                                                             nvinfer1::KVCacheMode) noexcept {
-  return lacking<nvinfer1::IKVCacheUpdateLayer>(
-      "INetworkDefinition::addKVCacheUpdate",
-      "outputs in the memory of inputs; use a scatter layer and an output of its own");
-}
-
-nvinfer1::IAttention* NetworkImpl::addAttention(ITensor&, ITensor&, ITensor&,
-                                                nvinfer1::AttentionNormalizationOp, bool) noexcept {
-  return lacking<nvinfer1::IAttention>("INetworkDefinition::addAttention",
-                                       "attention as one layer; use two products and a softmax");
-}
-
-nvinfer1::IRotaryEmbeddingLayer* NetworkImpl::addRotaryEmbedding(ITensor&, ITensor&, ITensor&, bool,
-                                                                 int32_t) noexcept {
-  return lacking<nvinfer1::IRotaryEmbeddingLayer>(
-      "INetworkDefinition::addRotaryEmbedding", "rotary embedding as one layer; say it in layers");
-}
-
 nvinfer1::IDynamicQuantizeLayer* NetworkImpl::addDynamicQuantize(ITensor&, int32_t, int32_t,
                                                                  DataType, DataType) noexcept {
   return lacking<nvinfer1::IDynamicQuantizeLayer>("INetworkDefinition::addDynamicQuantize",
                                                   "kFP4 and kFP8; use a quantize layer to kINT8");
+}
+
+nvinfer1::IDynamicQuantizeLayer* NetworkImpl::addDynamicQuantizeV2(ITensor& input, const Dims&,
+                                                                   DataType type,
+                                                                   DataType scale) noexcept {
+  return addDynamicQuantize(input, 0, 0, type, scale);
 }
 
 nvinfer1::ILoop* NetworkImpl::addLoop() noexcept {

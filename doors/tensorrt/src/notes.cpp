@@ -12,6 +12,8 @@ constexpr const char* kName = "tensorrt.name";
 constexpr const char* kFlags = "tensorrt.flags";
 constexpr const char* kPlace = "tensorrt.place.";
 constexpr const char* kProfile = "tensorrt.profile.";
+constexpr std::string_view kAlias = "tensorrt.alias.";
+constexpr const char* kBatch = "tensorrt.batch";
 
 std::string padded(size_t number) {
   std::string text = std::to_string(number);
@@ -79,12 +81,14 @@ Notes EngineState::notes(bool refittable, bool excludes_runtime) const {
   notes[kFlags] = std::string(refittable ? "r" : "") + (facts.stripped ? "s" : "") +
                   (facts.version_compatible ? "v" : "") + (excludes_runtime ? "x" : "") +
                   std::to_string(static_cast<int>(facts.verbosity));
+  if (facts.max_batch > 0) notes[kBatch] = std::to_string(facts.max_batch);
   size_t next = 0;
   for (const auto& [weight, places] : roles)
     for (const LayerRole& place : places)
       notes[kPlace + padded(next++)] = std::to_string(static_cast<int>(place.role)) + " " +
                                        std::to_string(place.layer.size()) + " " + place.layer +
                                        weight;
+  for (const auto& [output, input] : facts.aliases) notes[std::string(kAlias) + output] = input;
   for (size_t i = 0; i < facts.profiles.size(); ++i)
     for (const auto& [input, three] : facts.profiles[i].ranges)
       notes[kProfile + std::to_string(i) + "." + input] =
@@ -97,6 +101,10 @@ EngineFacts facts_in(const Notes& notes) {
   EngineFacts facts;
   for (const auto& [key, value] : notes) {
     if (key == kName) facts.name = value;
+    const auto batch = key == kBatch ? numbers_in(value, ',') : std::nullopt;
+    if (batch && batch->size() == 1 && (*batch)[0] >= 1 && (*batch)[0] <= INT32_MAX)
+      facts.max_batch = static_cast<int32_t>((*batch)[0]);
+    if (key.starts_with(kAlias)) facts.aliases[key.substr(kAlias.size())] = value;
     if (key == kFlags) {
       const auto has = [&, &text = value](char flag) { return text.find(flag) != text.npos; };
       facts.refittable = has('r'), facts.stripped = has('s');

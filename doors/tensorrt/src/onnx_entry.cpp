@@ -64,7 +64,8 @@ void* createNvOnnxParser_INTERNAL(void* network, void* logger, int version) noex
 void* createNvOnnxParserRefitter_INTERNAL(void* refitter, void* logger, int32_t version) noexcept {
   return tenon::trt::create_on<nvonnxparser::IParserRefitter>(
       refitter, logger, version, "createParserRefitter", [&](nvinfer1::ILogger* given) {
-        return tenon::trt::new_parser_refitter(*static_cast<nvinfer1::IRefitter*>(refitter), given);
+        return tenon::trt::new_parser_refitter(
+            tenon::trt::made_here<nvinfer1::IRefitter>(refitter, "the refitter"), given);
       });
 }
 

@@ -139,7 +139,16 @@ class ParserImpl final : public nvonnxparser::IParser {
   bool import(const char* function, const OnnxSource& source) {
     const OnnxModel model = source.open();
     if (report(function, problems_of(model))) return false;
+    network_.make_explicit();
+    const int32_t before = network_.getNbInputs();
     network_.all_or_nothing([&] { OnnxImport(network_, model).run(); });
+    for (int32_t i = before; i < network_.getNbInputs(); ++i) {
+      const nvinfer1::ITensor& input = *network_.getInput(i);
+      if (input.getType() == nvinfer1::DataType::kINT64)
+        errors_.reporter().say(
+            Reporter::Severity::kWARNING,
+            "Make sure input " + std::string(input.getName()) + " has Int64 binding.");
+    }
     return true;
   }
 

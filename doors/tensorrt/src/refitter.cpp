@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine.h"
+#include "max_threads.h"
 
 namespace tenon::trt {
 namespace {
@@ -76,6 +77,7 @@ class RefitterImpl final : public nvinfer1::IRefitter {
                    Weights{DataType::kFLOAT, nullptr, -1}, [&] { return named(name).prototype; });
   }
 
+  const void* tenonLibrary() const noexcept override { return this_library(); }
   bool refitCudaEngine() noexcept override { return commit("IRefitter::refitCudaEngine"); }
   bool refitCudaEngineAsync(cudaStream_t) noexcept override {
     return commit("IRefitter::refitCudaEngineAsync");
@@ -106,14 +108,23 @@ class RefitterImpl final : public nvinfer1::IRefitter {
   }
   nvinfer1::ILogger* getLogger() const noexcept override { return reporter_.logger(); }
   bool setMaxThreads(int32_t threads) noexcept override {
-    return guarded(reporter_, "IRefitter::setMaxThreads", [&] {
-      if (threads < 1) refuse(std::to_string(threads) + " threads; 1 is the least");
-      threads_ = threads;
-    });
+    return threads_.set(reporter_, "IRefitter::setMaxThreads", threads);
   }
-  int32_t getMaxThreads() const noexcept override { return threads_; }
+  int32_t getMaxThreads() const noexcept override { return threads_.get(); }
   void setWeightsValidation(bool on) noexcept override { validation_ = on; }
   bool getWeightsValidation() const noexcept override { return validation_; }
+  bool setDynamicRange(const char* tensor, float, float) noexcept override {
+    return guarded(reporter_, "IRefitter::setDynamicRange", [&] { no_range(tensor); });
+  }
+  float getDynamicRangeMin(const char* tensor) const noexcept override {
+    return guarded(reporter_, "IRefitter::getDynamicRangeMin", 0.0F,
+                   [&]() -> float { no_range(tensor); });
+  }
+  float getDynamicRangeMax(const char* tensor) const noexcept override {
+    return guarded(reporter_, "IRefitter::getDynamicRangeMax", 0.0F,
+                   [&]() -> float { no_range(tensor); });
+  }
+  int32_t getTensorsWithDynamicRange(int32_t, const char**) const noexcept override { return 0; }
 
   /// All, or after a refusal that names every problem none.
   void set_owned(const std::map<std::string, Tensor>& values);
@@ -121,6 +132,9 @@ class RefitterImpl final : public nvinfer1::IRefitter {
  private:
   using Chosen = std::vector<const Slot*>;
 
+  [[noreturn]] static void no_range(const char* tensor) {
+    refuse("\"" + name_of(tensor) + "\" has no dynamic range: there is no calibration");
+  }
   const Slot* find(const std::string& name) const {
     for (const Slot& slot : slots_)
       if (slot.info.name == name) return &slot;
@@ -161,7 +175,7 @@ class RefitterImpl final : public nvinfer1::IRefitter {
   Reporter reporter_;
   tenon::Refitter refitter_;
   std::vector<Slot> slots_;  // sorted by name
-  int32_t threads_ = 1;
+  MaxThreads threads_;
   bool validation_ = true;
 };
 
@@ -243,6 +257,7 @@ bool RefitterImpl::commit(const char* function) noexcept {
                  (lacking.size() > 3 ? ", …" : "") + "; getMissingWeights lists them");
     }
     if (std::ranges::none_of(slots_, &Slot::is_set)) return;
+    const auto bound = threads_.bound();
     const RefitReport report = refitter_.commit();
     for (const auto& [name, count] : report.overflowed)
       if (validation_)

@@ -9,6 +9,7 @@
 
 #include "engine.h"
 #include "entry.h"
+#include "max_threads.h"
 
 namespace tenon::trt {
 
@@ -69,16 +70,18 @@ class RuntimeImpl final : public nvinfer1::IRuntime {
   nvinfer1::IRuntime* loadRuntime(const char* path) noexcept override;
   nvinfer1::ILogger* getLogger() const noexcept override { return reporter_.logger(); }
   bool setMaxThreads(int32_t threads) noexcept override {
-    return guarded(reporter_, "IRuntime::setMaxThreads", [&] {
-      if (threads < 1) refuse(std::to_string(threads) + " threads; 1 is the least");
-      threads_ = threads;
-    });
+    return threads_.set(reporter_, "IRuntime::setMaxThreads", threads);
   }
-  int32_t getMaxThreads() const noexcept override { return threads_; }
+  int32_t getMaxThreads() const noexcept override { return threads_.get(); }
+  void setGpuAllocator(nvinfer1::IGpuAllocator*) noexcept override {}
+  nvinfer1::IPluginRegistry& getPluginRegistry() noexcept override {
+    return *::getPluginRegistry();
+  }
 
  private:
   // Tenon's plans execute nothing; the gate is kept for what programs see of it.
   nvinfer1::ICudaEngine* opened(std::vector<std::byte> plan) const {
+    const auto bound = threads_.bound();
     auto state = std::make_shared<EngineState>(tenon::Engine::load(std::move(plan)));
     if (state->facts.version_compatible && !state->facts.excludes_runtime && !host_code_)
       refuse(nvinfer1::ErrorCode::kINVALID_STATE,
@@ -108,7 +111,7 @@ class RuntimeImpl final : public nvinfer1::IRuntime {
   }
 
   Reporter reporter_;
-  int32_t threads_ = 1;
+  MaxThreads threads_;
   std::string folder_;
   uint32_t tempfiles_ = 3;
   bool host_code_ = false;
@@ -143,6 +146,8 @@ nvinfer1::IRuntime* RuntimeImpl::loadRuntime(const char* path) noexcept {
 
 void remember(nvinfer1::ILogger* logger) noexcept { last_logger = logger; }
 
+const void* this_library() noexcept { return &last_logger; }
+
 }  // namespace tenon::trt
 
 /// By its name is a library known.
@@ -160,9 +165,8 @@ void* createInferRuntime_INTERNAL(void* logger, int32_t version) noexcept {
 void* createInferRefitter_INTERNAL(void* engine, void* logger, int32_t version) noexcept {
   return tenon::trt::create<nvinfer1::IRefitter>(
       logger, version, NV_TENSORRT_VERSION, "createInferRefitter", [&](nvinfer1::ILogger* given) {
-        if (engine == nullptr) tenon::trt::refuse("the engine is null");
-        const auto& ours =
-            static_cast<tenon::trt::EngineImpl&>(*static_cast<nvinfer1::ICudaEngine*>(engine));
+        const auto& ours = static_cast<tenon::trt::EngineImpl&>(
+            tenon::trt::made_here<nvinfer1::ICudaEngine>(engine, "the engine"));
         if (!ours.state->facts.refittable)
           tenon::trt::refuse("the engine is not refittable; build it with kREFIT");
         return tenon::trt::new_refitter(ours, given);

@@ -1,5 +1,6 @@
 // Timing caches: what programs keep between builds. Tenon's own timings lie in its cache folder.
 #include <cstring>
+#include <limits>
 #include <string_view>
 
 #include "config.h"
@@ -21,6 +22,15 @@ class TimingCache final : public nvinfer1::ITimingCache {
   }
   bool combine(const nvinfer1::ITimingCache&, bool) noexcept override { return true; }
   bool reset() noexcept override { return true; }
+  int64_t queryKeys(nvinfer1::TimingCacheKey*, int64_t) const noexcept override { return 0; }
+  nvinfer1::TimingCacheValue query(const nvinfer1::TimingCacheKey&) const noexcept override {
+    return {nvinfer1::TimingCacheValue::kINVALID_TACTIC_HASH,
+            std::numeric_limits<float>::quiet_NaN()};
+  }
+  bool update(const nvinfer1::TimingCacheKey&,
+              const nvinfer1::TimingCacheValue&) noexcept override {
+    return guarded(reporter_, "ITimingCache::update", [] { refuse("the cache has no such key"); });
+  }
 
  private:
   Reporter reporter_;

@@ -92,6 +92,9 @@ TEST(Runtimes, load_the_lean_library_beside_their_own) {
   const auto engine = reloaded(*lean, *plan), own = reloaded(*runtime, *plan);
   ASSERT_TRUE(engine && own);
   EXPECT_EQ(run(*engine, whole_input(), 10), run(*own, whole_input(), 10));
+  EXPECT_EQ(createInferRefitter(*engine, bench.log), nullptr);
+  EXPECT_NE(bench.log.errors.back().find("the engine is of another library in this process"),
+            std::string::npos);
 }
 
 TEST(Contexts, allocate_outputs_by_their_allocator) {

@@ -32,12 +32,13 @@ def load_safetensors(path):
 
 
 class MnistModel:
-    """A trained LeNet and its test cases."""
+    """A trained LeNet and its test cases: all, or the last ones."""
 
-    def __init__(self, data_dir):
+    def __init__(self, data_dir, last=0):
         images = load_idx(os.path.join(data_dir, "t10k-images-idx3-ubyte.gz"))
         self.images = images.astype(np.float32) / 255
         self.labels = load_idx(os.path.join(data_dir, "t10k-labels-idx1-ubyte.gz"))
+        self.images, self.labels = self.images[-last:], self.labels[-last:]
         self.weights = load_safetensors(os.path.join(data_dir, "lenet_a.safetensors"))
 
     def get_weights(self):

@@ -116,7 +116,9 @@ def report(engine, cases):
 def main():
     parser = argparse.ArgumentParser(description="Refits a LeNet")
     parser.add_argument("-d", "--datadir", required=True, help="where the digits and weights are")
-    data = model.MnistModel(parser.parse_args().datadir)
+    parser.add_argument("--last", type=int, default=0, help="so many digits alone, of the end")
+    arguments = parser.parse_args()
+    data = model.MnistModel(arguments.datadir, arguments.last)
     engine = build_engine(data.get_weights())
     print("Accuracy Before Engine Refit")
     report(engine, data.get_test_cases())

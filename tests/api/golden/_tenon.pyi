@@ -518,6 +518,20 @@ def pass_names() -> list[str]:
         engine = tenon.build("model.onnx", without=tenon.pass_names())
     """
 
+class ThreadLimit:
+    """
+    While it is entered, what this thread asks of a CPU (builds, loads, refits, runs) takes at most so many threads, this one among them. Results do not depend on it.
+
+        with tenon.ThreadLimit(1):
+            engine.refit("new.safetensors")
+    """
+
+    def __init__(self, threads: int) -> None: ...
+
+    def __enter__(self) -> ThreadLimit: ...
+
+    def __exit__(self, *args: object) -> None: ...
+
 def run_command(arguments: Sequence[str]) -> int:
     """
     Runs the command line tool, once in a process; the program's name comes first. Returns its exit status.

@@ -155,6 +155,10 @@ void bind_layers(nb::module_& module);
 void bind_more_layers(nb::module_& module);
 /// The network's `add_…` of those.
 void bind_more_adds(nb::class_<nvinfer1::INetworkDefinition>& network);
+void bind_attention(nb::module_& module);
+void bind_attention_adds(nb::class_<nvinfer1::INetworkDefinition>& network);
+void bind_uncalled(nb::module_& module);
+void bind_lacking(nb::module_& module, nb::class_<nvinfer1::INetworkDefinition>& network);
 void bind_regions(nb::module_& module);
 void bind_region_adds(nb::class_<nvinfer1::INetworkDefinition>& network);
 void bind_build(nb::module_& module);

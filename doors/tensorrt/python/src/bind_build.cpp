@@ -33,10 +33,39 @@ nb::list get_shape(const IOptimizationProfile& self, const char* input) {
   return shapes;
 }
 
+using Integers = std::vector<int64_t>;
+
+void set_values(IOptimizationProfile& self, const char* input, const Integers& least,
+                const Integers& typical, const Integers& greatest) {
+  const Integers* all[] = {&least, &typical, &greatest};
+  for (size_t i = 0; i < 3; ++i) {
+    const auto count = static_cast<int32_t>(all[i]->size());
+    if (self.setShapeValuesV2(input, kThree[i].first, all[i]->data(), count)) continue;
+    throw std::runtime_error(std::string(kThree[i].second) +
+                             " input provided for shape tensor is inconsistent with other inputs.");
+  }
+}
+
+std::vector<Integers> get_values(const IOptimizationProfile& self, const char* input) {
+  std::vector<Integers> all;
+  const int32_t count = self.getNbShapeValues(input);
+  for (const auto& [select, name] : kThree) {
+    const int64_t* values = self.getShapeValuesV2(input, select);
+    if (values == nullptr) return {};
+    all.emplace_back(values, values + count);
+  }
+  return all;
+}
+
 void bind_profile(nb::module_& module) {
   nb::class_<IOptimizationProfile>(module, "IOptimizationProfile", nb::dynamic_attr())
       .def("set_shape", set_shape, "input"_a, "min"_a, "opt"_a, "max"_a)
       .def("get_shape", get_shape, "input"_a)
+      .def("set_shape_input", set_values, "input"_a, "min"_a, "opt"_a, "max"_a)
+      .def("get_shape_input", get_values, "input"_a)
+      .def_prop_rw(
+          "extra_memory_target", &IOptimizationProfile::getExtraMemoryTarget,
+          [](IOptimizationProfile& self, float target) { self.setExtraMemoryTarget(target); })
       .def("__bool__", &IOptimizationProfile::isValid)
       .def("__nonzero__", &IOptimizationProfile::isValid);
 }
@@ -61,6 +90,30 @@ void bind_config(nb::module_& module) {
       .def("reset", &IBuilderConfig::reset);
   bind_more_config(config);
   managed(config);
+}
+
+// "0x" and 32 hex digits.
+nvinfer1::TimingCacheKey parse_key(const std::string& text) {
+  nvinfer1::TimingCacheKey key{};
+  const bool fits = text.size() == 34 && text.starts_with("0x") &&
+                    text.find_first_not_of("0123456789abcdefABCDEF", 2) == text.npos;
+  if (!fits) throw nb::value_error(("\"" + text + "\" is not 0x and 32 hex digits").c_str());
+  for (size_t i = 0; i < sizeof key.data; ++i)
+    key.data[i] = static_cast<uint8_t>(std::stoul(text.substr(2 + 2 * i, 2), nullptr, 16));
+  return key;
+}
+
+std::string key_text(const nvinfer1::TimingCacheKey& key) {
+  constexpr const char* digits = "0123456789abcdef";
+  std::string text = "0x";
+  for (const uint8_t byte : key.data) text += {digits[byte >> 4], digits[byte & 15]};
+  return text;
+}
+
+std::vector<nvinfer1::TimingCacheKey> cache_keys(const nvinfer1::ITimingCache& self) {
+  std::vector<nvinfer1::TimingCacheKey> keys(static_cast<size_t>(self.queryKeys(nullptr, 0)));
+  self.queryKeys(keys.data(), static_cast<int64_t>(keys.size()));
+  return keys;
 }
 
 void bind_builder(nb::module_& module) {
@@ -118,15 +171,37 @@ void bind_builder(nb::module_& module) {
       .def_prop_ro("max_DLA_batch_size", &IBuilder::getMaxDLABatchSize)
       .def_prop_ro("num_DLA_cores", &IBuilder::getNbDLACores)
       .def("reset", &IBuilder::reset)
+      .def_prop_rw("_max_batch_size", &IBuilder::getMaxBatchSize, &IBuilder::setMaxBatchSize)
       .def_prop_rw("max_threads", &IBuilder::getMaxThreads,
                    [](IBuilder& self, int32_t threads) { self.setMaxThreads(threads); })
       .def_prop_ro("logger", [](const IBuilder& self) {
         return nb::cast(self.getLogger(), nb::rv_policy::reference);
       });
+  builder.def_prop_rw(
+      "gpu_allocator", [](const IBuilder&) { return nb::none(); },
+      [](nb::object self, nvinfer1::IGpuAllocator* allocator) {
+        nb::cast<IBuilder&>(self).setGpuAllocator(held(self, allocator));
+      },
+      nb::for_setter(nb::arg("allocator").none()));
+  nb::class_<nvinfer1::TimingCacheKey>(module, "TimingCacheKey")
+      .def_static("parse", parse_key, "text"_a)
+      .def("__str__", key_text);
+  nb::class_<nvinfer1::TimingCacheValue>(module, "TimingCacheValue")
+      .def(
+          "__init__",
+          [](nvinfer1::TimingCacheValue* self, uint64_t hash, float time) {
+            new (self) nvinfer1::TimingCacheValue{hash, time};
+          },
+          "tactic_hash"_a, "timing_msec"_a)
+      .def_rw("tacticHash", &nvinfer1::TimingCacheValue::tacticHash)
+      .def_rw("timingMSec", &nvinfer1::TimingCacheValue::timingMSec);
   nb::class_<nvinfer1::ITimingCache> cache(module, "ITimingCache", nb::dynamic_attr());
   cache.def("serialize", [](const nvinfer1::ITimingCache& self) { return give(self.serialize()); })
       .def("combine", &nvinfer1::ITimingCache::combine, "input_cache"_a, "ignore_mismatch"_a)
-      .def("reset", &nvinfer1::ITimingCache::reset);
+      .def("reset", &nvinfer1::ITimingCache::reset)
+      .def("queryKeys", &cache_keys)
+      .def("query", &nvinfer1::ITimingCache::query, "key"_a)
+      .def("update", &nvinfer1::ITimingCache::update, "key"_a, "value"_a);
   managed(recorded(builder));
 }
 

@@ -131,10 +131,10 @@ void bind_recorder(nb::module_& module) {
       .def("num_errors", [](IErrorRecorder&) { lacking("IErrorRecorder.num_errors"); })
       .def(
           "get_error_code",
-          [](IErrorRecorder&, int32_t) { lacking("IErrorRecorder.get_error_code"); }, "arg0"_a)
+          [](IErrorRecorder&, int32_t) { lacking("IErrorRecorder.get_error_code"); }, "index"_a)
       .def(
           "get_error_desc",
-          [](IErrorRecorder&, int32_t) { lacking("IErrorRecorder.get_error_desc"); }, "arg0"_a)
+          [](IErrorRecorder&, int32_t) { lacking("IErrorRecorder.get_error_desc"); }, "index"_a)
       .def("has_overflowed", [](IErrorRecorder&) { lacking("IErrorRecorder.has_overflowed"); })
       .def("clear", [](IErrorRecorder&) { lacking("IErrorRecorder.clear"); })
       .def(
@@ -142,7 +142,7 @@ void bind_recorder(nb::module_& module) {
           [](IErrorRecorder&, ErrorCode, const std::string&) {
             lacking("IErrorRecorder.report_error");
           },
-          "arg0"_a, "arg1"_a);
+          "code"_a, "desc"_a);
   recorder.attr("MAX_DESC_LENGTH") = size_t{IErrorRecorder::kMAX_DESC_LENGTH};
 }
 

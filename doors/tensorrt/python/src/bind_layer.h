@@ -8,6 +8,12 @@ namespace tenon::trt::python {
 using nvinfer1::ILayer;
 using nvinfer1::Weights;
 
+/// A setter whose answer Python does not see: the log says what was wrong.
+template <class T, class V>
+auto told(bool (T::*set)(V) noexcept) {
+  return [set](T& self, V value) { (self.*set)(value); };
+}
+
 /// A layer's class, with properties of the kinds that layers have.
 template <class T>
 class LayerClass {
@@ -17,6 +23,23 @@ class LayerClass {
   template <class Get, class Set>
   LayerClass& plain(const char* name, Get get, Set set) {
     bound_.def_prop_rw(name, get, set);
+    return *this;
+  }
+  template <class Get>
+  LayerClass& read_only(const char* name, Get get) {
+    bound_.def_prop_ro(name, get);
+    return *this;
+  }
+  template <class Method>
+  LayerClass& method(const char* name, Method method) {
+    bound_.def(name, method);
+    return *this;
+  }
+  LayerClass& told_dims(const char* name, Dims (T::*get)() const noexcept,
+                        bool (T::*set)(const Dims&) noexcept) {
+    bound_.def_prop_rw(
+        name, [get](const T& self) { return from_dims((self.*get)()); },
+        [set](T& self, nb::handle value) { (self.*set)(to_dims(value)); });
     return *this;
   }
   LayerClass& dims(const char* name, Dims (T::*get)() const noexcept,

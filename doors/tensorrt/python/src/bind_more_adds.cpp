@@ -1,4 +1,4 @@
-// The network's `add_…` for those layers, and for what Tenon lacks.
+// The network's `add_…` for those layers.
 #include "bind.h"
 
 namespace tenon::trt::python {
@@ -180,47 +180,12 @@ void bind_value(Network& network) {
       "input"_a, "axis"_a, "op"_a, "exclusive"_a, "reverse"_a);
 }
 
-/// What Tenon lacks: the log says so, and None.
-template <class T>
-nb::object lacking(T* made) {
-  return made == nullptr ? nb::none() : nb::object(nb::steal(PyLong_FromVoidPtr(made)));
-}
-
-void bind_lacking(Network& network) {
-  network.def(
-      "add_ragged_softmax",
-      [](nb::object self, ITensor& input, ITensor& bounds) {
-        return lacking(network_in(self).addRaggedSoftMax(input, bounds));
-      },
-      "input"_a, "bounds"_a);
-  network.def(
-      "add_assertion",
-      [](nb::object self, ITensor& condition, const char* message) {
-        return lacking(network_in(self).addAssertion(condition, message));
-      },
-      "condition"_a, "message"_a);
-  network.def(
-      "add_attention",
-      [](nb::object self, ITensor& query, ITensor& key, ITensor& value,
-         nvinfer1::AttentionNormalizationOp op, bool causal) {
-        return lacking(network_in(self).addAttention(query, key, value, op, causal));
-      },
-      "query"_a, "key"_a, "value"_a, "norm_op"_a, "causal"_a);
-  network.def(
-      "add_moe",
-      [](nb::object self, ITensor& hidden, ITensor& experts, ITensor& scores) {
-        return lacking(network_in(self).addMoE(hidden, experts, scores));
-      },
-      "hidden_states"_a, "selected_experts_for_tokens"_a, "scores_for_selected_experts"_a);
-}
-
 }  // namespace
 
 void bind_more_adds(Network& network) {
   bind_space(network);
   bind_index(network);
   bind_value(network);
-  bind_lacking(network);
 }
 
 }  // namespace tenon::trt::python

@@ -66,14 +66,9 @@ struct ScriptAllocator final : IOutputAllocator {
     if (Py_IsInitialized() == 0) return nullptr;
     const nb::gil_scoped_acquire acquire;
     const nb::handle self = nb_trampoline.base();
-    const auto memory = reinterpret_cast<uintptr_t>(current);
-    const bool later = nb::hasattr(self, "reallocate_output_async");
-    if (later)
-      return address_of(call(self, "reallocate_output_async", nb::object(nb::none()), text(name),
-                             memory, size, alignment, reinterpret_cast<uintptr_t>(stream)),
-                        "reallocateOutputAsync");
-    return address_of(call(self, "reallocate_output", nb::object(nb::none()), text(name), memory,
-                           size, alignment),
+    return address_of(call(self, "reallocate_output_async", nb::object(nb::none()), text(name),
+                           reinterpret_cast<uintptr_t>(current), size, alignment,
+                           reinterpret_cast<uintptr_t>(stream)),
                       "reallocateOutput");
   }
   void notifyShape(const char* name, const Dims& dims) noexcept override {

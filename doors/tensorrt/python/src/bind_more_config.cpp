@@ -46,10 +46,74 @@ void bind_numbers(Config& config) {
           });
 }
 
+/// An object of the script's that a configuration keeps for its getter.
+template <class T, class Get, class Set>
+void kept(Config& config, const char* name, Get get, Set set) {
+  config.def_prop_rw(
+      name,
+      [get](const IBuilderConfig& self) {
+        return nb::cast((self.*get)(), nb::rv_policy::reference);
+      },
+      [set](nb::object self, T* given) {
+        (nb::cast<IBuilderConfig&>(self).*set)(held(self, given));
+      },
+      nb::for_setter(nb::arg("value").none()));
+}
+
+std::vector<std::string> plugins(const IBuilderConfig& self) {
+  std::vector<std::string> paths;
+  for (int32_t i = 0; i < self.getNbPluginsToSerialize(); ++i)
+    paths.emplace_back(self.getPluginToSerialize(i));
+  return paths;
+}
+
+void set_plugins(IBuilderConfig& self, const std::vector<std::string>& paths) {
+  std::vector<const char*> raw;
+  for (const std::string& path : paths) raw.push_back(path.c_str());
+  self.setPluginsToSerialize(raw.data(), static_cast<int32_t>(raw.size()));
+}
+
+void bind_kept(Config& config) {
+  kept<nvinfer1::IInt8Calibrator>(config, "int8_calibrator", &IBuilderConfig::getInt8Calibrator,
+                                  &IBuilderConfig::setInt8Calibrator);
+  kept<nvinfer1::IAlgorithmSelector>(config, "algorithm_selector",
+                                     &IBuilderConfig::getAlgorithmSelector,
+                                     &IBuilderConfig::setAlgorithmSelector);
+  config.def_prop_rw("plugins_to_serialize", plugins, set_plugins)
+      .def_prop_rw("l2_limit_for_tiling", &IBuilderConfig::getL2LimitForTiling,
+                   [](IBuilderConfig& self, int64_t size) { self.setL2LimitForTiling(size); })
+      .def_prop_rw(
+          "remote_auto_tuning_config", &IBuilderConfig::getRemoteAutoTuningConfig,
+          [](IBuilderConfig& self, const char* text) { self.setRemoteAutoTuningConfig(text); })
+      .def_prop_rw("build_route", &IBuilderConfig::getBuildRoute,
+                   [](IBuilderConfig& self, const char* text) { self.setBuildRoute(text); })
+      .def_prop_ro("all_build_routes", &IBuilderConfig::getAllBuildRoutes)
+      .def("set_device_type", &IBuilderConfig::setDeviceType, "layer"_a, "device_type"_a)
+      .def("get_device_type", &IBuilderConfig::getDeviceType, "layer"_a)
+      .def("is_device_type_set", &IBuilderConfig::isDeviceTypeSet, "layer"_a)
+      .def("reset_device_type", &IBuilderConfig::resetDeviceType, "layer"_a)
+      .def_prop_rw("quantization_flags", &IBuilderConfig::getQuantizationFlags,
+                   &IBuilderConfig::setQuantizationFlags)
+      .def("set_quantization_flag", &IBuilderConfig::setQuantizationFlag, "flag"_a)
+      .def("clear_quantization_flag", &IBuilderConfig::clearQuantizationFlag, "flag"_a)
+      .def("get_quantization_flag", &IBuilderConfig::getQuantizationFlag, "flag"_a)
+      .def(
+          "set_calibration_profile",
+          [](IBuilderConfig& self, const nvinfer1::IOptimizationProfile& profile) {
+            return self.setCalibrationProfile(&profile);
+          },
+          "profile"_a, nb::keep_alive<1, 2>())
+      .def("get_calibration_profile", [](IBuilderConfig& self) {
+        return nb::cast(const_cast<nvinfer1::IOptimizationProfile*>(self.getCalibrationProfile()),
+                        nb::rv_policy::reference);
+      });
+}
+
 }  // namespace
 
 void bind_more_config(Config& config) {
   bind_numbers(config);
+  bind_kept(config);
   config
       .def_prop_rw(
           "progress_monitor",

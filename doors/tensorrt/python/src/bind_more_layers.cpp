@@ -4,12 +4,6 @@
 namespace tenon::trt::python {
 namespace {
 
-/// A setter whose answer Python does not see: the log says what was wrong.
-template <class T, class V>
-auto told(bool (T::*set)(V) noexcept) {
-  return [set](T& self, V value) { (self.*set)(value); };
-}
-
 /// alpha and beta of a fill: an int where an int was given.
 template <bool kAlpha>
 nb::object number(const nvinfer1::IFillLayer& self) {
@@ -120,12 +114,17 @@ void bind_second(nb::module_& module) {
       .plain("operation", &nvinfer1::IFillLayer::getOperation, &nvinfer1::IFillLayer::setOperation)
       .plain("to_type", &nvinfer1::IFillLayer::getToType, &nvinfer1::IFillLayer::setToType)
       .plain("alpha", number<true>, set_number<true>)
-      .plain("beta", number<false>, set_number<false>);
+      .plain("beta", number<false>, set_number<false>)
+      .method("is_alpha_beta_int64", &nvinfer1::IFillLayer::isAlphaBetaInt64);
   LayerClass<nvinfer1::IQuantizeLayer>(module, "IQuantizeLayer")
       .plain("axis", &nvinfer1::IQuantizeLayer::getAxis, &nvinfer1::IQuantizeLayer::setAxis)
+      .told_dims("block_shape", &nvinfer1::IQuantizeLayer::getBlockShape,
+                 &nvinfer1::IQuantizeLayer::setBlockShape)
       .plain("to_type", &nvinfer1::IQuantizeLayer::getToType, &nvinfer1::IQuantizeLayer::setToType);
   LayerClass<nvinfer1::IDequantizeLayer>(module, "IDequantizeLayer")
       .plain("axis", &nvinfer1::IDequantizeLayer::getAxis, &nvinfer1::IDequantizeLayer::setAxis)
+      .told_dims("block_shape", &nvinfer1::IDequantizeLayer::getBlockShape,
+                 &nvinfer1::IDequantizeLayer::setBlockShape)
       .plain("to_type", &nvinfer1::IDequantizeLayer::getToType,
              &nvinfer1::IDequantizeLayer::setToType);
   LayerClass<nvinfer1::IEinsumLayer>(module, "IEinsumLayer")
@@ -167,7 +166,8 @@ void bind_third(nb::module_& module) {
       .plain("num_groups", &nvinfer1::INormalizationLayer::getNbGroups,
              &nvinfer1::INormalizationLayer::setNbGroups)
       .plain("compute_precision", &nvinfer1::INormalizationLayer::getComputePrecision,
-             &nvinfer1::INormalizationLayer::setComputePrecision);
+             &nvinfer1::INormalizationLayer::setComputePrecision)
+      .read_only("is_v2", &nvinfer1::INormalizationLayer::isV2);
   LayerClass<nvinfer1::ISqueezeLayer>(module, "ISqueezeLayer");
   LayerClass<nvinfer1::IUnsqueezeLayer>(module, "IUnsqueezeLayer");
   LayerClass<nvinfer1::ICumulativeLayer>(module, "ICumulativeLayer")

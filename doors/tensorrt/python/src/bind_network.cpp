@@ -42,7 +42,9 @@ void bind_tensor(nb::module_& module) {
       .def_prop_ro("is_network_output", &ITensor::isNetworkOutput)
       .def("set_dimension_name", &ITensor::setDimensionName, "index"_a, "name"_a.none())
       .def("get_dimension_name", &ITensor::getDimensionName, "index"_a)
-      .def_prop_ro("location", &ITensor::getLocation)
+      .def_prop_rw("location", &ITensor::getLocation, &ITensor::setLocation)
+      .def_prop_rw("broadcast_across_batch", &ITensor::getBroadcastAcrossBatch,
+                   &ITensor::setBroadcastAcrossBatch)
       .def_prop_rw("allowed_formats", &ITensor::getAllowedFormats, &ITensor::setAllowedFormats)
       .def_prop_ro("is_shape_tensor", &ITensor::isShapeTensor)
       .def_prop_ro("is_execution_tensor", &ITensor::isExecutionTensor)
@@ -78,6 +80,8 @@ void bind_layer(nb::module_& module) {
       .def_prop_rw("metadata", &ILayer::getMetadata,
                    [](ILayer& self, const char* text) { self.setMetadata(text); })
       .def_prop_ro("type", &ILayer::getType)
+      .def_prop_rw("num_ranks", &ILayer::getNbRanks,
+                   [](ILayer& self, int32_t ranks) { self.setNbRanks(ranks); })
       .def_prop_ro("num_inputs", &ILayer::getNbInputs)
       .def_prop_ro("num_outputs", &ILayer::getNbOutputs)
       .def(
@@ -137,6 +141,16 @@ void bind_state(Network& network) {
           "name"_a, "dtype"_a, "shape"_a)
       .def("mark_output", &INetworkDefinition::markOutput, "tensor"_a)
       .def("unmark_output", &INetworkDefinition::unmarkOutput, "tensor"_a)
+      .def("mark_output_for_shapes", &INetworkDefinition::markOutputForShapes, "tensor"_a)
+      .def("unmark_output_for_shapes", &INetworkDefinition::unmarkOutputForShapes, "tensor"_a)
+      .def("remove_tensor", &INetworkDefinition::removeTensor, "tensor"_a)
+      .def("mark_debug", &INetworkDefinition::markDebug, "tensor"_a)
+      .def("unmark_debug", &INetworkDefinition::unmarkDebug, "tensor"_a)
+      .def("is_debug_tensor", &INetworkDefinition::isDebugTensor, "tensor"_a)
+      .def("mark_unfused_tensors_as_debug_tensors",
+           &INetworkDefinition::markUnfusedTensorsAsDebugTensors)
+      .def("unmark_unfused_tensors_as_debug_tensors",
+           &INetworkDefinition::unmarkUnfusedTensorsAsDebugTensors)
       .def(
           "set_weights_name",
           [](INetworkDefinition& self, nb::handle weights, const char* name) {
@@ -333,6 +347,12 @@ nb::object part(ILayer* layer, nb::handle network) {
       return as<nvinfer1::IIfConditionalInputLayer>(layer, network);
     case LayerType::kCONDITIONAL_OUTPUT:
       return as<nvinfer1::IIfConditionalOutputLayer>(layer, network);
+    case LayerType::kATTENTION_INPUT: return as<nvinfer1::IAttentionInputLayer>(layer, network);
+    case LayerType::kATTENTION_OUTPUT: return as<nvinfer1::IAttentionOutputLayer>(layer, network);
+    case LayerType::kROTARY_EMBEDDING: return as<nvinfer1::IRotaryEmbeddingLayer>(layer, network);
+    case LayerType::kKVCACHE_UPDATE: return as<nvinfer1::IKVCacheUpdateLayer>(layer, network);
+    case LayerType::kRAGGED_SOFTMAX: return as<nvinfer1::IRaggedSoftMaxLayer>(layer, network);
+    case LayerType::kASSERTION: return as<nvinfer1::IAssertionLayer>(layer, network);
     default: return owned(layer, network);
   }
 }
@@ -355,6 +375,8 @@ void bind_network(nb::module_& module) {
   bind_axis_layers(network);
   bind_more_adds(network);
   bind_region_adds(network);
+  bind_attention_adds(network);
+  bind_lacking(module, network);
   managed(recorded(network));
 }
 

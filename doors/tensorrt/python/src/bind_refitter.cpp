@@ -119,6 +119,20 @@ void bind_refitter(nb::module_& module) {
             return released([&] { return self.refitCudaEngineAsync(handle); });
           },
           "stream_handle"_a.none())
+      .def(
+          "get_dynamic_range",
+          [](const IRefitter& self, const char* tensor) {
+            return nb::make_tuple(self.getDynamicRangeMin(tensor), self.getDynamicRangeMax(tensor));
+          },
+          "tensor_name"_a)
+      .def(
+          "set_dynamic_range",
+          [](IRefitter& self, const char* tensor, const std::vector<float>& range) {
+            if (range.size() != 2) throw nb::value_error("a range has two ends");
+            return self.setDynamicRange(tensor, range[0], range[1]);
+          },
+          "tensor_name"_a, "range"_a)
+      .def("get_tensors_with_dynamic_range", [](const IRefitter&) { return nb::list(); })
       .def_prop_rw("weights_validation", &IRefitter::getWeightsValidation,
                    &IRefitter::setWeightsValidation)
       .def_prop_rw("max_threads", &IRefitter::getMaxThreads,

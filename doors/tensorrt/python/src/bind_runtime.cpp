@@ -104,20 +104,31 @@ nb::class_<ICudaEngine> bind_engines(nb::module_& module) {
   return engine;
 }
 
-bool execute_v2(IExecutionContext& self, nb::handle bindings) {
-  std::vector<void*> addresses = to_pointers(bindings);
+std::vector<void*> addresses(const IExecutionContext& self, nb::handle bindings) {
+  std::vector<void*> all = to_pointers(bindings);
   const auto tensors = static_cast<size_t>(self.getEngine().getNbIOTensors());
-  if (addresses.size() < tensors)
-    throw nb::value_error(("bindings has " + std::to_string(addresses.size()) +
+  if (all.size() < tensors)
+    throw nb::value_error(("bindings has " + std::to_string(all.size()) +
                            " addresses, the engine " + std::to_string(tensors) +
                            " inputs and outputs")
                               .c_str());
-  return released([&] { return self.executeV2(addresses.data()); });
+  return all;
+}
+
+bool execute_v2(IExecutionContext& self, nb::handle bindings) {
+  const std::vector<void*> all = addresses(self, bindings);
+  return released([&] { return self.executeV2(all.data()); });
+}
+
+bool execute(IExecutionContext& self, int32_t batch, nb::handle bindings) {
+  const std::vector<void*> all = addresses(self, bindings);
+  return released([&] { return self.execute(batch, all.data()); });
 }
 
 nb::class_<IExecutionContext> bind_contexts(nb::module_& module) {
   nb::class_<IExecutionContext> context(module, "IExecutionContext", nb::dynamic_attr());
   context.def("execute_v2", execute_v2, "bindings"_a)
+      .def("_execute", execute, "batch_size"_a, "bindings"_a)
       .def(
           "execute_async_v3",
           [](IExecutionContext& self, nb::handle stream) {

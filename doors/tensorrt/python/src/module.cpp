@@ -10,7 +10,9 @@ NB_MODULE(_trt, module) {
   python::bind_types(module);
   python::bind_callbacks(module);
   python::bind_more_callbacks(module);
+  python::bind_uncalled(module);
   python::bind_network(module);
+  python::bind_attention(module);
   python::bind_layers(module);
   python::bind_more_layers(module);
   python::bind_regions(module);

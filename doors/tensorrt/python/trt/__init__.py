@@ -7,10 +7,10 @@ import tenon as _tenon
 from tenon import _trt
 from tenon._trt import *  # noqa: F403
 
-from . import _old
+from . import _callbacks, _old
 from ._dims import Dims, Dims2, Dims3, Dims4, DimsHW, Permutation
 from ._old import CaffeParser, IFullyConnectedLayer, UffParser
-from ._plugins import IPluginRegistry, get_builder_plugin_registry, get_plugin_registry
+from ._plugins import *  # noqa: F403
 from ._runner import install
 from ._types import (
     bfloat16,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -24,6 +26,7 @@ def method(owner: Any, instead: str) -> Callable[[Callable[..., Any]], Callable[
             return function(self, *args, **kwargs)
 
         told.__name__, told.__doc__ = name, function.__doc__
+        told.__wrapped__ = function  # type: ignore[attr-defined]
         setattr(owner, name, told)
         return function
 
@@ -62,14 +65,13 @@ def _kept(owner: Any) -> dict[str, Any]:
     return kept
 
 
-def _set_batch(builder: Any, size: int) -> None:
-    if size < 1:
-        builder.logger.log(_trt.ILogger.Severity.ERROR, f"max_batch_size: {size} is less than 1")
-        return
-    _kept(builder)["batch"] = int(size)
-
-
-attribute(_trt.Builder, "max_batch_size", "an optimization profile", lambda self: _kept(self).get("batch", 1), _set_batch)
+attribute(
+    _trt.Builder,
+    "max_batch_size",
+    "an optimization profile",
+    lambda self: self._max_batch_size,
+    lambda self, size: setattr(self, "_max_batch_size", int(size)),
+)
 attribute(
     _trt.Builder,
     "max_workspace_size",
@@ -109,7 +111,7 @@ class _Batch:
         self.open = [(t, tuple(t.shape)) for t in inputs if len(t.shape) and t.shape[0] < 0]
         if config.num_optimization_profiles or any(e < 0 for _, shape in self.open for e in shape[1:]):
             self.open = []
-        self.size = _kept(builder).get("batch", 1)
+        self.size = builder._max_batch_size
 
     def __enter__(self) -> None:
         for tensor, shape in self.open:
@@ -130,6 +132,32 @@ def _build(builder: Any, network: Any, config: Any) -> Any:
 @method(_trt.Builder, "Builder.build_serialized_network")
 def build_engine(self: Any, network: Any, config: Any) -> Any:
     return _build(self, network, config)
+
+
+for _name, _default in (("int8_calibrator", None), ("average_find_iterations", 1), ("min_find_iterations", 1), ("default_device_type", _trt.DeviceType.GPU)):
+    attribute(
+        _trt.Builder,
+        _name,
+        f"IBuilderConfig.{_name}",
+        lambda self, name=_name, default=_default: _kept(self).get(name, default),
+        lambda self, value, name=_name: _kept(self).__setitem__(name, value),
+    )
+
+
+@method(_trt.Builder, "IBuilderConfig.set_device_type")
+def set_device_type(self: Any, layer: Any, device_type: Any) -> None:
+    if device_type != _trt.DeviceType.GPU:
+        self.logger.log(_trt.ILogger.Severity.ERROR, "set_device_type: there is no DLA here; leave it at GPU")
+
+
+@method(_trt.Builder, "IBuilderConfig.get_device_type")
+def get_device_type(self: Any, layer: Any) -> Any:
+    return _trt.DeviceType.GPU
+
+
+@method(_trt.Builder, "IBuilderConfig.can_run_on_DLA")
+def can_run_on_DLA(self: Any, layer: Any) -> bool:  # noqa: N802
+    return False
 
 
 @method(_trt.Builder, "Builder.build_serialized_network")
@@ -173,6 +201,11 @@ def add_fully_connected(self: Any, input: Any, num_outputs: int, kernel: Any, bi
     return self.add_convolution_nd(input, num_outputs, tuple(input.shape)[-2:], kernel, bias)
 
 
+@method(_trt.INetworkDefinition, "INetworkDefinition.add_loop")
+def add_rnn_v2(self: Any, input: Any, layer_count: int, hidden_size: int, max_seq_length: int, op: Any) -> None:  # noqa: A002
+    self.builder.logger.log(_trt.ILogger.Severity.ERROR, "INetworkDefinition::addRNNv2: Tenon has no such layer; say it by add_loop")
+
+
 def _view(owner: Any, name: str, of: str) -> None:
     attribute(
         owner,
@@ -188,6 +221,25 @@ for _layer in (_trt.IConvolutionLayer, _trt.IDeconvolutionLayer):
         _view(_layer, _name, f"{_name}_nd")
 for _name in ("window_size", "stride", "padding"):
     _view(_trt.IPoolingLayer, _name, f"{_name}_nd")
+attribute(
+    _trt.IResizeLayer,
+    "align_corners",
+    "IResizeLayer.coordinate_transformation",
+    lambda self: self.coordinate_transformation == _trt.ResizeCoordinateTransformation.ALIGN_CORNERS,
+    lambda self, on: setattr(
+        self,
+        "coordinate_transformation",
+        _trt.ResizeCoordinateTransformation.ALIGN_CORNERS if on else _trt.ResizeCoordinateTransformation.ASYMMETRIC,
+    ),
+)
+for _name in ("op0", "op1"):
+    attribute(
+        _trt.IMatrixMultiplyLayer,
+        _name.replace("op", "transpose"),
+        f"IMatrixMultiplyLayer.{_name}",
+        lambda self, name=_name: getattr(self, name) == _trt.MatrixOperation.TRANSPOSE,
+        lambda self, on, name=_name: setattr(self, name, _trt.MatrixOperation.TRANSPOSE if on else _trt.MatrixOperation.NONE),
+    )
 for _name in ("pre_padding", "post_padding"):
     _view(_trt.IPaddingLayer, _name, f"{_name}_nd")
 attribute(
@@ -231,7 +283,7 @@ def _iterate(self: Any) -> Iterator[str]:
 _Engine.__getitem__ = _getitem
 _Engine.__iter__ = _iterate
 attribute(_Engine, "num_bindings", "ICudaEngine.num_io_tensors", lambda self: self.num_io_tensors)
-attribute(_Engine, "max_batch_size", "an optimization profile", lambda self: 1)
+attribute(_Engine, "max_batch_size", "an optimization profile", lambda self: self._max_batch_size)
 attribute(_Engine, "max_workspace_size", "ICudaEngine.device_memory_size_v2", lambda self: 0)
 
 _BY_BINDING: dict[str, tuple[str, Callable[[Any, str], Any]]] = {
@@ -251,14 +303,15 @@ _BY_BINDING: dict[str, tuple[str, Callable[[Any, str], Any]]] = {
 
 
 def _by_binding(name: str, instead: str, answer: Callable[[Any, str], Any]) -> None:
-    keyword = "binding" if name in ("is_shape_binding", "is_execution_binding") else "index"
-
     def told(self: Any, *args: Any, **kwargs: Any) -> Any:
         use(f"ICudaEngine.{name}", f"ICudaEngine.{instead}", 3)
-        (given,) = args or [kwargs.get(keyword, kwargs.get("name"))]
+        (given,) = args or kwargs.values()
         return answer(self, _name_of(self, given))
 
     told.__name__ = name
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    keyword = "index" if name == "get_binding_name" or name.startswith(("get_binding_format", "get_binding_v", "get_binding_b", "get_binding_c")) else "binding"
+    told.__signature__ = inspect.Signature([inspect.Parameter(each, kind) for each in ("self", keyword)])  # type: ignore[attr-defined]
     setattr(_Engine, name, told)
 
 
@@ -276,24 +329,28 @@ def get_profile_shape(self: Any, profile_index: int, binding: int | str) -> Any:
     return self.get_tensor_profile_shape(_name_of(self, binding), profile_index)
 
 
+@method(_Engine, "ICudaEngine.get_tensor_profile_values")
+def get_profile_shape_input(self: Any, profile_index: int, binding: int | str) -> Any:
+    return self.get_tensor_profile_values(_name_of(self, binding), profile_index)
+
+
 # --- contexts
 
 
-def _tell_batch(size: int) -> None:
-    if size != 1:
-        warn("IExecutionContext.batch_size", "the network has its batch in its shapes; batch_size is not used", 4)
+def _execute(context: Any, size: int, bindings: Sequence[int]) -> bool:
+    if size != 1 and not context.engine.has_implicit_batch_dimension:
+        warn("IExecutionContext.batch_size", "the network has its batch in its shapes; batch_size is not used", 5)
+    return bool(context._execute(size, bindings))
 
 
 @method(_Context, "IExecutionContext.execute_v2")
 def execute(self: Any, batch_size: int = 1, bindings: Sequence[int] = ()) -> bool:
-    _tell_batch(batch_size)
-    return bool(self.execute_v2(bindings))
+    return _execute(self, batch_size, bindings)
 
 
 @method(_Context, "IExecutionContext.execute_async_v3")
 def execute_async(self: Any, batch_size: int = 1, bindings: Sequence[int] = (), stream_handle: Any = 0, input_consumed: Any = None) -> bool:
-    _tell_batch(batch_size)
-    return bool(self.execute_v2(bindings))
+    return _execute(self, batch_size, bindings)
 
 
 @method(_Context, "IExecutionContext.execute_async_v3")
@@ -316,6 +373,16 @@ def get_strides(self: Any, binding: int | str) -> Any:
     return self.get_tensor_strides(_name_of(self.engine, binding))
 
 
+@method(_Context, "IExecutionContext.set_tensor_address")
+def set_shape_input(self: Any, binding: int | str, shape: Any) -> bool:
+    return False  # there is none: an input's values are never shapes here
+
+
+@method(_Context, "IExecutionContext.get_tensor_address")
+def get_shape(self: Any, binding: int | str) -> list[int]:
+    return []
+
+
 attribute(_Context, "all_shape_inputs_specified", "IExecutionContext.infer_shapes", lambda self: True)
 
 
@@ -330,3 +397,8 @@ def _gone(name: str) -> type:
 
 CaffeParser, UffParser = _gone("CaffeParser"), _gone("UffParser")
 IFullyConnectedLayer = _trt.IConvolutionLayer
+
+
+@method(_trt.OnnxParser, "Refitter.get_all")
+def get_refit_map(self: Any) -> Any:
+    raise NotImplementedError("OnnxParser.get_refit_map: ask a built engine by Refitter.get_all and get_all_weights")

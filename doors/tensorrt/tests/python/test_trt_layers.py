@@ -4,58 +4,9 @@ import numpy as np
 import onnxruntime
 import pytest
 import tenon.trt as trt
+from layers_for_test import RNG, TYPES, Layers, floats, ints
 from onnx import helper
-from small import Records, quiet
-
-RNG = np.random.default_rng(5)
-TYPES = {"float32": trt.float32, "int32": trt.int32, "int64": trt.int64, "bool": trt.bool, "int8": trt.int8}
-
-
-def floats(*shape):
-    return RNG.standard_normal(shape).astype(np.float32)
-
-
-def ints(*values):
-    return np.array(values, np.int32)
-
-
-class Layers:
-    """A network under construction; arrays become inputs, or constants."""
-
-    def __init__(self, logger=None):
-        self.builder = trt.Builder(logger or quiet())
-        self.net = self.builder.create_network()
-        self.inputs = {}
-
-    def input(self, array):
-        name = f"x{len(self.inputs)}"
-        self.inputs[name] = np.ascontiguousarray(array)
-        return self.net.add_input(name, TYPES[str(array.dtype)], array.shape)
-
-    def constant(self, array):
-        return self.net.add_constant(array.shape, np.ascontiguousarray(array)).get_output(0)
-
-    def run(self, outputs):
-        config = self.builder.create_builder_config()
-        config.builder_optimization_level = 0
-        for i, tensor in enumerate(outputs):
-            tensor.name = f"y{i}"
-            self.net.mark_output(tensor)
-        engine = self.builder.build_engine_with_config(self.net, config)
-        context = engine.create_execution_context()
-        made = [np.zeros(1 << 16, np.uint8) for _ in outputs]
-        for name, array in self.inputs.items():
-            assert context.set_tensor_address(name, array.ctypes.data)
-        for i, array in enumerate(made):
-            assert context.set_tensor_address(f"y{i}", array.ctypes.data)
-        assert context.execute_async_v3(0)
-        answers = []
-        for i, array in enumerate(made):
-            shape = tuple(context.get_tensor_shape(f"y{i}"))
-            dtype = np.dtype(trt.nptype(engine.get_tensor_dtype(f"y{i}")))
-            answers.append(array[: int(np.prod(shape)) * dtype.itemsize].view(dtype).reshape(shape))
-        return answers
-
+from small import Records
 
 def onnx_node(op, arrays, opset=20, outputs=1, **attributes):
     """What ONNX Runtime makes of one node; an array that is None is not there."""
@@ -712,10 +663,12 @@ def test_layers_are_told_apart():
 
 
 LACKING = {
-    "ragged softmax": lambda net, x: net.add_ragged_softmax(x, x),
-    "assertions": lambda net, x: net.add_assertion(x, "no"),
-    "random numbers": lambda net, x: net.add_fill((2,), trt.FillOperation.RANDOM_UNIFORM),
-    "attention": lambda net, x: net.add_attention(x, x, x, trt.AttentionNormalizationOp.SOFTMAX, False),
+    "plugins": lambda net, x: net.add_plugin_v3(inputs=[x], shape_inputs=[], plugin=object()),
+    "collectives": lambda net, x: net.add_dist_collective(
+        input=x, dist_collective_op=trt.CollectiveOperation.ALL_REDUCE, reduce_op=trt.ReduceOperation.SUM, root=-1, groups=[0]
+    ),
+    "kFP4": lambda net, x: net.add_dynamic_quantize(x, axis=0, block_size=16, output_type=trt.fp4, scale_type=trt.fp8),
+    "kFP4 and": lambda net, x: net.add_dynamic_quantize_v2(x, block_shape=(1, 16), output_type=trt.fp4, scale_type=trt.fp8),
     "experts": lambda net, x: net.add_moe(x, x, x),
     "kFP8": lambda net, x: net.add_quantize(x, x, trt.fp8),
 }
