@@ -205,12 +205,17 @@ def main():
     parser.add_argument("--json", type=pathlib.Path, default=RELEASE / "bench.json", help="where the figures go")
     parser.add_argument("--device", default="cpu", help="cuda: beside torch (bench/gpu.py)")
     parser.add_argument("--models", action="store_true", help="real networks, beside OpenVINO too (bench/models.py)")
+    parser.add_argument("--life", action="store_true", help="builds, loads and memory of large networks (bench/life.py)")
     parser.add_argument("--torch", action="store_true", help="tenon.torch, beside torch (bench/torch_door.py)")
     options, rest = parser.parse_known_args()
     if options.torch:
         import torch_door
 
         return torch_door.main(rest)
+    if options.life:
+        import life
+
+        return life.main(rest)
     if options.models:
         import models
 

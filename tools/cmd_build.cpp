@@ -15,7 +15,7 @@ struct Options {
   std::string device = "cpu", tactics = "time", precision = "model";
   std::vector<std::string> refit = {"all"}, shapes, without;
   int threads = 0;
-  bool strip = false, identical = false;
+  bool strip = false, identical = false, no_weights = false;
 };
 
 const std::map<std::string, Precision> kPrecisions = {{"model", Precision::model},
@@ -35,13 +35,20 @@ BuildOptions to_build_options(const Options& options, const Session& session) {
   return build;
 }
 
+Network load(const Options& options) {
+  OnnxOptions how;
+  if (options.no_weights) how.weights.reset();
+  return load_onnx(options.model, how);
+}
+
 void perform(const Options& options, Session& session) {
   const BuildOptions how = to_build_options(options, session);
   check_output(options.plan);
   const auto start = std::chrono::steady_clock::now();
-  const Engine engine = build(load_onnx(options.model), how);
+  const Engine engine = build(load(options), how);
   session.check_stop();
-  engine.save(options.plan, {.strip = options.strip,
+  const bool strip = options.strip || options.no_weights;
+  engine.save(options.plan, {.strip = strip,
                              .identical = options.identical,
                              .stop = session.stop,
                              .progress = session.progress});
@@ -52,14 +59,14 @@ void perform(const Options& options, Session& session) {
   session.print({{"plan", options.plan.native()},
                  {"device", engine.device()},
                  {"weights", weights},
-                 {"stripped", options.strip},
+                 {"stripped", strip},
                  {"bytes", bytes},
                  {"seconds", seconds},
                  {"inputs", to_json(engine.inputs())},
                  {"outputs", to_json(engine.outputs())}},
                 fmt::format("{}: {}, {}{}, built in {}\n", options.plan.native(), bytes_text(bytes),
-                            count_text(weights, "refittable weight"),
-                            options.strip ? " left out" : "", seconds_text(seconds)));
+                            count_text(weights, "refittable weight"), strip ? " left out" : "",
+                            seconds_text(seconds)));
 }
 
 }  // namespace
@@ -74,7 +81,12 @@ Action add_build(CLI::App& command) {
       ->type_name("all|none|NAME,...")
       ->allow_extra_args(false);
   command.add_flag("--strip", options->strip, "Leave the refittable weights out of the plan");
-  command.add_flag("--identical", options->identical, "The plan takes only weights equal to these");
+  const auto identical = command.add_flag("--identical", options->identical,
+                                          "The plan takes only weights equal to these");
+  command
+      .add_flag("--no-weights", options->no_weights,
+                "Compile from shapes alone; a refit fills the plan later (implies --strip)")
+      ->excludes(identical);
   command
       .add_option("--shape", options->shapes,
                   "Extents of an input: numbers, names or LEAST..TYPICAL..GREATEST, as in "

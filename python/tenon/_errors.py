@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from typing import Any, NamedTuple
 
 
@@ -114,7 +115,7 @@ def error_of(name: str, message: str, code: str, problems: tuple[Any, ...] = ())
     if code == "io":
         fact = OSError
         for known, fitting in _OF_SYSTEM:
-            if message.endswith(os.strerror(known)):
+            if re.search(rf"{re.escape(os.strerror(known))}(;|$)", message):
                 number, fact = known, fitting
     joined = _joined(_CLASSES[name], fact)
     error = joined(message, code, problems) if issubclass(joined, BuildError | RefitError) else joined(message, code)

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "cpu/kernel_parts.h"
+#include "cpu/lines.h"
 
 namespace tenon::cpu {
 
@@ -162,43 +162,35 @@ void run_reduce_f32(const Launch& launch) noexcept {
 
 namespace {
 
-struct SoftmaxF32 {
-  Walk lines;  ///< their first elements: of x, of the result
-  int64_t length = 0;
+struct LinesF32 {
+  Lines lines;
   RowFunctions functions;
 };
 
 }  // namespace
 
-kernel::Prepared prepare_softmax_f32(const Call& call, const RowFunctions& functions) {
-  const kernel::Operand &x = call.inputs[0], &y = call.outputs[0];
-  std::vector<int64_t> dims = x.dims;
-  Strides from = strides_of(x), to = strides_of(y);
-  SoftmaxF32 it{.length = dims.back(), .functions = functions};
-  for (std::vector<int64_t>* each : {&dims, &from, &to}) each->pop_back();
-  it.lines = Walk(dims, {from, to});
-  return {std::make_shared<const SoftmaxF32>(std::move(it))};
+kernel::Prepared prepare_lines_f32(const Call& call, const RowFunctions& functions) {
+  return {std::make_shared<const LinesF32>(make_lines(call, -1), functions)};
 }
 
 void run_softmax_f32(const Launch& launch) noexcept {
-  const auto& it = prepared<SoftmaxF32>(launch);
-  if (it.length == 0) return;
+  const auto& [lines, functions] = prepared<LinesF32>(launch);
   const bool log = launch.call->as<ir::Softmax>().log;
-  const int64_t row = it.lines.row_length();
-  parallel_ranges(
-      launch, it.lines.rows() * row, grain_of(it.length * 2), [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end;) {
-          const int64_t count = std::min(end - i, row - i % row);
-          it.lines.for_rows(i / row, i / row + 1, [&](const int64_t* first) {
-            for (int64_t j = i % row; j < i % row + count; ++j) {
-              it.functions.softmax(launch.input<float>(0) + first[0] + j * it.lines.step(0),
-                                   launch.output<float>(0) + first[1] + j * it.lines.step(1),
-                                   it.length, log);
-            }
-          });
-          i += count;
-        }
-      });
+  for_lines(launch, lines, 2, [&](int64_t x, int64_t y) {
+    functions.softmax(launch.input<float>(0) + x, launch.output<float>(0) + y, lines.length, log);
+  });
+}
+
+void run_layer_norm_f32(const Launch& launch) noexcept {
+  const auto& [lines, functions] = prepared<LinesF32>(launch);
+  const auto& op = launch.call->as<ir::LayerNorm>();
+  const auto given = [&](size_t i) {
+    return has_input(*launch.call, i) ? launch.input<float>(i) : nullptr;
+  };
+  for_lines(launch, lines, 1, [&](int64_t x, int64_t y) {
+    functions.layer_norm(op, launch.input<float>(0) + x, given(1), given(2),
+                         launch.output<float>(0) + y, lines.length);
+  });
 }
 
 }  // namespace tenon::cpu

@@ -1,8 +1,9 @@
-// Reductions and softmaxes as walks over rows, whose work a vector unit may do.
+// Reductions, softmaxes and normalisations as walks over rows, whose work a vector unit may do.
 #pragma once
 
 #include "cpu/kernels.h"
 #include "cpu/walk.h"
+#include "ir/ops/layer_norm.h"
 #include "ir/ops/reduce.h"
 
 namespace tenon::cpu {
@@ -29,6 +30,9 @@ struct RowFunctions {
                   float* to) noexcept;
   /// Of a row that follows itself; y may be x.
   void (*softmax)(const float* x, float* y, int64_t count, bool log) noexcept;
+  /// Likewise; scale and shift follow themselves, or are nullptr.
+  void (*layer_norm)(const ir::LayerNorm& op, const float* x, const float* scale,
+                     const float* shift, float* y, int64_t count) noexcept;
 };
 
 template <class Unit>
@@ -37,7 +41,9 @@ const RowFunctions& row_functions() noexcept;
 kernel::Prepared prepare_reduce_f32(const Call& call, const RowFunctions& functions);
 void run_reduce_f32(const Launch& launch) noexcept;
 
-kernel::Prepared prepare_softmax_f32(const Call& call, const RowFunctions& functions);
+/// Of what works on lines along the last axis.
+kernel::Prepared prepare_lines_f32(const Call& call, const RowFunctions& functions);
 void run_softmax_f32(const Launch& launch) noexcept;
+void run_layer_norm_f32(const Launch& launch) noexcept;
 
 }  // namespace tenon::cpu

@@ -15,6 +15,7 @@
 #include "ir/ops/gather.h"
 #include "ir/ops/grid_sample.h"
 #include "ir/ops/if.h"
+#include "ir/ops/layer_norm.h"
 #include "ir/ops/loop.h"
 #include "ir/ops/matmul.h"
 #include "ir/ops/non_max_suppression.h"
@@ -47,10 +48,10 @@ struct TypeList {};
 
 using OpList = TypeList<Attention, AveragePool, BatchNorm, Bind, BitCast, Cast, Col2Im, Concat,
                         ConcatFromSequence, Conv, Cumulate, Det, Dft, Expand, Gather, GridSample,
-                        If, Loop, MatMul, MaxPool, MaxRoiPool, NonMaxSuppression, NonZero, Optional,
-                        OptionalGetElement, OptionalHasElement, Pointwise, Range, Recurrent, Reduce,
-                        Reorder, Reshape, Resize, RoiAlign, Scatter, SequenceAt, SequenceConstruct,
-                        SequenceErase, SequenceInsert, SequenceLength, ShapeOf, Slice, Softmax,
-                        Tile, TopK, Transpose, Unique, WinogradFilter>;
+                        If, LayerNorm, Loop, MatMul, MaxPool, MaxRoiPool, NonMaxSuppression,
+                        NonZero, Optional, OptionalGetElement, OptionalHasElement, Pointwise, Range,
+                        Recurrent, Reduce, Reorder, Reshape, Resize, RoiAlign, Scatter, SequenceAt,
+                        SequenceConstruct, SequenceErase, SequenceInsert, SequenceLength, ShapeOf,
+                        Slice, Softmax, Tile, TopK, Transpose, Unique, WinogradFilter>;
 
 }  // namespace tenon::ir

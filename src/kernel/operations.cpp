@@ -58,7 +58,8 @@ double operations_of(const Call& call) {
   if (const auto* pointwise = call.op.as<ir::Pointwise>())
     return results * steps(pointwise->expression);
   if (call.op.as<ir::Reduce>()) return elements(call.inputs[0]);
-  if (call.op.as<ir::Softmax>()) return 4 * results;  // greatest, exponential, sum, quotient
+  if (call.op.as<ir::Softmax>()) return 4 * results;    // greatest, exponential, sum, quotient
+  if (call.op.as<ir::LayerNorm>()) return 7 * results;  // two sums, a quotient, scale and shift
   if (const auto* pool = call.op.as<ir::MaxPool>()) return window_operations(pool->kernel, results);
   if (const auto* pool = call.op.as<ir::AveragePool>())
     return window_operations(pool->kernel, results);

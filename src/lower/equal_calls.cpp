@@ -105,7 +105,7 @@ class Finder {
     const ViewOf& view = it_.views[index(id)];
     if (view.of == ir::absent) return -1;
     const ir::Op& by = it_.graph.nodes()[static_cast<size_t>(view.node)].op;
-    if (view.operand < 0 && renames(by)) return -1;  // dense
+    if (renames(by) && strides(view.of) < 0) return -1;  // dense
     int& number = strides_[index(id)];
     if (number >= 0) return number;
     Key key;

@@ -48,11 +48,12 @@ struct Region {
   size_t kernels_end() const { return last - (ends_in_executor ? 1 : 0); }
 };
 
-/// How a value lies in another's memory: as the result of a view, or as an operand of a join.
+/// How a value lies in another's memory: as the result of a view, or as an operand of a join or of
+/// a transpose, made in place.
 struct ViewOf {
   ir::ValueId of = ir::absent;  ///< absent: it has memory of its own
-  int node = -1;                ///< the view, or the join
-  int operand = -1;             ///< of the join
+  int node = -1;                ///< the view, or what joins or turns
+  int operand = -1;             ///< of the latter
 };
 
 /// A lowered graph: layouts in its types, one step for each node but those that are views and

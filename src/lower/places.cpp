@@ -1,10 +1,12 @@
-// Views: a node whose result is its operand's memory, or a join whose operands are made in place.
+// Views: a node whose result is its operand's memory, or a join or transpose whose operands are
+// made in place.
 #include "lower/places.h"
 
 #include <algorithm>
 
 #include "ir/ops/concat.h"
 #include "ir/ops/repeat.h"
+#include "ir/ops/reshape.h"
 #include "ir/ops/slice.h"
 #include "ir/ops/transpose.h"
 #include "lower/candidate.h"
@@ -54,6 +56,14 @@ bool keeps_rows(const ir::Node& view, const ir::Dims& from, const ir::Dims& to) 
   return from.back() == to.back();  // Expand
 }
 
+/// Whether both have the same axes but for those of extent 1: strides carry over.
+bool only_moves_ones(const ir::Dims& from, const ir::Dims& to) {
+  ir::Dims a, b;
+  std::ranges::remove_copy_if(from, std::back_inserter(a), is_one);
+  std::ranges::remove_copy_if(to, std::back_inserter(b), is_one);
+  return a == b;
+}
+
 /// A node of a graph's that reads a value.
 struct Reader {
   size_t node = 0, operand = 0;
@@ -80,7 +90,10 @@ class Decider {
   }
 
   void run() {
-    for (size_t n = nodes().size(); n-- > 0;) join_in_place(n);
+    for (size_t n = nodes().size(); n-- > 0;) {
+      join_in_place(n);
+      turn_in_place(n);
+    }
     for (size_t n = 0; n < nodes().size(); ++n) view_operand(n);
     find_roots();
     for (const Step& step : steps_) {
@@ -117,16 +130,28 @@ class Decider {
     return steps_[node].is_queued() ? steps_[node].kernel : nullptr;
   }
 
-  /// Whether all that read a value, but for `except`, take it with strides.
-  bool readers_take_strides(ir::ValueId id, size_t except = SIZE_MAX) const {
+  /// Whether all that read a value, but for `except`, take it with strides; `has_rows`: its last
+  /// axis is dense.
+  bool readers_take_strides(ir::ValueId id, bool has_rows, size_t except = SIZE_MAX) const {
     return std::ranges::all_of(readers_[index(id)], [&](const Reader& reader) {
       if (reader.node == except) return true;
+      if (nodes()[reader.node].as<ir::Reshape>())
+        return renamed_take_strides(reader.node, has_rows);
       const kernel::Kernel* kernel = queued_kernel(reader.node);
       if (!kernel || reader.operand >= 32) return false;
-      const uint32_t taken =
-          kernel->strided_inputs | (has_rows_[index(id)] ? kernel->rows_inputs : 0);
+      const uint32_t taken = kernel->strided_inputs | (has_rows ? kernel->rows_inputs : 0);
       return (taken >> reader.operand & 1u) != 0;
     });
+  }
+
+  /// The same of those behind a reshape that only adds or drops axes of extent 1.
+  bool renamed_take_strides(size_t reshape, bool has_rows) const {
+    const ir::Node& node = nodes()[reshape];
+    const ir::ValueId to = node.outputs[0];
+    if (steps_[reshape].on_host || fixed_[index(to)] || !is_plain(to)) return false;
+    const ir::Dims &from = *it_.graph.type(node.inputs[0]).dims, &dims = *it_.graph.type(to).dims;
+    return only_moves_ones(from, dims) &&
+           readers_take_strides(to, has_rows && keeps_rows(node, from, dims));
   }
 
   bool has_executors_between(size_t first, size_t last) const {
@@ -158,6 +183,22 @@ class Decider {
     is_view_[n] = true;
   }
 
+  /// What a transpose reads is made where it is to lie, by a kernel for that purpose alone. Readers
+  /// that take strides may have it as it is.
+  void turn_in_place(size_t n) {
+    const ir::Node& node = nodes()[n];
+    const auto* transpose = node.as<ir::Transpose>();
+    if (!transpose || steps_[n].on_host || transpose->permutation.empty()) return;
+    const ir::ValueId from = node.inputs[0], to = node.outputs[0];
+    const auto last = static_cast<int64_t>(transpose->permutation.size()) - 1;
+    if (transpose->permutation.back() != last || !is_plain(from) || !is_plain(to)) return;
+    if (!fixed_[index(to)] && readers_take_strides(to, true)) return;
+    if (!may_be_made_in(from, n, false)) return;
+    it_.views[index(from)] = {to, static_cast<int>(n), 0};
+    is_dense_[index(from)] = false;
+    is_view_[n] = true;
+  }
+
   /// Whether all parts are whole blocks of the joined axis: they lie behind one another as in plain
   /// layout.
   bool joins_blocks(const ir::Node& join, size_t axis) const {
@@ -182,13 +223,19 @@ class Decider {
     if (!kernel || !once || nodes()[maker].outputs.size() != 1) return false;
     if (has_executors_between(maker, join)) return false;
     if (dense) return true;
-    return kernel->strided_output && readers_take_strides(id, join);
+    return kernel->strided_output && readers_take_strides(id, has_rows_[index(id)], join);
   }
 
   void view_operand(size_t n) {
     const ir::Node& node = nodes()[n];
+    if (is_view_[n]) return;
     if (renames(node.op)) {
-      it_.views[index(node.outputs[0])] = {node.inputs[0], static_cast<int>(n), -1};
+      const ir::ValueId from = node.inputs[0], to = node.outputs[0];
+      it_.views[index(to)] = {from, static_cast<int>(n), -1};
+      if (is_dense_[index(from)]) return;
+      is_dense_[index(to)] = false;
+      has_rows_[index(to)] = has_rows_[index(from)] &&
+                             keeps_rows(node, *it_.graph.type(from).dims, *it_.graph.type(to).dims);
       return;
     }
     const auto* slice = node.as<ir::Slice>();
@@ -201,7 +248,7 @@ class Decider {
     has_rows_[index(node.outputs[0])] =
         has_rows_[index(node.inputs[0])] &&
         keeps_rows(node, from, *it_.graph.type(node.outputs[0]).dims);
-    if (!dense && !readers_take_strides(node.outputs[0])) {
+    if (!dense && !readers_take_strides(node.outputs[0], has_rows_[index(node.outputs[0])])) {
       has_rows_[index(node.outputs[0])] = true;
       return;
     }
@@ -247,9 +294,18 @@ std::vector<int64_t> Places::strides_of(ir::ValueId id, const Place& place) cons
 
 Place Places::within(const ir::Node& view, ir::ValueId id) const {
   Place place = of(id);
-  if (renames(view.op)) return {place.offset, {}};
+  if (renames(view.op) && place.strides.empty()) return place;
   const std::vector<int64_t> strides = strides_of(id, place);
   place.strides.clear();
+  if (renames(view.op)) {  // axes of extent 1 come or go
+    const std::vector<int64_t> from = extents_(id);
+    size_t at = 0;
+    for (const int64_t extent : extents_(view.outputs[0])) {
+      while (extent != 1 && from[at] == 1) ++at;
+      place.strides.push_back(extent == 1 ? 0 : strides[at++]);
+    }
+    return place;
+  }
   if (const auto* transpose = view.as<ir::Transpose>()) {
     for (const int64_t axis : transpose->permutation) {
       place.strides.push_back(strides[static_cast<size_t>(axis)]);
@@ -269,6 +325,17 @@ Place Places::within(const ir::Node& view, ir::ValueId id) const {
   return place;
 }
 
+Place Places::before(const ir::Node& transpose) const {
+  const ir::ValueId whole = transpose.outputs[0];
+  Place place = of(whole);
+  const std::vector<int64_t> strides = strides_of(whole, place);
+  place.strides.assign(strides.size(), 0);
+  const auto& permutation = transpose.as<ir::Transpose>()->permutation;
+  for (size_t i = 0; i < strides.size(); ++i)
+    place.strides[static_cast<size_t>(permutation[i])] = strides[i];
+  return place;
+}
+
 Place Places::part_of_concat(const ir::Node& concat, int operand) const {
   const ir::ValueId whole = concat.outputs[0];
   Place place = of(whole);
@@ -284,7 +351,9 @@ Place Places::of(ir::ValueId id) const {
   const ViewOf& view = it_.views[index(id)];
   if (view.of == ir::absent) return {};
   const ir::Node& node = it_.graph.nodes()[static_cast<size_t>(view.node)];
-  Place place = view.operand < 0 ? within(node, view.of) : part_of_concat(node, view.operand);
+  Place place = view.operand < 0           ? within(node, view.of)
+                : node.as<ir::Transpose>() ? before(node)
+                                           : part_of_concat(node, view.operand);
   if (!place.strides.empty() && is_dense(extents_(id), place.strides)) place.strides.clear();
   return place;
 }

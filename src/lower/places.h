@@ -33,6 +33,7 @@ class Places {
  private:
   std::vector<int64_t> strides_of(ir::ValueId id, const Place& place) const;
   Place within(const ir::Node& view, ir::ValueId id) const;
+  Place before(const ir::Node& transpose) const;
   Place part_of_concat(const ir::Node& concat, int operand) const;
 
   const Executable& it_;

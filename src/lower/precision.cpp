@@ -39,7 +39,8 @@ bool is_mean_or_extreme(ir::ReduceKind kind) {
 
 Width width_of(const ir::Op& op) {
   const auto is = [&]<class... Ops>(ir::TypeList<Ops...>) { return (op.as<Ops>() || ...); };
-  if (is(ir::TypeList<ir::Attention, ir::Conv, ir::MatMul, ir::Softmax, ir::BatchNorm>{}))
+  if (is(ir::TypeList<ir::Attention, ir::Conv, ir::LayerNorm, ir::MatMul, ir::Softmax,
+                      ir::BatchNorm>{}))
     return Width::narrow;
   if (is(ir::TypeList<ir::Reshape, ir::Transpose, ir::Slice, ir::Concat, ir::MaxPool,
                       ir::AveragePool>{}))

@@ -249,6 +249,8 @@ Probes probe_points(const ir::Graph& main, const Ranges& given) {
   }
   offer([](const plan::SymbolRange& range) { return range.least; });
   offer([](const plan::SymbolRange& range) { return range.greatest; });
+  // Where the others leave an extent 1, so that the rest broadcast against it, this one does not.
+  offer([](const plan::SymbolRange& r) { return std::clamp<int64_t>(2, r.least, r.greatest); });
   if (!probes.points.empty()) return probes;
   const Bindings point = bind(ranges, [](const plan::SymbolRange& range) { return range.typical; });
   for (const ir::Constraint& constraint : main.constraints()) {

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tenon/error.h"
 
 namespace tenon::lower {
@@ -45,6 +47,15 @@ TEST(probe_points, a_division_that_rounds_takes_the_nearest_multiple) {
   const std::vector<ir::Constraint> tie = {
       {ir::Constraint::Kind::equal, 6 * floor_div(symbol(0), 6), symbol(0), "a multiple of six"}};
   EXPECT_EQ(probe_points(tied(tie), {{"s0", {1, 128, 1000}}}).points[0].at("s0"), 126);
+}
+
+TEST(probe_points, one_point_at_least_leaves_no_extent_to_broadcast_where_another_can) {
+  // s0 + 1 is 1 or 2; beside a typical s1 of 128 it can only be 1.
+  const std::vector<ir::Constraint> ties = {
+      {ir::Constraint::Kind::broadcast, symbol(0) + 1, 2, "rows"},
+      {ir::Constraint::Kind::broadcast, symbol(0) + 1, symbol(1), "rows, too"}};
+  const Probes probes = probe_points(tied(ties), {});
+  EXPECT_TRUE(std::ranges::any_of(probes.points, [](const auto& p) { return p.at("s0") == 1; }));
 }
 
 }  // namespace

@@ -48,6 +48,15 @@ class InnerGraph : public Body {
   const GraphImporter& around_;
 };
 
+[[noreturn]] void fail_without_bytes(const Error& refusal) {
+  const std::string_view what = refusal.what();
+  const bool tells_a_way_out = what.find("; ") != std::string_view::npos;
+  if (refusal.code() != ErrorCode::io || tells_a_way_out) throw Error(refusal);
+  base::fail(ErrorCode::io,
+             "{}; without weights (weights=None, --no-weights) it builds, and takes them later",
+             what);
+}
+
 }  // namespace
 
 void GraphImporter::import_leaves() {
@@ -62,7 +71,7 @@ void GraphImporter::import_leaves() {
         report(&initializer, initializer.refusal->what());
         define(initializer.name, ir::absent);
       } else {
-        if (!model_.given.none_at_all()) throw Error(*initializer.refusal);
+        if (!model_.given.none_at_all()) fail_without_bytes(*initializer.refusal);
         add_initializer(initializer.name, type, source);
         if (!model_.leaves.rows().at(whole_name(initializer.name)).refittable)
           throw Error(*initializer.refusal);

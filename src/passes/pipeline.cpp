@@ -21,7 +21,8 @@ constexpr Pass kPasses[] = {
     {"literal", constants_to_literals},           // before pointwise: fewer operands
     {"bias", add_into_bias},                      // before batch_norm, which folds through a bias
     {"batch_norm", fold_batch_norm},              // before epilogue, which ends what may be folded
-    {"pointwise", fuse_pointwise},   // before epilogue: x * sigmoid(x) reads x once from here on
+    {"pointwise", fuse_pointwise},  // before epilogue: x * sigmoid(x) reads x once from here on
+    {"layer_norm", recognise_layer_norm},  // before epilogue: its scale and shift are a chain
     {"sink_reshape", sink_reshape},  // before epilogue: what is between a product and its chain
     {"epilogue", fuse_epilogue},     // late: it takes what is left of a chain, whole
     {"attention", fuse_attention},   // last: what is done to scores is their product's epilogue

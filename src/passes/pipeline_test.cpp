@@ -52,8 +52,8 @@ TEST(compile, an_unknown_pass_is_refused_with_those_that_there_are) {
     EXPECT_EQ(
         std::string(error.what()),
         "without: \"hoist\" is no pass; the passes are resolve, shapes, common, transpose_matmul, "
-        "power, gelu, literal, bias, batch_norm, pointwise, sink_reshape, epilogue, "
-        "attention");
+        "power, gelu, literal, bias, batch_norm, pointwise, layer_norm, sink_reshape, "
+        "epilogue, attention");
   }
 }
 

@@ -15,6 +15,7 @@ ir::Graph constants_to_literals(const ir::Graph& graph, Door& door);
 ir::Graph add_into_bias(const ir::Graph& graph, Door& door);
 ir::Graph fold_batch_norm(const ir::Graph& graph, Door& door);
 ir::Graph fuse_pointwise(const ir::Graph& graph, Door& door);
+ir::Graph recognise_layer_norm(const ir::Graph& graph, Door& door);
 ir::Graph sink_reshape(const ir::Graph& graph, Door& door);
 ir::Graph fuse_epilogue(const ir::Graph& graph, Door& door);
 ir::Graph fuse_attention(const ir::Graph& graph, Door& door);

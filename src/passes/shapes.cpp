@@ -50,10 +50,31 @@ std::optional<ValueId> constant_for(GraphBuilder& out, const Node& node) {
   return out.constant(value.type.dtype, value.type.shape(), *bytes);
 }
 
+// One known index picks a part, which may be a view. A part of a leaf would be another leaf.
+std::optional<ValueId> part_for(GraphBuilder& out, const Node& node) {
+  const auto* gather = node.as<ir::Gather>();
+  if (!gather || out.only_leaves(node.inputs[0])) return std::nullopt;
+  const ir::Value& index = out.value(node.inputs[1]).value;
+  const auto& whole = out.type(node.inputs[0]).dims;
+  if (!whole || !index.known || index.type.rank() != 0) return std::nullopt;
+  const auto axis = static_cast<size_t>(gather->axis);
+  const auto extent = (*whole)[axis].try_constant();
+  const auto picked = index.known->integers[0].try_constant();
+  if (!extent || !picked || *picked < -*extent || *picked >= *extent) return std::nullopt;
+  ir::Slice slice{.starts = ir::Dims(whole->size(), 0), .dims = *whole};
+  slice.starts[axis] = *picked < 0 ? *picked + *extent : *picked;
+  slice.dims[axis] = 1;
+  ir::Dims dims = *whole;
+  dims.erase(dims.begin() + static_cast<int64_t>(axis));
+  const ValueId part = out.add(std::move(slice), {node.inputs[0]}, node.name);
+  return out.add(ir::Reshape{std::move(dims)}, {part});
+}
+
 std::optional<ValueId> simplify(GraphBuilder& out, const Node& node) {
   if (changes_nothing(out, node)) return node.inputs[0];
   if (const auto id = shorter_reshape(out, node)) return id;
-  return constant_for(out, node);
+  if (const auto id = constant_for(out, node)) return id;
+  return part_for(out, node);
 }
 
 // Symbols whose numbers are known after all, since an extent of an input was fixed.

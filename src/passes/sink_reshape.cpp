@@ -14,13 +14,25 @@ using ir::GraphBuilder;
 using ir::Node;
 using ir::ValueId;
 
+// Whether an epilogue is to be: a conv or matmul, or what is done to the result of one alone.
+bool ends_in_product(const GraphBuilder& out, ValueId id) {
+  const Node* producer = out.producer(id);
+  if (!producer || !out.single_use(id)) return false;
+  if (ir::epilogue_of(producer->op)) return true;
+  return producer->as<ir::Pointwise>() &&
+         std::ranges::any_of(producer->inputs, [&](ValueId operand) {
+           const Node* inner = out.producer(operand);
+           return inner && ir::epilogue_of(inner->op) && out.single_use(operand) &&
+                  out.type(operand).dims == out.type(id).dims;
+         });
+}
+
 // The operand that is a reshape, and nothing else, of what a conv or matmul gives.
 std::optional<size_t> reshaped_result(const GraphBuilder& out, const Node& node) {
   for (size_t i = 0; i < node.inputs.size(); ++i) {
     const auto reshape = sole_producer<ir::Reshape>(out, node.inputs[i]);
-    if (!reshape || !out.single_use(reshape->inputs[0])) continue;
-    const Node* producer = out.producer(reshape->inputs[0]);
-    if (producer && ir::epilogue_of(producer->op) && !out.only_leaves(reshape->inputs[0])) return i;
+    if (!reshape || out.only_leaves(reshape->inputs[0])) continue;
+    if (ends_in_product(out, reshape->inputs[0])) return i;
   }
   return std::nullopt;
 }

@@ -204,6 +204,21 @@ class Check {
                        base::quoted(behind));
       }
     }
+    hint_at_folding();
+  }
+
+  /// Exporters that fold leave less than a state dict holds, or name it anew ("onnx::Conv_193").
+  void hint_at_folding() {
+    constexpr size_t kSome = 4;
+    if (unknown_.size() < kSome || unknown_.size() < accepted_.changed.size()) return;
+    const auto own = std::ranges::find_if(engine_.leaves, [&](const LeafState& state) {
+      return state.leaf.refittable && !given_.contains(state.leaf.name);
+    });
+    problem(
+        "weights: most of these names are not this engine's{}: a model that was exported with "
+        "folding has its own; give weights of such an export, or export it without",
+        own == engine_.leaves.end() ? ""
+                                    : " (one of those is " + base::quoted(own->leaf.name) + ")");
   }
 
   bool fits_all(bool remove, std::string_view before, std::string_view behind) const {

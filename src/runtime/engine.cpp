@@ -293,35 +293,6 @@ RefitReport Engine::reset() {
   return impl_->commit(given, {}, {}, nullptr, [](const ExtensionPtr&) { return nullptr; });
 }
 
-std::string Engine::explain() const {
-  std::vector<lower::Explanation> nodes;
-  lower::Options lowering;
-  lowering.tactics = lower::Tactics::recorded;
-  lowering.record = &impl_->lowered.record;
-  lowering.precision = impl_->lowered.record.precision;
-  lowering.ranges = impl_->file.plan.ranges;
-  lowering.host = impl_->host.get();
-  lowering.explain = &nodes;
-  lower::lower(impl_->file.plan.program, *impl_->backend, lowering);
-  std::string text;
-  for (const lower::Explanation& node : nodes) {
-    text += node.node + "\n";
-    for (size_t i = 0; i < node.candidates.size(); ++i) {
-      const auto& candidate = node.candidates[i];
-      text += fmt::format("  {} {}{}{}", static_cast<int>(i) == node.chosen ? "*" : " ",
-                          candidate.kernel, candidate.tactic.empty() ? "" : "/", candidate.tactic);
-      if (!candidate.refusal.empty()) text += ": refused: " + candidate.refusal;
-      if (candidate.seconds > 0) text += fmt::format(": {:.1f} us", candidate.seconds * 1e6);
-      if (candidate.refusal.empty())
-        text += fmt::format(", {} bytes of packed weights", candidate.refit_bytes);
-      text += "\n";
-    }
-  }
-  for (const LayerInfo& view : views())
-    text += fmt::format("{} {}: a view, which moves nothing\n", view.op, base::quoted(view.name));
-  return text;
-}
-
 std::shared_ptr<Engine::Impl> runtime::make_engine(plan::PlanFile file,
                                                    std::shared_ptr<kernel::Backend> backend,
                                                    const lower::Options& lowering,

@@ -218,6 +218,17 @@ def test_build_strips_at_once(tmp_path):
     assert load_file(tmp_path / "s.plan") == {}
 
 
+def test_a_model_whose_weights_are_nowhere_builds_on_request_and_fills_later(tmp_path, run_lenet, images):
+    model, hollow, filled = (tmp_path / name for name in ("m.onnx", "h.plan", "f.plan"))
+    onnx.save(onnx.load(LENET), model, save_as_external_data=True, location="m.bin", size_threshold=0)
+    (tmp_path / "m.bin").unlink()
+    assert "--no-weights" in refused("build", model, "-o", hollow)[0]
+    told = answer("build", model, "-o", hollow, "--no-weights", "--device", DEVICE)
+    assert told["stripped"] and told["weights"] == 8 and load_file(hollow) == {}
+    tenon("refit", hollow, LENET_A, "-o", filled)
+    assert close(run_lenet(filled), reference(images, load_file(LENET_A)))
+
+
 def test_identical_plan_takes_only_its_own_weights(tmp_path):
     path = tmp_path / "a.plan"
     tenon("build", LENET, "-o", path, "--identical", "--device", DEVICE, "--tactics", "first")

@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import tenon
 
@@ -43,6 +44,21 @@ def test_the_demo_reads_the_digits_after_the_refit(tmp_path):
     out = run([sys.executable, ROOT / "examples" / "demo.py"])
     assert "equal bit for bit" in out
     assert (ROOT / "demo.png").exists()
+
+
+@pytest.mark.parametrize("photo, faces", [("3.jpg", 5), ("13.jpg", 2)])  # counted by eye
+def test_the_faces_of_a_photograph_are_found(tmp_path, photo, faces):
+    path = ROOT / "tests" / "data" / "faces" / photo
+    out = run([sys.executable, ROOT / "examples" / "faces.py", path, tmp_path / "faces.png"])
+    assert out.startswith(f"{faces} faces in {photo}")
+    drawn, plain = (np.asarray(Image.open(each).convert("RGB")) for each in (tmp_path / "faces.png", path))
+    assert drawn.shape == plain.shape and (drawn != plain).any()
+
+
+def test_super_resolution_has_the_signal_to_noise_ratios_that_pytorch_measured(tmp_path):
+    out = run([sys.executable, ROOT / "examples" / "super_resolution.py", tmp_path / "three.png"])
+    assert re.findall(r"([\d.]+) dB", out) == ["5.11", "31.62", "32.99"]
+    assert Image.open(tmp_path / "three.png").size == (3 * 672, 672)
 
 
 @pytest.mark.skipif(not CLI, reason="needs the build tree")

@@ -347,6 +347,12 @@ def weights_are_a_pytorch_checkpoint(s):
 
 
 @scene
+def refit_of_a_folded_export_with_a_state_dict(s):
+    names = ("bn.weight", "bn.bias", "bn.running_mean", "bn.running_var")
+    s.linear().refit({name: np.zeros(4, np.float32) for name in names})
+
+
+@scene
 def refit_with_another_models_weights(s):
     arrays = load_file(s.mnist / "lenet_a.safetensors")
     arrays["layer1.0.conv1.weight"] = np.zeros((64, 64, 3, 3), np.float32)

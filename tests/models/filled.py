@@ -38,6 +38,34 @@ def filled(path, seed):
     return model.SerializeToString()
 
 
+def untied(path, seed):
+    """The model as bytes, each merged initializer come apart as in a trained network: no two float vectors are equal.
+
+    Exporters write an Identity for each name that was lost.
+    """
+    model = onnx.load(path, load_external_data=False)
+    graph = model.graph
+    there = {tensor.name: tensor for tensor in graph.initializer}
+    for node in [node for node in graph.node if node.op_type == "Identity" and node.input[0] in there]:
+        graph.initializer.add(name=node.output[0], data_type=TensorProto.FLOAT, dims=there[node.input[0]].dims)
+        graph.node.remove(node)
+    positive = variances(graph)
+    for tensor in graph.initializer:
+        if tensor.data_type == TensorProto.FLOAT:
+            made = values(tensor.name, tuple(tensor.dims), seed, tensor.name in positive)
+            tensor.CopyFrom(numpy_helper.from_array(made, tensor.name))
+    return model.SerializeToString()
+
+
+def replaced(path, arrays):
+    """The model as bytes, with these arrays in place of its initializers."""
+    model = onnx.load(path)
+    for tensor in model.graph.initializer:
+        if tensor.name in arrays:
+            tensor.CopyFrom(numpy_helper.from_array(arrays[tensor.name], tensor.name))
+    return model.SerializeToString()
+
+
 def weight_bytes(path):
     """Of the float weights that are not in the file."""
     graph = onnx.load(path, load_external_data=False).graph

@@ -1,4 +1,4 @@
-// Sums, extremes and softmaxes of rows of f32.
+// Sums, extremes, softmaxes and normalisations of rows of f32.
 #include "cpu/vector/targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -181,7 +181,69 @@ void softmax_row(const float* x, float* y, int64_t count, bool log) noexcept {
   }
 }
 
-constexpr RowFunctions kRows{row_sum, row_extreme, columns_of, softmax_row};
+/// The sum of (x - mean)², in f64 between pieces.
+double squares(const float* x, int64_t count, float mean) noexcept {
+  const Tag tag;
+  constexpr int64_t kPiece = 64 * kLanes;
+  const V middle = set(mean);
+  double total = 0;
+  for (int64_t first = 0; first < count; first += kPiece) {
+    const int64_t last = HWY_MIN(count, first + kPiece);
+    V sums[2] = {hn::Zero(tag), hn::Zero(tag)};
+    int64_t i = first;
+    for (; i + 2 * kLanes <= last; i += 2 * kLanes) {
+      HWY_UNROLL(2)
+      for (int p = 0; p < 2; ++p) {
+        const V d = hn::Sub(hn::LoadU(tag, x + i + p * kLanes), middle);
+        sums[p] = hn::MulAdd(d, d, sums[p]);
+      }
+    }
+    for (; i < last; i += kLanes) {
+      const auto mask = hn::FirstN(tag, static_cast<size_t>(last - i));
+      const V d = hn::IfThenElseZero(mask, hn::Sub(hn::MaskedLoad(mask, tag, x + i), middle));
+      sums[0] = hn::MulAdd(d, d, sums[0]);
+    }
+    total += static_cast<double>(hn::GetLane(hn::SumOfLanes(tag, hn::Add(sums[0], sums[1]))));
+  }
+  return total;
+}
+
+template <bool scaled, bool shifted>
+HWY_INLINE void normalise(const float* x, const float* scale, const float* shift, float* y,
+                          int64_t count, float mean, float factor) {
+  const Tag tag;
+  const V middle = set(mean), by = set(factor);
+  const auto part = [&](int64_t i, auto load) HWY_ATTR {
+    V v = hn::Mul(hn::Sub(load(x + i), middle), by);
+    if constexpr (scaled) v = hn::Mul(v, load(scale + i));
+    if constexpr (shifted) v = hn::Add(v, load(shift + i));
+    return v;
+  };
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    const V v = part(i, [&](const float* from) HWY_ATTR { return hn::LoadU(tag, from); });
+    hn::StoreU(v, tag, y + i);
+  }
+  if (i == count) return;
+  const auto mask = hn::FirstN(tag, static_cast<size_t>(count - i));
+  const V v = part(i, [&](const float* from) HWY_ATTR { return hn::MaskedLoad(mask, tag, from); });
+  hn::BlendedStore(v, mask, tag, y + i);
+}
+
+void layer_norm_row(const ir::LayerNorm& op, const float* x, const float* scale, const float* shift,
+                    float* y, int64_t count) noexcept {
+  const auto length = static_cast<double>(count);
+  const double mean = op.centered ? row_sum(ReduceKind::sum, x, count) / length : 0;
+  const auto middle = static_cast<float>(mean);
+  const double variance = squares(x, count, middle) / length;
+  const auto factor = static_cast<float>(1 / __builtin_sqrt(variance + op.epsilon));
+  if (scale && shift) return normalise<true, true>(x, scale, shift, y, count, middle, factor);
+  if (scale) return normalise<true, false>(x, scale, shift, y, count, middle, factor);
+  if (shift) return normalise<false, true>(x, scale, shift, y, count, middle, factor);
+  normalise<false, false>(x, scale, shift, y, count, middle, factor);
+}
+
+constexpr RowFunctions kRows{row_sum, row_extreme, columns_of, softmax_row, layer_norm_row};
 
 }  // namespace
 }  // namespace tenon::cpu::HWY_NAMESPACE
@@ -262,13 +324,21 @@ const char* reject_softmax(const Call& call) {
 }
 
 template <class Unit>
-Kernel softmax(std::string_view name) {
+const char* reject_layer_norm(const Call& call) {
+  if (const char* reason = refuse_unit_and_dtype<Unit>(call)) return reason;
+  return plain_only(call) ? "it takes plain layouts only" : nullptr;
+}
+
+/// What works on lines along the last axis.
+template <class Unit>
+Kernel lines(std::string_view name, const char* (*reject)(const Call&),
+             void (*run)(const Launch&) noexcept) {
   return {
       .name = name,
-      .reject = reject_softmax<Unit>,
+      .reject = reject,
       .prepare = [](const Call& call,
-                    kernel::Backend&) { return prepare_softmax_f32(call, row_functions<Unit>()); },
-      .run = run_softmax_f32,
+                    kernel::Backend&) { return prepare_lines_f32(call, row_functions<Unit>()); },
+      .run = run,
       .rows_inputs = 1,
       .strided_output = true,
       .in_place = 1};
@@ -290,10 +360,21 @@ std::vector<Kernel> vector_reduce_kernels() {
 std::vector<Kernel> vector_softmax_kernels() {
   return {
 #if HWY_TARGETS & HWY_AVX3
-    softmax<Avx3>("cpu.softmax.rows.avx3"),
+    lines<Avx3>("cpu.softmax.rows.avx3", reject_softmax<Avx3>, run_softmax_f32),
 #endif
 #if HWY_TARGETS & HWY_AVX2
-        softmax<Avx2>("cpu.softmax.rows.avx2"),
+        lines<Avx2>("cpu.softmax.rows.avx2", reject_softmax<Avx2>, run_softmax_f32),
+#endif
+  };
+}
+
+std::vector<Kernel> vector_layer_norm_kernels() {
+  return {
+#if HWY_TARGETS & HWY_AVX3
+    lines<Avx3>("cpu.layer_norm.rows.avx3", reject_layer_norm<Avx3>, run_layer_norm_f32),
+#endif
+#if HWY_TARGETS & HWY_AVX2
+        lines<Avx2>("cpu.layer_norm.rows.avx2", reject_layer_norm<Avx2>, run_layer_norm_f32),
 #endif
   };
 }

@@ -21,6 +21,7 @@ std::vector<Kernel> vector_recurrent_kernels();
 std::vector<Kernel> vector_reduce_kernels();
 std::vector<Kernel> vector_reorder_kernels();
 std::vector<Kernel> vector_softmax_kernels();
+std::vector<Kernel> vector_layer_norm_kernels();
 std::vector<Kernel> vector_transpose_kernels();
 
 /// The vector kernels, then the reference.

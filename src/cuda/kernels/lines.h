@@ -1,0 +1,14 @@
+// Lines along an axis: each is a thread's or, where it is long, a block's.
+#pragma once
+
+#include "cuda/program.h"
+
+namespace tenon::cuda {
+
+/// A stage over the lines of operand 0 along `axis`, which may count from the end. `constants` are
+/// defined before; `body` finds `length`, `x_step` and `y_step`, x at the line's first element of
+/// type T, `line_of(buffer)` for that of a result, `lane` and TEAM.
+kernel::Prepared prepare_lines(const Call& call, int64_t axis, const std::string& constants,
+                               std::string_view body);
+
+}  // namespace tenon::cuda
