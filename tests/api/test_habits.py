@@ -346,8 +346,9 @@ def functions():
         if not isinstance(thing, type):
             yield name, thing
         elif thing.__module__.endswith("_tenon"):
-            for method, function in inspect.getmembers_static(thing, lambda each: callable(each) and not isinstance(each, type)):
-                if not method.startswith("_") or method == "__call__":
+            for method in dir(thing):
+                function = inspect.getattr_static(thing, method)
+                if callable(function) and (not method.startswith("_") or method == "__call__"):
                     yield f"{name}.{method}", function
 
 
