@@ -145,7 +145,7 @@ def problem_of(number, device):
     for symbolic in (False, True):
         try:
             problem = answers(number, make, names, symbolic, options)
-            if not problem and not symbolic and make.weights:
+            if not problem and not symbolic and make.weights and not finds_extents(make):
                 problem = refits(make, names, device)
         except tenon.Error as error:
             problem = "" if is_inherent(error, make, symbolic) else f"{type(error).__name__}: {error}"
@@ -154,10 +154,14 @@ def problem_of(number, device):
     return ""
 
 
+def finds_extents(make):
+    """Whether extents depend on elements: those of other weights need not fit the rest."""
+    return any(node.op_type in ("Compress", "NonZero") for node in make.nodes)
+
+
 def is_inherent(error, make, symbolic):
     """Whether it says of an extent that only a run knows that it had to be known before."""
-    found = symbolic or any(node.op_type in ("Compress", "NonZero") for node in make.nodes)
-    return found and "known while building" in str(error)
+    return (symbolic or finds_extents(make)) and "known while building" in str(error)
 
 
 def shown(number):
