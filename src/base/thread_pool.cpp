@@ -37,11 +37,10 @@ class Pool {
         static_cast<uint32_t>(std::min<int64_t>({threads - 1, units - 1, kMostSeats}));
     grow(seats);
     function_ = &f;
-    units_ = units;
-    next_.store(0, std::memory_order_relaxed);
+    cut(units, seats + 1);
     state_.store(kOpen | seats * kSeat);  // publishes the job
     wake(seats);
-    take_units();
+    take_units(0);
     wait_until_empty();
     busy_.store(false, std::memory_order_release);
     return true;
@@ -80,14 +79,38 @@ class Pool {
     for (uint32_t i = 0; i < std::min(seats, sleepers); ++i) wakeup_.notify_one();
   }
 
-  void take_units() noexcept {
+  /// Units that follow one another, of which any thread may take the next.
+  struct alignas(64) Range {
+    std::atomic<int64_t> next = 0;
+    int64_t end = 0;
+  };
+  static constexpr int64_t kMostRanges = 64;
+
+  // Each thread has a range of its own to begin with: neighbours read the same filters or the same
+  // rows, and processors may have no cache in common.
+  void cut(int64_t units, int64_t threads) noexcept {
+    ranges_ = std::min(threads, kMostRanges);
+    for (int64_t i = 0; i < ranges_; ++i) {
+      Range& range = range_[i];
+      range.next.store(units / ranges_ * i + std::min(units % ranges_, i),
+                       std::memory_order_relaxed);
+      range.end = units / ranges_ * (i + 1) + std::min(units % ranges_, i + 1);
+    }
+  }
+
+  // The own range first, then what others have left.
+  void take_units(int64_t own) noexcept {
     const FloatMode mode;
     const UnitFunction f = *function_;
-    const int64_t units = units_;
-    for (;;) {
-      const int64_t unit = next_.fetch_add(1, std::memory_order_relaxed);
-      if (unit >= units) break;
-      f(unit);
+    const int64_t ranges = ranges_;
+    for (int64_t i = 0; i < ranges; ++i) {
+      Range& range = range_[(own + i) % ranges];
+      const int64_t end = range.end;
+      while (range.next.load(std::memory_order_relaxed) < end) {
+        const int64_t unit = range.next.fetch_add(1, std::memory_order_relaxed);
+        if (unit >= end) break;
+        f(unit);
+      }
     }
     // Who finds the units gone shuts the door; this job is still the current one, for its caller
     // waits for us.
@@ -104,21 +127,23 @@ class Pool {
     }
   }
 
-  bool try_sit() noexcept {
+  // The number of the seat, from 1; 0 where none is free.
+  int64_t try_sit() noexcept {
     uint32_t state = state_.load(std::memory_order_relaxed);
     while (has_free_seat(state)) {
       if (state_.compare_exchange_weak(state, state - kSeat + 1, std::memory_order_acquire))
-        return true;
+        return (state & ~kOpen) / kSeat;
       relax();
     }
-    return false;
+    return 0;
   }
 
   [[noreturn]] void work() noexcept {
     for (;;) {
       wait_for_seat();
-      if (!try_sit()) continue;
-      take_units();
+      const int64_t seat = try_sit();
+      if (seat == 0) continue;
+      take_units(seat);
       state_.fetch_sub(1, std::memory_order_release);
     }
   }
@@ -141,10 +166,10 @@ class Pool {
 
   std::atomic<bool> busy_ = false;
   const UnitFunction* function_ = nullptr;  // written while nobody sits and the door is shut
-  int64_t units_ = 0;
+  int64_t ranges_ = 0;
   uint32_t workers_ = 0;
   alignas(64) std::atomic<uint32_t> state_ = 0;
-  alignas(64) std::atomic<int64_t> next_ = 0;
+  Range range_[kMostRanges];
   alignas(64) std::atomic<uint32_t> sleepers_ = 0;
   std::mutex mutex_;
   std::condition_variable wakeup_;

@@ -309,7 +309,7 @@ def test_the_wheel_brings_the_command():
 # --- docstrings
 
 CALLED = ["build", "load", "pass_names", "digest", "Network", "Engine", "Refitter", "Weight", "WeightSet", "RefitReport", "Layer", "Port", "Problem",
-          "Outputs", "LeafInfo", "Value", "ValueInfo", "Tensor"]  # fmt: skip
+          "Outputs", "LeafInfo", "Value", "ValueInfo", "Tensor", "ThreadLimit"]  # fmt: skip
 
 
 def test_every_public_name_has_an_example():

@@ -1,8 +1,10 @@
 """What is installed when the door's components are asked for builds programs, by CMake and by hand."""
 
+import os
 import pathlib
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -74,3 +76,12 @@ def test_installed_headers_and_libraries_build_programs(tmp_path):
     run(tmp_path / "plain", MODEL)
     names = {path.name for path in links.parent.iterdir()}
     assert names == {f"lib{name}.{end}" for name in ("nvinfer", "nvonnxparser", "nvinfer_plugin", "nvinfer_lean", "nvinfer_dispatch") for end in ("so", "so.10")}
+
+
+def test_the_package_has_the_door(tmp_path):
+    install(tmp_path, "python")
+    shutil.copytree(ROOT / "python" / "tenon", tmp_path / "tenon", dirs_exist_ok=True)  # what the wheel takes from the sources
+    code = "import tenon.trt as t; print(t.__file__); print(*{l.split()[-1] for l in open('/proc/self/maps') if 'libtenon' in l})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    lines = done.stdout.split()
+    assert len(lines) == 3 and all(line.startswith(str(tmp_path)) for line in lines), done.stderr + done.stdout
