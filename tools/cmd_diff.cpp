@@ -27,18 +27,18 @@ struct Difference {
   double greatest = 0;  // of |a - b|; infinite where one is no number and the other is
 };
 
-double distance(double a, double b) {
+long double distance(long double a, long double b) {
   if (a == b || (std::isnan(a) && std::isnan(b))) return 0;
-  const double apart = std::abs(a - b);
-  return std::isnan(apart) ? std::numeric_limits<double>::infinity() : apart;
+  const long double apart = std::abs(a - b);
+  return std::isnan(apart) ? std::numeric_limits<long double>::infinity() : apart;
 }
 
 double greatest_difference(const Tensor& a, const Tensor& b) {
   const auto count = static_cast<size_t>(element_count(a.shape()));
-  double greatest = 0;
+  long double greatest = 0;
   for (size_t i = 0; i < count; ++i)
     greatest = std::max(greatest, distance(element(a, i), element(b, i)));
-  return greatest;
+  return static_cast<double>(greatest);
 }
 
 bool same_bytes(const Tensor& a, const Tensor& b) {

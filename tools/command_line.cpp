@@ -22,7 +22,22 @@ struct Command {
   Action action;
 };
 
-void print_line(std::string_view message) { fmt::print(stderr, "tenon: {}\n", message); }
+// A message with its long words cut in the middle: what a user wrote may be of any length.
+std::string shortened(std::string_view message) {
+  constexpr size_t most = 200, ends = 98;
+  std::string text;
+  while (!message.empty()) {
+    const size_t length = std::min(message.find_first_of(" \n"), message.size() - 1) + 1;
+    const std::string_view word = message.substr(0, length);
+    text += length <= most + 10
+                ? std::string(word)
+                : fmt::format("{}...{}", word.substr(0, ends), word.substr(length - ends));
+    message.remove_prefix(length);
+  }
+  return text;
+}
+
+void print_line(std::string_view message) { fmt::print(stderr, "tenon: {}\n", shortened(message)); }
 
 void write_out(const std::string& text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0)
@@ -50,6 +65,7 @@ int perform(const Action& action, Session& session) {
   session.progress = [&](std::string_view stage, double fraction) { line.show(stage, fraction); };
   try {
     action(session);
+    line.finish();
     return 0;
   } catch (const UsageError& error) {
     line.clear();
@@ -93,7 +109,8 @@ int run(int argc, const char* const* argv) {
   app.set_version_flag("--version", fmt::format("tenon {}", version()));
   app.require_subcommand(1);
   app.failure_message([](const CLI::App*, const CLI::Error& error) {
-    return fmt::format("tenon: {}\nRun tenon --help, or tenon COMMAND --help.\n", error.what());
+    return fmt::format("tenon: {}\nRun tenon --help, or tenon COMMAND --help.\n",
+                       shortened(error.what()));
   });
   Session session;
   std::vector<Command> commands;
@@ -131,6 +148,7 @@ int run(int argc, const char* const* argv) {
 }
 
 void Session::print(const Json& result, const std::string& text) const {
+  if (progress) progress({}, 1);  // its line ends before the answer
   write_out(json ? dump(result) : text);
 }
 

@@ -4,29 +4,32 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 namespace tenon::cli {
 namespace {
 
+static_assert(std::numeric_limits<long double>::digits >= 64);
+
 template <class T>
-double number_at(const void* data, size_t i) {
+long double number_at(const void* data, size_t i) {
   T value;
   std::memcpy(&value, static_cast<const std::byte*>(data) + i * sizeof(T), sizeof(T));
-  return static_cast<double>(value);
+  return static_cast<long double>(value);
 }
 
-double half_at(const void* data, size_t i) {
+long double half_at(const void* data, size_t i) {
   uint16_t bits = 0;
   std::memcpy(&bits, static_cast<const std::byte*>(data) + i * 2, 2);
   const int exponent = bits >> 10 & 31;
   const int fraction = bits & 1023;
-  const double sign = bits >> 15 ? -1 : 1;
+  const long double sign = bits >> 15 ? -1 : 1;
   if (exponent == 31) return fraction ? NAN : sign * INFINITY;
-  return exponent ? sign * std::ldexp(1024 + fraction, exponent - 25)
-                  : sign * std::ldexp(fraction, -24);
+  return exponent ? sign * std::ldexp(1024.0L + fraction, exponent - 25)
+                  : sign * std::ldexp(static_cast<long double>(fraction), -24);
 }
 
-double bfloat_at(const void* data, size_t i) {
+long double bfloat_at(const void* data, size_t i) {
   uint16_t bits = 0;
   std::memcpy(&bits, static_cast<const std::byte*>(data) + i * 2, 2);
   return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
@@ -34,7 +37,7 @@ double bfloat_at(const void* data, size_t i) {
 
 }  // namespace
 
-double element(const Tensor& tensor, size_t i) {
+long double element(const Tensor& tensor, size_t i) {
   switch (tensor.dtype()) {
     case DType::f64: return number_at<double>(tensor.data(), i);
     case DType::f32: return number_at<float>(tensor.data(), i);

@@ -5,7 +5,7 @@
 
 namespace tenon::cli {
 
-/// Element `i` in row-major order; 64-bit integers beyond 2^53 are rounded.
-double element(const Tensor& tensor, size_t i);
+/// Element `i` in row-major order. A long double, for it holds integers of 64 bits too.
+long double element(const Tensor& tensor, size_t i);
 
 }  // namespace tenon::cli

@@ -15,7 +15,7 @@ Json json_element(const Tensor& tensor, size_t i) {
   if (tensor.dtype() == DType::i64) return tensor.as<int64_t>()[i];
   if (tensor.dtype() == DType::u64) return tensor.as<uint64_t>()[i];
   if (is_integer(tensor.dtype())) return static_cast<int64_t>(element(tensor, i));
-  return element(tensor, i);
+  return static_cast<double>(element(tensor, i));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <string>
 #include <string_view>
 
 namespace tenon::cli {
@@ -14,13 +15,19 @@ class ProgressLine {
   ProgressLine(const ProgressLine&) = delete;
   ProgressLine& operator=(const ProgressLine&) = delete;
 
+  /// An empty stage: what was shown is done.
   void show(std::string_view stage, double fraction);
+  /// 100 %, and then nothing.
+  void finish();
   void clear();
 
  private:
   using Clock = std::chrono::steady_clock;
 
+  void draw(std::string_view stage, double fraction);
+
   bool terminal_;
+  std::string stage_;  // as shown
   bool shown_ = false;
   Clock::time_point next_;
 };

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "image.h"
+#include "print.h"
 #include "tenon/arrays.h"
 
 namespace tenon::cli {
@@ -37,11 +38,10 @@ bool is_single(const Path& file) {
 Tensor read_raw(const Path& file, const Port& port, const Shapes& shapes) {
   Tensor tensor(port.dtype, shape_of(port, shapes));
   const size_t bytes = TensorView(tensor).bytes();
-  if (std::filesystem::file_size(file) != bytes) {
-    throw InputError(
-        fmt::format("input \"{}\": \"{}\" has {} bytes, {}{} has {}; --shape says other extents",
-                    port.name, file.native(), std::filesystem::file_size(file),
-                    to_string(tensor.dtype()), to_string(tensor.shape()), bytes));
+  if (const uint64_t found = file_bytes(file); found != bytes) {
+    throw InputError(fmt::format(
+        "input \"{}\": \"{}\" has {} bytes, {}{} has {}; --shape says other extents", port.name,
+        file.native(), found, to_string(tensor.dtype()), to_string(tensor.shape()), bytes));
   }
   std::ifstream in(file, std::ios::binary);
   in.read(static_cast<char*>(tensor.data()), static_cast<std::streamsize>(bytes));

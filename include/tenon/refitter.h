@@ -33,6 +33,9 @@ class TENON_API Refitter {
   void set(std::string_view name, const TensorView& weight);
   /// Read at every commit, stays set until unset(); the caller keeps the bytes alive that long.
   void borrow(std::string_view name, const TensorView& weight);
+  /// Tells of a weight that no view can hold ("an array of dtype complex64"): a problem where the
+  /// engine needs it, else ignored.
+  void set_unreadable(std::string_view name, const std::string& type);
   void unset(std::string_view name);
   /// safetensors (also a plan), ONNX, npz, or a folder of shards. Opens the file now, reads it at
   /// commit. A later set, borrow or load of a name wins. Throws RefitError for a file that cannot

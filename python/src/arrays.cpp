@@ -145,11 +145,22 @@ nb::object as_array(nb::handle object, const std::string& what) {
   }
 }
 
+/// An array, but not one that a view can hold.
+class UnreadableArray : public InputError {
+ public:
+  UnreadableArray(const std::string& message, std::string kind)
+      : InputError(message), kind(std::move(kind)) {}
+  std::string kind;
+};
+
 [[noreturn]] void refuse(nb::handle object, const std::string& what) {
   const auto type = nb::cast<std::string>(nb::str(nb::handle(object.type()).attr("__name__")));
-  const std::string dtype = dtype_name(object);
-  throw InputError(what + " is a " + type + (dtype.empty() ? "" : " of dtype " + dtype) +
-                   "; give a CPU array of floats, integers or bools (NumPy, DLPack or buffer)");
+  const std::string dtype = shortened(dtype_name(object));
+  const std::string message =
+      what + " is a " + shortened(type) + (dtype.empty() ? "" : " of dtype " + dtype) +
+      "; give a CPU array of floats, integers or bools (NumPy, DLPack or buffer)";
+  if (dtype.empty()) throw InputError(message);
+  throw UnreadableArray(message, "an array of dtype " + dtype);
 }
 
 void check_writable(nb::handle object, const std::string& what) {
@@ -223,22 +234,23 @@ Array exported_view(nb::handle given, const std::string& what) {
 // What an array's own library says when it does not give its bytes (sparse, meta, …).
 template <class Kind>
 Array view_of(nb::handle given, const std::string& what) {
-  constexpr size_t kMostQuoted = 200;
   try {
     return exported_view<Kind>(given, what);
   } catch (nb::python_error& error) {
     if (!error.matches(PyExc_Exception) || error.matches(PyExc_MemoryError)) throw;
     std::string said = nb::cast<std::string>(nb::str(error.value()));
-    said = said.substr(0, std::min(said.find('\n'), kMostQuoted));
-    throw InputError(what + " gives no array (" + said +
-                     "); give a CPU array of floats, integers or bools");
+    said = shortened(said.substr(0, said.find('\n')));
+    const std::string message =
+        what + " gives no array (" + said + "); give a CPU array of floats, integers or bools";
+    if (dtype_name(given).empty()) throw InputError(message);
+    throw UnreadableArray(message, "no plain array (" + said + ")");
   }
 }
 
 std::string to_name(nb::handle key, const std::string& what) {
   std::string name;
   if (nb::try_cast(key, name)) return name;
-  throw InputError(what + ": " + nb::cast<std::string>(nb::repr(key)) +
+  throw InputError(what + ": " + shortened(nb::cast<std::string>(nb::repr(key))) +
                    " is no name; give a mapping of names to arrays");
 }
 
@@ -256,12 +268,18 @@ void for_each_item(nb::handle mapping, const std::string& what, const F& f) {
 }
 
 template <class Kind>
-ArrayMap views_of(nb::handle mapping, const std::string& what) {
+ArrayMap views_of(nb::handle mapping, const std::string& what,
+                  std::map<std::string, std::string>* unreadable = nullptr) {
   ArrayMap result;
   for_each_item(mapping, what, [&](const std::string& name, nb::handle value) {
-    Array array = view_of<Kind>(value, what + " \"" + name + "\"");
-    result.views.emplace(name, std::move(array.view));
-    result.owners.push_back(std::move(array.owner));
+    try {
+      Array array = view_of<Kind>(value, what + " \"" + name + "\"");
+      result.views.emplace(name, std::move(array.view));
+      result.owners.push_back(std::move(array.owner));
+    } catch (const UnreadableArray& array) {
+      if (unreadable == nullptr) throw;
+      unreadable->emplace(name, array.kind);
+    }
   });
   return result;
 }
@@ -298,14 +316,23 @@ nb::object as_fed(nb::handle value, DType dtype, const std::string& what) {
 
 }  // namespace
 
+// Whole characters of UTF-8.
+std::string shortened(const std::string& text) {
+  size_t most = 200;
+  if (text.size() <= most) return text;
+  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xc0) == 0x80) --most;
+  return text.substr(0, most) + "…";
+}
+
 Array to_array(nb::handle object, const std::string& what) {
   Array array = view_of<ReadOnly>(object, what);
   if (array.view.on_host()) return array;
   throw InputError(what + " lies on \"" + array.view.device + "\"; copy it to host memory first");
 }
 
-ArrayMap to_arrays(nb::handle mapping, const std::string& what) {
-  return views_of<ReadOnly>(mapping, what);
+ArrayMap to_arrays(nb::handle mapping, const std::string& what,
+                   std::map<std::string, std::string>* unreadable) {
+  return views_of<ReadOnly>(mapping, what, unreadable);
 }
 
 Feeds to_feeds(nb::handle mapping, const std::vector<Port>& inputs) {
@@ -404,7 +431,7 @@ DType to_dtype(nb::handle object) {
   } catch (nb::python_error& error) {
     if (!error.matches(PyExc_TypeError)) throw;
   }
-  throw InputError("dtype " + nb::cast<std::string>(nb::repr(object)) +
+  throw InputError("dtype " + shortened(nb::cast<std::string>(nb::repr(object))) +
                    " is not one of Tenon's; it has f64, f32, f16, bf16, "
                    "i64 to i8, u64 to u8, bool, and the types of ml_dtypes that ONNX has");
 }

@@ -17,6 +17,9 @@ namespace tenon::python {
 
 namespace nb = nanobind;
 
+/// At most 200 characters of what a message shows of a user's.
+std::string shortened(const std::string& text);
+
 /// A view of a Python array, and what keeps it alive. Destroy with the GIL held.
 struct Array {
   TensorView view;
@@ -33,8 +36,10 @@ struct ArrayMap {
   std::map<std::string, TensorView> views;
   std::vector<nb::object> owners;
 };
-/// They may lie on devices.
-ArrayMap to_arrays(nb::handle mapping, const std::string& what);
+/// They may lie on devices. With `unreadable`, those of other dtypes, or that give no plain array,
+/// are in it, by name, with what they are.
+ArrayMap to_arrays(nb::handle mapping, const std::string& what,
+                   std::map<std::string, std::string>* unreadable = nullptr);
 
 /// The inputs of a run: tensors, and by name those that are sequences or optionals.
 struct Feeds : ArrayMap {

@@ -24,6 +24,7 @@ class PyEngine {
   nb::object thread;      // an executor of one thread, for submit()
   int process = 0;        // where that thread is
   bool in_place = false;  // memory="in_place": a refit lets nothing run
+  bool closing = false;   // close() waits for what was submitted, and nothing more is
 
   std::vector<Port> input_ports, output_ports;  // in the model's order: each run looks at them
 
@@ -45,6 +46,9 @@ class PyEngine {
     check();
     return contexts_;
   }
+  [[noreturn]] static void refuse_closed() {
+    throw NotReadyError("the engine is closed; build or load it again");
+  }
   void close() {
     contexts_.reset();
     engine_.reset();
@@ -52,7 +56,7 @@ class PyEngine {
 
  private:
   void check() const {
-    if (closed()) throw NotReadyError("the engine is closed; build or load it again");
+    if (closed()) refuse_closed();
   }
 
   std::shared_ptr<ContextPool> contexts_;
@@ -74,9 +78,13 @@ void bind_commands(nb::module_& module);
 
 /// Keywords of a refit. `rename` is a mapping, a callable, the path of a JSON file, or None; globs
 /// are one or several.
-RefitOptions to_refit_options(bool strict, bool complete, const std::string& prefix,
-                              nb::handle rename, nb::handle only, nb::handle ignore,
-                              const std::optional<WeightSet>& base);
+struct PyRefitOptions : RefitOptions {
+  /// What `rename` calls, or null: the one reference to it. The collector may empty it.
+  std::shared_ptr<nb::object> renaming;
+};
+PyRefitOptions to_refit_options(bool strict, bool complete, const std::string& prefix,
+                                nb::handle rename, nb::handle only, nb::handle ignore,
+                                const std::optional<WeightSet>& base);
 /// The bytes of what holds or gives them: a buffer, or a binary file that is open.
 nb::bytes to_bytes(const std::string& option, nb::handle given, const std::string& way_out);
 nb::tuple to_tuple(const Shape& shape);

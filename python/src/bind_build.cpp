@@ -196,12 +196,9 @@ PyEngine load_engine(nb::handle path, const std::optional<std::string>& device, 
 
 }  // namespace
 
-constexpr size_t most_shown = 120;  // bytes of what a caller gave
-
 void refuse(const std::string& option, nb::handle given, const std::string& way_out) {
-  auto shown = nb::cast<std::string>(nb::repr(given));
-  if (shown.size() > most_shown) shown = shown.substr(0, most_shown) + "…";
-  throw InputError(option + "=" + shown + " is not possible; " + way_out);
+  throw InputError(option + "=" + shortened(nb::cast<std::string>(nb::repr(given))) +
+                   " is not possible; " + way_out);
 }
 
 Memory to_memory(const std::string& name) {

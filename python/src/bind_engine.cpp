@@ -76,6 +76,18 @@ nb::object run(PyEngine& self, nb::handle inputs, nb::handle out, const WeightSe
   return result;
 }
 
+// The one executor of an engine: another thread may make one, too, while this one does.
+nb::object thread_of(PyEngine& engine) {
+  const auto has = [&] { return engine.thread.is_valid() && engine.process == getpid(); };
+  if (has()) return engine.thread;
+  nb::object made = nb::module_::import_("concurrent.futures").attr("ThreadPoolExecutor")(1);
+  if (!has() && !engine.closed()) {
+    engine.process = getpid();
+    engine.thread = std::move(made);
+  }
+  return engine.thread;
+}
+
 // Python's executor does the rest: order, waiting, the end of the interpreter.
 nb::object submit(nb::handle self, nb::handle inputs, nb::handle out, nb::handle weights,
                   bool device_outputs, nb::handle stop) {
@@ -85,16 +97,14 @@ nb::object submit(nb::handle self, nb::handle inputs, nb::handle out, nb::handle
         "submit was called from a progress callback, and an engine with memory=\"in_place\" runs "
         "nothing while it is refitted; call it when the refit has ended");
   }
-  if (!engine.thread.is_valid() || engine.process != getpid()) {
-    engine.process = getpid();
-    engine.thread = nb::module_::import_("concurrent.futures").attr("ThreadPoolExecutor")(1);
-  }
+  const nb::object thread = thread_of(engine);
+  if (engine.closing) PyEngine::refuse_closed();
+  static_cast<void>(engine.contexts());  // throws once it is closed
   try {
-    return engine.thread.attr("submit")(self.attr("run"), inputs, out, weights, device_outputs,
-                                        stop);
-  } catch (nb::python_error& error) {  // another thread has closed it
-    if (!error.matches(PyExc_RuntimeError)) throw;
-    static_cast<void>(engine.contexts());  // says so
+    return thread.attr("submit")(self.attr("run"), inputs, out, weights, device_outputs, stop);
+  } catch (nb::python_error& error) {  // another thread has closed it meanwhile
+    if (error.matches(PyExc_RuntimeError) && (engine.closing || engine.closed()))
+      PyEngine::refuse_closed();
     throw;
   }
 }
@@ -133,12 +143,16 @@ RefitReport refit(PyEngine& self, nb::handle weights, bool strict, bool complete
   RefitOptions options = to_refit_options(strict, complete, prefix, rename, only, ignore, base);
   Engine engine = self.engine();
   const std::string path = is_path(weights) ? to_path(weights) : "";
-  const ArrayMap arrays = path.empty() ? to_arrays(weights, "weight") : ArrayMap();
+  std::map<std::string, std::string> unreadable;
+  const ArrayMap arrays = path.empty() ? to_arrays(weights, "weight", &unreadable) : ArrayMap();
   return Work(progress, stop).perform([&](const std::stop_token& token, const Progress& told) {
     options.stop = token;
     options.progress = told;
-    return path.empty() ? engine.refit(arrays.views, options)
-                        : engine.refit(std::filesystem::path(path), options);
+    Refitter refitter(engine, options);
+    if (!path.empty()) refitter.load(path);
+    for (const auto& [name, view] : arrays.views) refitter.borrow(name, view);
+    for (const auto& [name, type] : unreadable) refitter.set_unreadable(name, type);
+    return refitter.commit();
   });
 }
 
@@ -194,10 +208,13 @@ void save(const PyEngine& self, nb::handle path, bool strip, bool identical, boo
 
 // Waits for what was submitted; what still holds a weight, a set or a refitter holds the memory.
 void close(PyEngine& self) {
+  self.closing = true;
   try {
-    if (self.thread.is_valid() && self.process == getpid()) self.thread.attr("shutdown")();
+    const nb::object thread = self.thread;
+    if (thread.is_valid() && self.process == getpid()) thread.attr("shutdown")();
   } catch (nb::python_error& error) {  // its own thread, in a callback of a future, joins nobody
-    if (!error.matches(PyExc_RuntimeError)) throw;
+    self.closing = error.matches(PyExc_RuntimeError);
+    if (!self.closing) throw;
   }
   self.thread.reset();
   self.close();
@@ -261,10 +278,13 @@ PyType_Slot engine_slots[] = {
 void bind_runs(nb::class_<PyEngine>& engine) {
   engine
       .def("__call__", call,
-           nb::sig("def __call__(self, *arrays: object, **named: object) -> typing.Any"),
+           nb::sig("def __call__(self, *arrays: object, **named: object) -> "
+                   "numpy.typing.NDArray[typing.Any]"),
            "Runs on arrays (NumPy, torch, anything with DLPack or the buffer protocol), by "
            "position or by name, and "
-           "returns an array, or a tuple of them.")
+           "returns an array; a tuple of them where there are several outputs, which type checkers "
+           "may unpack like an array.\n\n"
+           "    y = engine(x)")
       .def("run", run, nb::arg("inputs"), nb::arg("out") = nb::none(),
            nb::arg("weights") = nb::none(), nb::arg("device_outputs") = false,
            nb::arg("stop") = nb::none(),
@@ -277,7 +297,8 @@ void bind_runs(nb::class_<PyEngine>& engine) {
            "of writable arrays, only those are written and returned. With `weights`, runs with "
            "that set. Arrays may lie on the engine's device; with `device_outputs`, fresh outputs "
            "do, as Tensor. Ctrl-C ends it, and `stop` once it is set: between steps and turns of a "
-           "loop, with an Error whose code is \"cancelled\".")
+           "loop, with an Error whose code is \"cancelled\".\n\n"
+           "    y = engine.run({\"x\": x})[\"y\"]")
       .def("submit", submit, nb::arg("inputs"), nb::arg("out") = nb::none(),
            nb::arg("weights") = nb::none(), nb::arg("device_outputs") = false,
            nb::arg("stop") = nb::none(),
@@ -288,7 +309,8 @@ void bind_runs(nb::class_<PyEngine>& engine) {
                "concurrent.futures.Future[tenon._outputs.Outputs]"),
            "As run(), on a thread of the engine, in the order of the calls: returns a future "
            "(`asyncio.wrap_future` takes it) of the outputs or the error. The arrays stay "
-           "untouched until it is done.");
+           "untouched until it is done.\n\n"
+           "    future = engine.submit({\"x\": x})");
 }
 
 }  // namespace
@@ -324,7 +346,8 @@ void bind_engine(nb::module_& module) {
             engine.publish(set);
           },
           nb::arg("set"),
-          "Makes a set of this engine the current one; runs under way finish with theirs.")
+          "Makes a set of this engine the current one; runs under way finish with theirs.\n\n"
+          "    engine.publish(old)")
       .def(
           "refit", refit, nb::arg("weights"), nb::arg("strict") = false, nb::kw_only(),
           nb::arg("complete") = false, nb::arg("prefix") = "", nb::arg("rename") = nb::none(),
@@ -357,7 +380,8 @@ void bind_engine(nb::module_& module) {
             const nb::gil_scoped_release release;
             return engine.reset();
           },
-          "Goes back to the weights that the engine was built or loaded with.")
+          "Goes back to the weights that the engine was built or loaded with.\n\n"
+          "    engine.reset()")
       .def("save", save, nb::arg("path"), nb::arg("strip") = false, nb::arg("identical") = false,
            nb::kw_only(), nb::arg("merge") = false, nb::arg("notes") = nb::none(),
            nb::arg("progress") = nb::none(), nb::arg("stop") = nb::none(),
@@ -400,7 +424,7 @@ void bind_engine(nb::module_& module) {
                                   nb::make_tuple(plan_of(self, !self.engine().ready(), false, false,
                                                          std::nullopt, nb::none(), nb::none())));
           },
-          nb::sig("def __reduce__(self) -> tuple[typing.Any, ...]"))
+          nb::sig("def __reduce__(self) -> tuple[object, ...]"))
       .def(
           "output_shapes",
           [](const PyEngine& self, const std::map<std::string, std::vector<int64_t>>& inputs) {
@@ -411,7 +435,8 @@ void bind_engine(nb::module_& module) {
                   "collections.abc.Sequence[int]]) -> dict[str, list[int] | None]"),
           "Extents of the outputs for inputs of these, without a run; -1 where only a run tells, "
           "and "
-          "None where not even the rank is known.")
+          "None where not even the rank is known.\n\n"
+          "    shapes = engine.output_shapes({\"x\": (1, 3, 224, 224)})")
       .def_prop_ro(
           "notes", [](const PyEngine& self) { return self.engine().notes(); },
           "What the plan that it was loaded from keeps for its caller; see save().")
@@ -424,7 +449,8 @@ void bind_engine(nb::module_& module) {
       .def("profile", profile, nb::arg("inputs"), nb::arg("runs") = 10,
            nb::sig("def profile(self, inputs: collections.abc.Mapping[str, typing.Any], runs: int "
                    "= 10) -> list[float]"),
-           "Median seconds of each of `layers`, over so many runs on a mapping of arrays.")
+           "Median seconds of each of `layers`, over so many runs on a mapping of arrays.\n\n"
+           "    seconds = engine.profile({\"x\": x})")
       .def("__repr__", engine_text)
       .def(
           "_repr_html_",
@@ -440,7 +466,8 @@ void bind_engine(nb::module_& module) {
             const nb::gil_scoped_release release;
             return engine.explain();
           },
-          "The kernels of every node, their timings and refusals, as text.");
+          "The kernels of every node, their timings and refusals, as text.\n\n"
+          "    print(engine.explain())");
 }
 
 }  // namespace tenon::python

@@ -152,7 +152,7 @@ void bind_infos(nb::module_& module) {
                         "    shape = network.info(x).shape")
       .def_prop_ro(
           "dtype", [](const ValueInfo& info) { return numpy_dtype(info.dtype); },
-          nb::sig("def dtype(self) -> typing.Any"))
+          nb::sig("def dtype(self) -> numpy.dtype[typing.Any]"))
       .def_prop_ro(
           "shape",
           [](const ValueInfo& info) {
@@ -166,7 +166,7 @@ void bind_infos(nb::module_& module) {
       .def_ro("name", &LeafInfo::name)
       .def_prop_ro(
           "dtype", [](const LeafInfo& info) { return numpy_dtype(info.dtype); },
-          nb::sig("def dtype(self) -> typing.Any"))
+          nb::sig("def dtype(self) -> numpy.dtype[typing.Any]"))
       .def_prop_ro(
           "shape", [](const LeafInfo& info) { return nb::tuple(nb::cast(info.shape)); },
           nb::sig("def shape(self) -> tuple[int, ...]"))
@@ -184,7 +184,7 @@ void bind_network(nb::module_& module) {
                       "    network = tenon.Network()\n"
                       "    network.output(\"y\", network.relu(network.input(\"x\", [\"n\", 3])))",
                       nb::dynamic_attr(), nb::is_weak_referenceable())
-      .def(nb::init<>())
+      .def(nb::init<>(), "An empty network.\n\n    network = tenon.Network()")
       .def("__repr__",
            [](const Network& self) {
              return "Network(" + std::to_string(self.leaves().size()) + " weights and constants, " +
@@ -199,14 +199,17 @@ void bind_network(nb::module_& module) {
           nb::sig("def input(self, name: str, shape: collections.abc.Sequence[int | str], dtype: "
                   "object = "
                   "'float32') -> Value"),
-          "An input; an extent that varies is a name.")
+          "An input; an extent that varies is a name.\n\n"
+          "    x = network.input(\"x\", [\"n\", 3])")
       .def("weight", add_weight, nb::arg("name"), nb::arg("value"), nb::arg("dtype") = nb::none(),
            nb::sig("def weight(self, name: str, value: object, dtype: object = None) -> Value"),
            "A refittable weight: an array, which is copied, or a shape with a dtype, for a weight "
-           "without a value yet.")
+           "without a value yet.\n\n"
+           "    w = network.weight(\"w\", array)")
       .def("borrow", borrow, nb::arg("name"), nb::arg("value"),
            nb::sig("def borrow(self, name: str, value: object) -> Value"),
-           "A refittable weight; build() reads the array.")
+           "A refittable weight; build() reads the array.\n\n"
+           "    w = network.borrow(\"w\", array)")
       .def(
           "constant",
           [](Network& self, const std::string& name, nb::handle value) {
@@ -214,7 +217,8 @@ void bind_network(nb::module_& module) {
           },
           nb::arg("name"), nb::arg("value"),
           nb::sig("def constant(self, name: str, value: object) -> Value"),
-          "A frozen tensor; the array is copied.")
+          "A frozen tensor; the array is copied.\n\n"
+          "    c = network.constant(\"c\", array)")
       .def("add", add_node, nb::arg("op"), nb::arg("inputs"), nb::kw_only(), nb::arg("domain") = "",
            nb::arg("version") = nb::none(), nb::arg("name") = "", nb::arg("outputs") = 1,
            nb::arg("attributes"),
@@ -227,7 +231,8 @@ void bind_network(nb::module_& module) {
            "these, arrays, and networks: the body's inputs are those that the node gives it, "
            "then values that it reads of this network, by name. version: of the operators (the "
            "opset); None is the newest. "
-           "outputs: how many are wanted, or their names.")
+           "outputs: how many are wanted, or their names.\n\n"
+           "    (y,) = network.add(\"Softmax\", x, axis=-1)")
       .def(
           "conv",
           [](Network& self, Value x, Value weight, std::optional<Value> bias, Ints strides,
@@ -238,25 +243,39 @@ void bind_network(nb::module_& module) {
           nb::arg("x"), nb::arg("weight"), nb::arg("bias") = nb::none(),
           nb::arg("strides") = Ints(), nb::arg("pads") = Ints(), nb::arg("dilations") = Ints(),
           nb::arg("groups") = 1,
-          "x [n, c, h…], weight [o, c / groups, k…], bias [o]; pads are begins, then ends.")
+          "x [n, c, h…], weight [o, c / groups, k…], bias [o]; pads are begins, then ends.\n\n"
+          "    y = network.conv(x, w, pads=[1, 1, 1, 1])")
       .def("matmul", &Network::matmul, nb::arg("a"), nb::arg("b"), nb::arg("bias") = nb::none(),
            nb::arg("transpose_b") = false,
-           "a [.., m, k] x b [.., k, n] (or [.., n, k] with transpose_b), bias [n].")
+           "a [.., m, k] x b [.., k, n] (or [.., n, k] with transpose_b), bias [n].\n\n"
+           "    y = network.matmul(x, w, bias)")
       .def(
           "max_pool",
           [](Network& self, Value x, const Ints& kernel, Ints strides, Ints pads, bool ceil_mode) {
             return self.max_pool(x, kernel, {std::move(strides), std::move(pads), ceil_mode});
           },
           nb::arg("x"), nb::arg("kernel"), nb::arg("strides") = Ints(), nb::arg("pads") = Ints(),
-          nb::arg("ceil_mode") = false)
-      .def("relu", &Network::relu, nb::arg("x"))
+          nb::arg("ceil_mode") = false,
+          "The greatest of each window; pads are begins, then ends.\n\n"
+          "    y = network.max_pool(x, [2, 2], strides=[2, 2])")
+      .def("relu", &Network::relu, nb::arg("x"),
+           "The greater of x and 0.\n\n"
+           "    y = network.relu(x)")
       .def("reshape", &Network::reshape, nb::arg("x"), nb::arg("shape"),
-           "One extent may be -1, and 0 copies the input's.")
-      .def("output", &Network::output, nb::arg("name"), nb::arg("value"))
-      .def("info", &Network::info, nb::arg("value"), "The type of a value.")
-      .def("leaves", &Network::leaves, "Weights and constants, sorted by name.")
+           "One extent may be -1, and 0 copies the input's.\n\n"
+           "    y = network.reshape(x, [0, -1])")
+      .def("output", &Network::output, nb::arg("name"), nb::arg("value"),
+           "Makes a value an output.\n\n"
+           "    network.output(\"y\", y)")
+      .def("info", &Network::info, nb::arg("value"),
+           "The type of a value.\n\n"
+           "    shape = network.info(x).shape")
+      .def("leaves", &Network::leaves,
+           "Weights and constants, sorted by name.\n\n"
+           "    names = [leaf.name for leaf in network.leaves()]")
       .def("outputs", outputs_of, nb::sig("def outputs(self) -> dict[str, Value]"),
-           "The outputs so far, in order.")
+           "The outputs so far, in order.\n\n"
+           "    last = list(network.outputs())[-1]")
       .def("__str__", &Network::text);
 }
 

@@ -43,7 +43,7 @@ void bind_port_type(nb::module_& module) {
       .def_ro("name", &Port::name)
       .def_prop_ro(
           "dtype", [](const Port& port) { return numpy_dtype(port.dtype); },
-          nb::sig("def dtype(self) -> typing.Any"))
+          nb::sig("def dtype(self) -> numpy.dtype[typing.Any]"))
       .def_prop_ro("shape", shape_of, nb::sig("def shape(self) -> tuple[int | str, ...]"),
                    "Numbers, and expressions over named extents as strings.")
       .def_prop_ro(

@@ -26,6 +26,7 @@ struct Borrowed {
 /// A refitter with the arrays that it has borrowed.
 struct PyRefitter {
   Refitter refitter;
+  std::shared_ptr<nb::object> renaming;
   std::map<std::string, Borrowed> borrowed;
   std::unique_ptr<std::mutex> mutex = std::make_unique<std::mutex>();
 
@@ -113,7 +114,7 @@ RefitReport commit(PyRefitter& self, nb::handle progress, nb::handle stop) {
   return finish(self, &Refitter::commit, progress, stop);
 }
 
-// What is borrowed may hold the refitter.
+// What is borrowed may hold the refitter, and so may what renames.
 int visit_refitter(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(self));
   if (!nb::inst_ready(self)) return 0;
@@ -121,6 +122,7 @@ int visit_refitter(PyObject* self, visitproc visit, void* arg) {
     Py_VISIT(borrowed.object.ptr());
     Py_VISIT(borrowed.owner.ptr());
   }
+  if (const auto& renaming = nb::inst_ptr<PyRefitter>(self)->renaming) Py_VISIT(renaming->ptr());
   return 0;
 }
 
@@ -128,6 +130,7 @@ int clear_refitter(PyObject* self) {
   PyRefitter& refitter = *nb::inst_ptr<PyRefitter>(self);
   for (const auto& [name, borrowed] : refitter.borrowed) refitter.refitter.unset(name);
   std::exchange(refitter.borrowed, {}).clear();
+  if (refitter.renaming) refitter.renaming->reset();
   return 0;
 }
 
@@ -176,18 +179,19 @@ nb::object to_renaming(nb::handle rename, Permutations& permute) {
 
 }  // namespace
 
-RefitOptions to_refit_options(bool strict, bool complete, const std::string& prefix,
-                              nb::handle rename, nb::handle only, nb::handle ignore,
-                              const std::optional<WeightSet>& base) {
+PyRefitOptions to_refit_options(bool strict, bool complete, const std::string& prefix,
+                                nb::handle rename, nb::handle only, nb::handle ignore,
+                                const std::optional<WeightSet>& base) {
   std::vector<std::string> wanted = to_names(only, "only");
   if (wanted.empty() && !nb::isinstance<nb::tuple>(only))  // () is the default
     throw InputError("only is empty: no weight would be refitted; leave it out, or name weights");
-  RefitOptions options{.strict = strict,
-                       .complete = complete,
-                       .prefix = prefix,
-                       .only = std::move(wanted),
-                       .ignore = to_names(ignore, "ignore"),
-                       .base = base.value_or(WeightSet())};
+  PyRefitOptions options{{.strict = strict,
+                          .complete = complete,
+                          .prefix = prefix,
+                          .only = std::move(wanted),
+                          .ignore = to_names(ignore, "ignore"),
+                          .base = base.value_or(WeightSet())},
+                         nullptr};
   if (rename.is_none()) return options;
   const auto drop = [](nb::object* callable) {
     const nb::gil_scoped_acquire gil;
@@ -197,11 +201,13 @@ RefitOptions to_refit_options(bool strict, bool complete, const std::string& pre
                                              drop);
   options.rename = [callable](const std::string& name) {
     const nb::gil_scoped_acquire gil;
+    if (!callable->is_valid()) return name;  // the collector was here
     const nb::object renamed = (*callable)(name);
     std::string text;
     if (!nb::try_cast(renamed, text)) refuse("rename", renamed, "a name becomes a name");
     return text;
   };
+  options.renaming = callable;
   return options;
 }
 
@@ -215,12 +221,14 @@ void bind_refitter(nb::module_& module) {
       nb::is_weak_referenceable(), nb::type_slots(refitter_slots))
       .def("set", set, nb::arg("name"), nb::arg("weight"),
            nb::sig("def set(self, name: str, weight: object) -> None"),
-           "Copies the array; forgotten by a successful commit().")
+           "Copies the array; forgotten by a successful commit().\n\n"
+           "    refitter.set(\"fc.weight\", array)")
       .def("borrow", borrow, nb::arg("name"), nb::arg("weight"),
            nb::sig("def borrow(self, name: str, weight: object) -> None"),
            "Keeps the object, and reads it anew at every commit() until unset(), wherever its "
            "memory "
-           "then is.")
+           "then is.\n\n"
+           "    refitter.borrow(\"fc.weight\", parameter)")
       .def("__repr__",
            [](const PyRefitter& self) {
              const auto alone = self.alone();
@@ -228,7 +236,9 @@ void bind_refitter(nb::module_& module) {
                     " weights must still come, " + std::to_string(self.borrowed.size()) +
                     " borrowed)";
            })
-      .def("unset", unset, nb::arg("name"))
+      .def("unset", unset, nb::arg("name"),
+           "Forgets what was set, borrowed or loaded under a name.\n\n"
+           "    refitter.unset(\"fc.weight\")")
       .def("add_low_rank", add_low_rank, nb::arg("name"), nb::arg("a"), nb::arg("b"),
            nb::arg("scale") = 1.0, nb::arg("adapter") = "",
            nb::sig("def add_low_rank(self, name: str, a: object, b: object, scale: float = 1.0, "
@@ -239,17 +249,20 @@ void bind_refitter(nb::module_& module) {
            "name; a scale of 0 takes one away. Copies.\n\n"
            "    refitter.add_low_rank(\"fc.weight\", a, b, scale=0.5)")
       .def("clear_low_rank", clear_low_rank,
-           "Takes all such terms away; those added afterwards stay.")
+           "Takes all such terms away; those added afterwards stay.\n\n"
+           "    refitter.clear_low_rank()")
       .def("load", load, nb::arg("path"),
            nb::sig("def load(self, path: str | os.PathLike[str]) -> None"),
-           "Takes the weights of a file: safetensors, ONNX, npz, or a folder of shards.")
+           "Takes the weights of a file: safetensors, ONNX, npz, or a folder of shards.\n\n"
+           "    refitter.load(\"base.safetensors\")")
       .def(
           "missing",
           [](const PyRefitter& self) {
             const auto alone = self.alone();
             return self.refitter.missing();
           },
-          "Names that must still come before commit().")
+          "Names that must still come before commit().\n\n"
+          "    names = refitter.missing()")
       .def("prepare", prepare, nb::kw_only(), nb::arg("progress") = nb::none(),
            nb::arg("stop") = nb::none(),
            nb::sig("def prepare(self, *, progress: bool | collections.abc.Callable[[str, float], "
@@ -268,8 +281,9 @@ void bind_refitter(nb::module_& module) {
       [](const PyEngine& self, bool strict, bool complete, const std::string& prefix,
          nb::handle rename, nb::handle only, nb::handle ignore,
          const std::optional<WeightSet>& base) {
-        return PyRefitter{Refitter(
-            self.engine(), to_refit_options(strict, complete, prefix, rename, only, ignore, base))};
+        PyRefitOptions options =
+            to_refit_options(strict, complete, prefix, rename, only, ignore, base);
+        return PyRefitter{Refitter(self.engine(), options), std::move(options.renaming)};
       },
       nb::arg("strict") = false, nb::kw_only(), nb::arg("complete") = false, nb::arg("prefix") = "",
       nb::arg("rename") = nb::none(), nb::arg("only") = nb::tuple(),
@@ -281,7 +295,8 @@ void bind_refitter(nb::module_& module) {
           "| str | os.PathLike[str] | None = None, only: str | collections.abc.Iterable[str] = "
           "(), ignore: str | collections.abc.Iterable[str] = (), base: WeightSet | None = None) -> "
           "Refitter"),
-      "A refitter for several weights, commit by commit; its keywords are those of refit().");
+      "A refitter for several weights, commit by commit; its keywords are those of refit().\n\n"
+      "    refitter = engine.refitter(prefix=\"module.\")");
 }
 
 }  // namespace tenon::python

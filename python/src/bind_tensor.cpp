@@ -12,14 +12,14 @@ void bind_tensor(nb::module_& module) {
       .def_prop_ro("device", &Tensor::device)
       .def_prop_ro(
           "dtype", [](const Tensor& tensor) { return numpy_dtype(tensor.dtype()); },
-          nb::sig("def dtype(self) -> typing.Any"))
+          nb::sig("def dtype(self) -> numpy.dtype[typing.Any]"))
       .def_prop_ro(
           "shape", [](const Tensor& tensor) { return to_tuple(tensor.shape()); },
           nb::sig("def shape(self) -> tuple[int, ...]"))
       .def(
           "__dlpack__",
           [](const Tensor& tensor, const nb::kwargs& /*asked*/) { return to_dlpack(tensor); },
-          nb::sig("def __dlpack__(self, **kwargs: typing.Any) -> typing.Any"))
+          nb::sig("def __dlpack__(self, **kwargs: typing.Any) -> typing_extensions.CapsuleType"))
       .def("__dlpack_device__", to_dlpack_device,
            nb::sig("def __dlpack_device__(self) -> tuple[int, int]"))
       .def("__repr__", [](const Tensor& tensor) {

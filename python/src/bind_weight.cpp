@@ -48,7 +48,7 @@ void bind_weight(nb::module_& module) {
       .def_prop_ro("name", [](const PyWeight& weight) { return weight.info.name; })
       .def_prop_ro(
           "dtype", [](const PyWeight& weight) { return numpy_dtype(weight.info.dtype); },
-          nb::sig("def dtype(self) -> typing.Any"))
+          nb::sig("def dtype(self) -> numpy.dtype[typing.Any]"))
       .def_prop_ro(
           "shape", [](const PyWeight& weight) { return to_tuple(weight.info.shape); },
           nb::sig("def shape(self) -> tuple[int, ...]"))
@@ -81,7 +81,9 @@ void bind_weight(nb::module_& module) {
             }
             return to_numpy(tensor);
           },
-          nb::sig("def numpy(self) -> typing.Any"), "A copy of the current value.")
+          nb::sig("def numpy(self) -> numpy.typing.NDArray[typing.Any]"),
+          "A copy of the current value.\n\n"
+          "    array = engine.weights[\"fc.weight\"].numpy()")
       .def(
           "__array__",
           [](nb::handle self, nb::handle dtype, nb::handle) {
@@ -90,20 +92,22 @@ void bind_weight(nb::module_& module) {
           },
           nb::arg("dtype") = nb::none(), nb::arg("copy") = nb::none(),
           nb::sig("def __array__(self, dtype: typing.Any = None, copy: bool | None = None) -> "
-                  "typing.Any"))
+                  "numpy.typing.NDArray[typing.Any]"))
       .def(
           "__dlpack__",
           [](nb::handle self, const nb::kwargs& options) {
             return self.attr("numpy")().attr("__dlpack__")(**options);
           },
-          nb::sig("def __dlpack__(self, **options: typing.Any) -> typing.Any"))
+          nb::sig("def __dlpack__(self, **options: typing.Any) -> typing_extensions.CapsuleType"))
       .def(
           "__dlpack_device__", [](nb::handle) { return nb::make_tuple(1, 0); },
           nb::sig("def __dlpack_device__(self) -> tuple[int, int]"))
       .def(
           "torch",
           [](nb::handle self) { return nb::module_::import_("torch").attr("from_dlpack")(self); },
-          nb::sig("def torch(self) -> typing.Any"), "The same as a torch tensor.")
+          nb::sig("def torch(self) -> tenon._types.TorchTensor"),
+          "The same as a torch tensor.\n\n"
+          "    tensor = engine.weights[\"fc.weight\"].torch()")
       .def("__repr__", [](const PyWeight& weight) {
         return nb::str("Weight({!r}, {}, {})")
             .format(weight.info.name, numpy_dtype(weight.info.dtype), to_tuple(weight.info.shape));

@@ -45,7 +45,7 @@ Work::~Work() {
   if (!bar_) return;
   nb::error_scope raised;  // an error may be on its way
   try {
-    progress_.attr("close")();
+    progress_.attr(std::uncaught_exceptions() == raised_ ? "finish" : "close")();
   } catch (nb::python_error& error) {
     error.discard_as_unraisable("tenon: progress bar");
   }

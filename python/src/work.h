@@ -1,6 +1,7 @@
 // Work that takes a while: Ctrl-C, `stop=` and `progress=` of a call.
 #pragma once
 
+#include <exception>
 #include <optional>
 #include <thread>
 
@@ -40,6 +41,7 @@ class Work {
 
   nb::object progress_, stop_;
   bool bar_ = false;  // progress_ is one of ours, which is closed
+  int raised_ = std::uncaught_exceptions();
 };
 
 }  // namespace tenon::python

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import re
 from typing import Any, NamedTuple
 
 
@@ -20,6 +19,9 @@ class Error(Exception):
     def __init__(self, message: str, code: str = "") -> None:
         super().__init__(message)
         self.code = code
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # an OSError would tell its number
 
     def __reduce__(self) -> tuple[object, ...]:
         return error_of, (self.__class__.__name__, str(self), self.code, tuple(getattr(self, "problems", ())))
@@ -90,11 +92,16 @@ class NotReadyError(Error, RuntimeError):
 
 _CLASSES = {each.__name__: each for each in (Error, BuildError, PlanError, InputError, RefitError, NotReadyError)}
 _OF_CODES: dict[str, type[Exception]] = {"unsupported": NotImplementedError, "bad_file": ValueError, "invalid_input": ValueError}
-_OF_SYSTEM: tuple[tuple[int, type[OSError]], ...] = (
-    (errno.ENOENT, FileNotFoundError),
-    (errno.EACCES, PermissionError),
-    (errno.EISDIR, IsADirectoryError),
-)
+# The system's sentences, the longer ones first: one may end with another.
+_OF_SYSTEM = sorted(((os.strerror(number), number) for number in errno.errorcode), key=lambda each: -len(each[0]))
+
+
+def _number_of(message: str) -> int:
+    """The errno that the sentence of an io error ends with; EIO for those that are ours."""
+    for text, number in _OF_SYSTEM:
+        if message.endswith(f": {text}") or f": {text};" in message:
+            return number
+    return errno.EIO
 
 
 _JOINED: dict[tuple[type[Error], type[Exception]], type[Error]] = {}
@@ -111,14 +118,11 @@ def _joined(base: type[Error], fact: type[Exception]) -> type[Error]:
 def error_of(name: str, message: str, code: str, problems: tuple[Any, ...] = ()) -> Error:
     """The error of a class by name; what the system refused is the OSError that Python has for it."""
     fact: type[Exception] = _OF_CODES.get(code, Error)
-    number = None
-    if code == "io":
-        fact = OSError
-        for known, fitting in _OF_SYSTEM:
-            if re.search(rf"{re.escape(os.strerror(known))}(;|$)", message):
-                number, fact = known, fitting
+    number = _number_of(message) if code == "io" else 0
+    if number:
+        fact = type(OSError(number, ""))  # FileNotFoundError, say
     joined = _joined(_CLASSES[name], fact)
     error = joined(message, code, problems) if issubclass(joined, BuildError | RefitError) else joined(message, code)
     if isinstance(error, OSError):
-        error.errno = number
+        error.errno, error.strerror = number, os.strerror(number)
     return error

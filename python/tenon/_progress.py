@@ -16,10 +16,17 @@ class Bar:
 
     def __call__(self, stage: str, fraction: float) -> None:
         if self._bar is None or stage != self._stage:
-            self.close()
+            self.finish()
             self._bar = self._make(total=100, desc=stage, unit="%", leave=False)
             self._stage = stage
         self._bar.update(100 * fraction - self._bar.n)
+
+    def finish(self) -> None:
+        """What was shown is done."""
+        if self._bar is not None:
+            self._bar.update(100 - self._bar.n)
+            self._bar.refresh()
+        self.close()
 
     def close(self) -> None:
         if self._bar is not None:

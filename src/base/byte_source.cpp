@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/change.h"
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/text.h"
 
 namespace tenon::base {
@@ -46,7 +48,7 @@ bool same_bytes(const struct stat& a, const struct stat& b) {
   return a.st_ino == b.st_ino && a.st_size == b.st_size && same_time(a.st_mtim, b.st_mtim);
 }
 
-class FileSource final : public ByteSource {
+class FileSource final : public ByteSource, public Observed {
  public:
   // O_NONBLOCK: opening a FIFO must not wait for its writer; regular files do not know the flag.
   explicit FileSource(const std::filesystem::path& path)
@@ -72,6 +74,22 @@ class FileSource final : public ByteSource {
       out = out.subspan(static_cast<size_t>(got));
       offset += static_cast<uint64_t>(got);
     }
+  }
+
+  Change change() const override {
+    const struct stat now = status();
+    if (!same_bytes(opened_, now)) return Change::bytes;
+    return same_time(opened_.st_ctim, now.st_ctim) ? Change::none : Change::status;
+  }
+
+  uint64_t stamp() const override {
+    const struct stat now = status();
+    uint64_t seen = static_cast<uint64_t>(now.st_size);
+    for (const struct timespec& time : {now.st_mtim, now.st_ctim}) {
+      seen = combine(seen, static_cast<uint64_t>(time.tv_sec));
+      seen = combine(seen, static_cast<uint64_t>(time.tv_nsec));
+    }
+    return seen;
   }
 
   void check_unchanged() const override {
@@ -131,6 +149,16 @@ class MemorySource final : public ByteSource {
 };
 
 }  // namespace
+
+Change change_of(const ByteSource& source) {
+  const auto* observed = dynamic_cast<const Observed*>(&source);
+  return observed ? observed->change() : Change::none;
+}
+
+uint64_t stamp_of(const ByteSource& source) {
+  const auto* observed = dynamic_cast<const Observed*>(&source);
+  return observed ? observed->stamp() : 0;
+}
 
 std::shared_ptr<const ByteSource> open_file(const std::filesystem::path& path) {
   return std::make_shared<FileSource>(path);

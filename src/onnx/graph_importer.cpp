@@ -84,7 +84,7 @@ void GraphImporter::import_leaves() {
     define(initializer.name, ir::absent);
   }
   for (const std::string& name : graph_.sparse_initializers) {
-    model_.problems.add("sparse initializer " + base::quoted(name));
+    report(&name, "sparse initializer " + base::quoted(name));
     define(name, ir::absent);
   }
 }

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/text.h"
 #include "onnx/function.h"
 #include "onnx/imports.h"
 #include "weights/onnx_wire.h"
@@ -42,7 +43,7 @@ void find_loss(NodeContext& node, Function& f) {
   if (reduction == "mean")
     f.run("loss = Div(loss, ReduceSum <keepdims = 0> (w))");
   else if (reduction != "sum")
-    node.fail("reduction \"{}\" is unknown", reduction);
+    node.fail("reduction {} is unknown", base::quoted(reduction));
 }
 
 // [-1, 1, 1, …]: a parameter of channels beside operand 0.
@@ -258,7 +259,7 @@ Outputs import_tensor_scatter(NodeContext& node) {
   Function f = function_of(node, {"past", "update", "first"});
   const int64_t axis = node.axis(node.integer("axis", -2), node.rank(0));
   const std::string mode = node.text("mode", "linear");
-  if (mode != "linear" && mode != "circular") node.fail("mode \"{}\" is unknown", mode);
+  if (mode != "linear" && mode != "circular") node.fail("mode {} is unknown", base::quoted(mode));
   std::vector<int64_t> samples(node.rank(0), 1), rows(node.rank(0), 1);
   samples[0] = -1;
   rows[static_cast<size_t>(axis)] = -1;
@@ -283,7 +284,7 @@ Outputs import_causal_conv_with_state(NodeContext& node) {
   const int64_t kept = dims[2].constant() - 1;
   const std::string activation = node.text("activation", "none");
   if (activation != "none" && activation != "silu" && activation != "swish")
-    node.fail("activation \"{}\" is unknown", activation);
+    node.fail("activation {} is unknown", base::quoted(activation));
   f.set("kept", std::array{-kept});
   f.set("pads", std::array<int64_t, 6>{0, 0, kept, 0, 0, 0});
   f.run(node.has(3) ? "all = Concat <axis = 2> (past, x)" : "all = Pad(x, pads, CastLike(0, x))");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.h"
 #include "ir/ops/gather.h"
 #include "ir/ops/range.h"
 #include "ir/ops/scatter.h"
@@ -83,7 +84,7 @@ ir::ScatterKind kind_of(NodeContext& node) {
   const std::string reduction = node.text("reduction", "none");
   constexpr std::string_view names[] = {"none", "add", "mul", "max", "min"};
   const auto* const found = std::ranges::find(names, reduction);
-  if (found == std::end(names)) node.fail("reduction \"{}\" is unknown", reduction);
+  if (found == std::end(names)) node.fail("reduction {} is unknown", base::quoted(reduction));
   return static_cast<ir::ScatterKind>(found - names);
 }
 

@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 
+#include "base/text.h"
 #include "onnx/function.h"
 #include "onnx/import_control.h"
 #include "onnx/imports.h"
@@ -21,14 +22,16 @@ struct Rule {
 Rule rule_of(NodeContext& node) {
   const std::string name = node.text("update_rule", "gated_delta");
   const bool gated = name.starts_with("gated"), delta = name.ends_with("delta");
-  if (!gated && !delta && name != "linear") node.fail("update_rule \"{}\" is unknown", name);
+  if (!gated && !delta && name != "linear")
+    node.fail("update_rule {} is unknown", base::quoted(name));
   const Rule rule{node.integer("q_num_heads"), node.integer("kv_num_heads"), gated, delta};
   if (rule.kv_heads < 1 || rule.q_heads < 1 || rule.q_heads % rule.kv_heads != 0)
     node.fail("{} heads of queries, and {} of keys", rule.q_heads, rule.kv_heads);
   for (size_t i = 0; i < 3; ++i)
     if (node.rank(i) != 3) node.fail("operand {} has rank {}, not 3", i, node.rank(i));
-  if (node.has(4) != gated) node.fail("rule \"{}\" and a decay do not go together", name);
-  if (node.has(5) != delta) node.fail("rule \"{}\" and an update rate do not go together", name);
+  if (node.has(4) != gated) node.fail("rule {} and a decay do not go together", base::quoted(name));
+  if (node.has(5) != delta)
+    node.fail("rule {} and an update rate do not go together", base::quoted(name));
   node.ignore_attribute("chunk_size");  // a hint
   return rule;
 }

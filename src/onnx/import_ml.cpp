@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 
+#include "base/text.h"
 #include "onnx/imports.h"
 
 namespace tenon::onnx {
@@ -93,7 +94,7 @@ Outputs import_normalizer(NodeContext& node) {
   else if (norm == "L2")
     f.run("norm = ReduceL2(y, [-1])");
   else
-    node.fail("norm \"{}\" is unknown", norm);
+    node.fail("norm {} is unknown", base::quoted(norm));
   f.run("y = Where(Equal(norm, 0.0), y, Div(y, norm))");
   return {f["y"]};
 }
@@ -207,7 +208,7 @@ Outputs import_svm_regressor(NodeContext& node) {
       f.run(R"(d = Sub(Unsqueeze(x, [1]), Unsqueeze(v, [0]))
                k = Exp(Neg(Mul(gamma, ReduceSumSquare <keepdims = 0> (d, [2])))))");
     else if (kernel != "LINEAR")
-      node.fail("kernel_type \"{}\" is unknown", kernel);
+      node.fail("kernel_type {} is unknown", base::quoted(kernel));
   } else {
     node.ignore_attribute("support_vectors");
     f.run("k = x");

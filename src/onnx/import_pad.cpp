@@ -1,6 +1,7 @@
 // Import of padding: constants are laid beside the input, all else is gathered from it.
 #include <array>
 
+#include "base/text.h"
 #include "ir/ops/concat.h"
 #include "ir/ops/gather.h"
 #include "ir/ops/range.h"
@@ -99,7 +100,7 @@ ir::ValueId cut(NodeContext& node, const Pads& pads) {
 std::string_view source_formula(NodeContext& node, const std::string& mode) {
   if (mode == "edge") return "min(max(a, 0), sub(b, 1))";
   if (mode == "wrap") return "mod(a, b)";
-  if (mode != "reflect") node.fail("mode \"{}\" is unknown", mode);
+  if (mode != "reflect") node.fail("mode {} is unknown", base::quoted(mode));
   return "sub(sub(b, 1), abs(sub(sub(b, 1), mod(a, max(mul(sub(b, 1), 2), 1)))))";
 }
 

@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/text.h"
 #include "ir/ops/bit_cast.h"
 #include "ir/ops/cast.h"
 #include "onnx/imports.h"
@@ -226,7 +227,7 @@ Outputs import_mod(NodeContext& node) {
 Outputs import_bit_shift(NodeContext& node) {
   const std::string direction = node.text("direction", "");
   if (direction != "LEFT" && direction != "RIGHT")
-    node.fail("direction \"{}\" is neither LEFT nor RIGHT", direction);
+    node.fail("direction {} is neither LEFT nor RIGHT", base::quoted(direction));
   return {node.pointwise(direction == "LEFT" ? "shift_left(a, b)" : "shift_right(a, b)",
                          {node.input(0), node.input(1)})};
 }
@@ -236,7 +237,8 @@ Outputs import_gelu(NodeContext& node) {
   if (approximate == "none")  // x / 2 * (1 + erf(x / sqrt(2)))
     return {node.pointwise("mul(mul(a, 0.5), add(erf(mul(a, b)), 1))", {node.input(0)},
                            std::array{std::sqrt(0.5)})};
-  if (approximate != "tanh") node.fail("approximate \"{}\" is neither none nor tanh", approximate);
+  if (approximate != "tanh")
+    node.fail("approximate {} is neither none nor tanh", base::quoted(approximate));
   // x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)))
   return {node.pointwise(
       "mul(mul(a, 0.5), add(tanh(mul(add(a, mul(mul(mul(a, a), a), 0.044715)), b)), 1))",
@@ -289,7 +291,7 @@ ir::ValueId cast_as_told(NodeContext& node, DType to) {
   const bool saturate = node.flag("saturate", true);
   const std::string rounding = node.text("round_mode", "up");
   if (rounding != "up" && rounding != "down" && rounding != "nearest")
-    node.fail("round_mode \"{}\" is unknown", rounding);
+    node.fail("round_mode {} is unknown", base::quoted(rounding));
   if (!is_narrow(to) || node.dtype(0) == to) return node.cast(node.input(0), to);
   ir::Cast cast{.to = to, .saturate = saturate};
   if (to == DType::f8_e8m0)

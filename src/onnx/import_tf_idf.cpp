@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.h"
 #include "onnx/import_ml.h"
 #include "onnx/imports.h"
 
@@ -80,7 +81,8 @@ void count_grams(NodeContext& node, const Grams& grams, int64_t skip, Function& 
 void weigh(NodeContext& node, const Pool& pool, Function& f) {
   const std::string mode = node.text("mode", "");
   const std::vector<float> weights = node.numbers("weights");
-  if (mode != "TF" && mode != "IDF" && mode != "TFIDF") node.fail("mode \"{}\" is unknown", mode);
+  if (mode != "TF" && mode != "IDF" && mode != "TFIDF")
+    node.fail("mode {} is unknown", base::quoted(mode));
   if (mode == "IDF") f.run("y = Min(y, 1.0)");
   if (mode == "TF" || weights.empty()) return;
   if (std::ssize(weights) < pool.width)

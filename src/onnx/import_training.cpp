@@ -1,6 +1,7 @@
 // Imports of ai.onnx.preview.training: one step of an optimizer, tensor by tensor.
 #include <array>
 
+#include "base/text.h"
 #include "onnx/function.h"
 #include "onnx/imports.h"
 
@@ -75,7 +76,7 @@ Outputs import_momentum(NodeContext& node) {
   f.set("alpha", node.number("alpha", 0));
   f.set("beta", node.number("beta", 0));
   const std::string mode = node.text("mode", "standard");
-  if (mode != "standard" && mode != "nesterov") node.fail("mode \"{}\" is unknown", mode);
+  if (mode != "standard" && mode != "nesterov") node.fail("mode {} is unknown", base::quoted(mode));
   const std::string statements =
       fmt::format(R"(
       b = Where(Greater(step, CastLike(0, step)), CastLike(beta, x), one)

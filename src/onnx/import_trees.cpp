@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/dtype.h"
+#include "base/text.h"
 #include "onnx/function.h"
 #include "onnx/import_ml.h"
 #include "onnx/imports.h"
@@ -241,7 +242,7 @@ int64_t mode_of(NodeContext& node, const std::string& name) {
   constexpr std::string_view names[] = {"BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE",
                                         "BRANCH_GT",  "BRANCH_EQ", "BRANCH_NEQ"};
   const auto found = std::ranges::find(names, name);
-  if (found == std::end(names)) node.fail("nodes_modes holds \"{}\"", name);
+  if (found == std::end(names)) node.fail("nodes_modes holds {}", base::quoted(name));
   return found - std::begin(names);
 }
 
@@ -310,7 +311,8 @@ Forest read_regressor(NodeContext& node) {
   const std::string aggregate = node.text("aggregate_function", "SUM");
   constexpr std::string_view names[] = {"AVERAGE", "SUM", "MIN", "MAX"};
   const auto found = std::ranges::find(names, aggregate);
-  if (found == std::end(names)) node.fail("aggregate_function \"{}\" is unknown", aggregate);
+  if (found == std::end(names))
+    node.fail("aggregate_function {} is unknown", base::quoted(aggregate));
   forest.aggregate = static_cast<Aggregate>(found - std::begin(names));
   return forest;
 }

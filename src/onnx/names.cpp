@@ -209,6 +209,7 @@ void add_all(const wire::Node& node, std::set<const void*>& unneeded) {
   unneeded.insert(&node);
   for_each_body(node, [&](const wire::Graph& body) {
     for (const wire::Tensor& initializer : body.initializers) unneeded.insert(&initializer);
+    for (const std::string& sparse : body.sparse_initializers) unneeded.insert(&sparse);
     for (const wire::Node& inner : body.nodes) add_all(inner, unneeded);
   });
 }
@@ -234,6 +235,8 @@ std::set<const void*> unneeded_of(const wire::Graph& graph) {
   }
   for (const wire::Tensor& initializer : graph.initializers)
     if (!is_needed(initializer.name)) unneeded.insert(&initializer);
+  for (const std::string& sparse : graph.sparse_initializers)
+    if (!is_needed(sparse)) unneeded.insert(&sparse);
   return unneeded;
 }
 

@@ -75,15 +75,22 @@ std::string name_of(const AnyNode& node) {
   return "";
 }
 
+/// full_op_type() for a message: an op may have any name.
+template <class AnyNode>
+std::string shown_op(const AnyNode& node) {
+  const std::string text = full_op_type(node);
+  return text.size() > 200 ? base::quoted(text) : text;
+}
+
 /// `Reshape "r1"`; `Reshape of "x"` where nothing of it has a name but what it reads.
 template <class AnyNode>
 std::string label(const AnyNode& node) {
   const std::string name = name_of(node);
-  if (!name.empty()) return full_op_type(node) + " " + base::quoted(name);
+  if (!name.empty()) return shown_op(node) + " " + base::quoted(name);
   std::vector<std::string> operands;
   for (const std::string& input : node.inputs)
     if (!input.empty()) operands.push_back(base::quoted(input));
-  return full_op_type(node) + (operands.empty() ? "" : " of " + base::join(operands, ", "));
+  return shown_op(node) + (operands.empty() ? "" : " of " + base::join(operands, ", "));
 }
 
 }  // namespace tenon::onnx

@@ -2,12 +2,13 @@
 // out.
 #include "plan/converted_source.h"
 
+#include "base/change.h"
 #include "base/error.h"
 
 namespace tenon::plan {
 namespace {
 
-class ConvertedSource final : public base::ByteSource {
+class ConvertedSource final : public base::ByteSource, public base::Observed {
  public:
   ConvertedSource(weights::TensorSource source, DType dtype)
       : source_(std::move(source)), dtype_(dtype) {}
@@ -33,6 +34,8 @@ class ConvertedSource final : public base::ByteSource {
   }
 
   void check_unchanged() const override { source_.bytes->check_unchanged(); }
+  base::Change change() const override { return base::change_of(*source_.bytes); }
+  uint64_t stamp() const override { return base::stamp_of(*source_.bytes); }
   std::string name() const override { return source_.bytes->name(); }
 
  private:

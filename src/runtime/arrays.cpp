@@ -39,8 +39,7 @@ std::map<std::string, weights::TensorSource> open_all(const fs::path& path) {
   weights::WeightFile file = weights::open_weights(path);
   if (file.unreadable.empty()) return std::move(file.tensors);
   const auto& [name, type] = *file.unreadable.begin();
-  base::fail(ErrorCode::unsupported,
-             "{}: tensor {} is {}, which Tenon does not read; convert it to F16 or F32",
+  base::fail(ErrorCode::unsupported, "{}: tensor {} is {}, which Tenon does not read; convert it",
              base::quoted(file.path), base::quoted(name), type);
 }
 

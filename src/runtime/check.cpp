@@ -1,6 +1,7 @@
 // All problems of a refit, found before the first byte changes.
 #include <algorithm>
 #include <cstring>
+#include <set>
 
 #include "base/convert.h"
 #include "base/error.h"
@@ -73,11 +74,13 @@ class Check {
  public:
   Check(const Impl& engine, const GivenWeights& given, Demands demands,
         const ExtensionPtr& extension, const Impl::DataPtr& base)
-      : engine_(engine), given_(given), demands_(demands) {
-    accepted_.base = base;
-    accepted_.by_leaf.resize(engine.leaves.size());
-    accepted_.extension = extension;
-  }
+      : engine_(engine),
+        given_(given),
+        demands_(demands),
+        accepted_{.base = base,
+                  .by_leaf = std::vector<const Given*>(engine.leaves.size()),
+                  .extension = extension},
+        sources_(sources_of(engine, base)) {}
 
   Accepted run() {
     for (const auto& [name, given] : given_) weight(name, given);
@@ -98,10 +101,8 @@ class Check {
   }
 
   void changed_files() {
-    const std::vector<Source> kept = sources_of(engine_, accepted_.base);
     const bool all = !accepted_.base && engine_.current() == nullptr;
-    for (std::string& sentence : LeafReader(engine_, accepted_, kept)
-                                     .changed_files(touched_slots(engine_, accepted_, all))) {
+    for (std::string& sentence : reader_.changed_files(touched_slots(engine_, accepted_, all))) {
       if (std::ranges::find(problems_, sentence) == problems_.end())
         problems_.push_back(std::move(sentence));
     }
@@ -157,8 +158,8 @@ class Check {
 
   void unreadable(const std::string& name, const Given& given, bool known) {
     if (!known) return ignore(name, "not in this engine, and " + given.unreadable);
-    problem("weights: {} is {} in {}, which Tenon does not read; convert it", base::quoted(name),
-            given.unreadable, base::quoted(given.file));
+    problem("weights: {} is {}{}, which Tenon does not read; convert it", base::quoted(name),
+            given.unreadable, given.file.empty() ? "" : " in " + base::quoted(given.file));
   }
 
   void unknown(const std::string& name, const Given& given) {
@@ -177,7 +178,10 @@ class Check {
                          : "; the nearest is " + base::quoted(near));
   }
 
-  bool is_known(std::string_view name) const { return engine_.leaf_index.contains(name); }
+  /// A known name that nothing has been given under.
+  bool is_free(std::string_view name) const {
+    return engine_.leaf_index.contains(name) && !given_.contains(name);
+  }
 
   /// What makes a known name of every unknown one, if one rule does: it is told, never applied.
   void hint_at_rule() {
@@ -223,10 +227,10 @@ class Check {
 
   bool fits_all(bool remove, std::string_view before, std::string_view behind) const {
     return std::ranges::all_of(unknown_, [&](std::string_view name) {
-      if (!remove) return is_known(std::string(before) + std::string(name) + std::string(behind));
+      if (!remove) return is_free(std::string(before) + std::string(name) + std::string(behind));
       if (!name.starts_with(before) || !name.ends_with(behind)) return false;
       if (name.size() < before.size() + behind.size()) return false;
-      return is_known(name.substr(before.size(), name.size() - before.size() - behind.size()));
+      return is_free(name.substr(before.size(), name.size() - before.size() - behind.size()));
     });
   }
 
@@ -240,12 +244,17 @@ class Check {
   }
 
   // A search goes through all names: a file of thousands of strangers gets hints for the first few.
+  // No name is told twice, or that was given itself.
   std::string nearest_known(const std::string& name) {
     constexpr int most_searches = 20;
     if (++searches_ > most_searches) return "";
     std::vector<std::string> names;
-    for (const LeafState& state : engine_.leaves) names.push_back(state.leaf.name);
-    return base::nearest(name, names);
+    for (const LeafState& state : engine_.leaves)
+      if (is_free(state.leaf.name) && !told_.contains(state.leaf.name))
+        names.push_back(state.leaf.name);
+    std::string near = base::nearest(name, names);
+    if (!near.empty()) told_.insert(near);
+    return near;
   }
 
   // The known weight whose bytes these are too: tied tensors of a state_dict under a second name.
@@ -327,7 +336,7 @@ class Check {
     const LeafState& state = engine_.leaves[index];
     const ir::Leaf& leaf = state.leaf;
     const Source source = engine_.source_of(index);
-    const std::string lost = source ? what_changed(*source->bytes) : "";
+    const std::string lost = source ? reader_.what_changed(index) : "";
     if (!lost.empty() && state.digest.empty()) return problems_.push_back(lost_source(state, lost));
     if (has_same_value(index, given)) {
       if (!lost.empty()) accepted_.by_leaf[index] = &given;
@@ -368,8 +377,11 @@ class Check {
   const GivenWeights& given_;
   Demands demands_;
   Accepted accepted_;
+  std::vector<Source> sources_;  // of what is kept
+  LeafReader reader_{engine_, accepted_, sources_};
   std::vector<std::string> problems_;
   int searches_ = 0;
+  std::set<std::string> told_;        // as the nearest name
   std::vector<std::string> unknown_;  // as given
 };
 

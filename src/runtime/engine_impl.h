@@ -25,6 +25,9 @@
 
 namespace tenon::runtime {
 
+class LeafReader;
+struct LeafBytes;
+
 /// What an engine was made with, beside its program.
 struct EngineOptions {
   std::string device = "cpu";
@@ -59,7 +62,7 @@ struct Given {
   std::string file;                       ///< of file: the path as given
   std::vector<base::Consumer> consumers;  ///< of an ONNX file
   std::string shares_storage_with;        ///< of file: see weights::WeightFile
-  std::string unreadable;                 ///< of file: a type that Tenon lacks; no source then
+  std::string unreadable;                 ///< a type that Tenon lacks; no source then
   bool constant = false;                  ///< of file: see weights::WeightFile
   std::string refusal;                    ///< what is wrong with its elements
 
@@ -119,11 +122,11 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   std::shared_ptr<runtime::SetLedger> ledger = std::make_shared<runtime::SetLedger>();
 
   runtime::WriterMutex writer;
-  mutable base::Mutex state;  ///< guards current_
-  runtime::RunGate gate;      ///< in-place engines: runs and writes exclude each other
-  runtime::Scratch scratch;   ///< guarded by writer
-  uint64_t versions = 0;      ///< the last version given; guarded by writer
-  bool refitted = false;      ///< since build or load; guarded by writer
+  mutable base::Mutex state;         ///< guards current_
+  runtime::RunGate gate;             ///< in-place engines: runs and writes exclude each other
+  mutable runtime::Scratch scratch;  ///< guarded by writer
+  uint64_t versions = 0;             ///< the last version given; guarded by writer
+  bool refitted = false;             ///< since build or load; guarded by writer
 
   /// The weights of a run that starts now; throws NotReadyError.
   DataPtr set_for_run() const;
@@ -164,7 +167,12 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   void publish(DataPtr next);
   /// Evaluates the current set's sources over these slots again; if that fails the engine is not
   /// ready.
-  void restore(std::span<const size_t> slots) noexcept;
+  void restore(std::span<const size_t> slots, const runtime::LeafReader& reader) noexcept;
+  /// What a slot is of these leaves, in host memory; nothing of the engine is written to.
+  std::vector<std::byte> evaluated(const lower::SlotProgram& slot,
+                                   std::vector<runtime::LeafBytes> leaves_of_slot) const;
+  /// A copy of the backend's memory.
+  std::vector<std::byte> on_host(const kernel::Buffer& memory, size_t bytes) const;
   /// check, then prepare and publish or write_in_place; fills the report. `base`: in place of the
   /// current set; `extended`: makes the extension of the base's.
   RefitReport commit(const runtime::GivenWeights& given, runtime::Demands demands,
@@ -173,6 +181,8 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
 
   /// Where a leaf's bytes are in a set, null: now; or null.
   runtime::Source source_of(size_t leaf, const DataPtr& base = nullptr) const;
+  /// Whether the digest that its plan told is that of these bytes of a leaf.
+  bool has_digest(size_t leaf, const weights::TensorSource& source) const;
   /// After the first evaluation: nothing refers to bytes of build()'s caller any more.
   void keep_originals();
   size_t leaf_named(
@@ -183,7 +193,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
  private:
   /// Nothing of the child waits for threads that it does not have.
   void begin_in_child() noexcept;
-  runtime::Source sum_of(const lower::SlotProgram& sum, const runtime::ExtensionPtr& extension);
+  runtime::Source sum_of(const lower::SlotProgram& sum, const runtime::LeafReader& reader) const;
   /// Constants whose bytes stand in the weights graph; those that passes made have no row in the
   /// leaf table.
   void add_inline_constants();

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "base/byte_source.h"
+#include "base/change.h"
 #include "base/error.h"
 #include "base/file_writer.h"
 #include "kernel/backend.h"
@@ -164,7 +165,7 @@ class FailingBackend final : public kernel::Backend {
 };
 
 /// Bytes behind reads that can fail; not memory, so that they are read.
-class FailingSource final : public base::ByteSource {
+class FailingSource final : public base::ByteSource, public base::Observed {
  public:
   FailingSource(std::shared_ptr<const base::ByteSource> inner, Fault& reads)
       : inner_(std::move(inner)), reads_(reads) {}
@@ -174,6 +175,8 @@ class FailingSource final : public base::ByteSource {
     inner_->read(offset, out);
   }
   void check_unchanged() const override { inner_->check_unchanged(); }
+  base::Change change() const override { return base::change_of(*inner_); }
+  uint64_t stamp() const override { return base::stamp_of(*inner_); }
   std::string name() const override { return "failing source"; }
 
  private:

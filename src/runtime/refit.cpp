@@ -286,7 +286,7 @@ void Engine::Impl::write_in_place(const Accepted& accepted, RefitStats& stats,
     evaluate(*backend, scratch, jobs, stats, from_here);
     reader.check_unchanged(slots);
   } catch (...) {
-    restore(std::span(slots).first(stats.begun));
+    restore(std::span(slots).first(stats.begun), reader);
     throw;
   }
   for (const size_t slot : slots) next->slots[slot].version = versions + 1;
@@ -295,14 +295,14 @@ void Engine::Impl::write_in_place(const Accepted& accepted, RefitStats& stats,
   publish(std::move(next));
 }
 
-void Engine::Impl::restore(std::span<const size_t> slots) noexcept {
+void Engine::Impl::restore(std::span<const size_t> slots, const LeafReader& before) noexcept {
   const DataPtr old = current();
   try {
     Accepted nothing;
     nothing.by_leaf.resize(leaves.size());
     nothing.extension = old->extension;
     const std::vector<Source> kept = sources_of(*this);
-    const LeafReader reader(*this, nothing, kept);
+    const LeafReader reader(*this, nothing, kept, before.trusted());
     reader.check_unchanged(slots);
     RefitStats unused;
     evaluate(*backend, scratch, jobs_over(*this, reader, slots, *old), unused, {});

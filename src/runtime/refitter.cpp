@@ -50,7 +50,8 @@ weights::WeightFile weights_of_plan(plan::PlanFile plan, const std::filesystem::
 }
 
 weights::WeightFile open_weights_or_plan(const std::filesystem::path& path) {
-  if (!std::filesystem::is_directory(path)) {
+  std::error_code ignored;  // opening says what is wrong
+  if (!std::filesystem::is_directory(path, ignored)) {
     const std::shared_ptr<const base::ByteSource> bytes = base::open_file(path);
     if (plan::is_plan(*bytes)) return weights_of_plan(plan::read_plan(bytes), path);
   }
@@ -265,6 +266,10 @@ void Refitter::borrow(std::string_view name, const TensorView& given) {
   impl_->give(name, {.kind = Given::Kind::borrow,
                      .view = weight,
                      .addresses = weight.on_host() ? addresses_of(weight) : AddressRange{}});
+}
+
+void Refitter::set_unreadable(std::string_view name, const std::string& type) {
+  impl_->give(name, {.kind = Given::Kind::set, .unreadable = type});
 }
 
 void Refitter::unset(std::string_view name) {

@@ -39,26 +39,31 @@ std::string device_of(const plan::Plan& plan) {
 
 }  // namespace
 
-Source Engine::Impl::sum_of(const lower::SlotProgram& sum, const ExtensionPtr& extension) {
-  Accepted nothing;
-  nothing.by_leaf.resize(leaves.size());
-  nothing.extension = extension;
-  const std::vector<Source> kept = sources_of(*this);
-  const LeafReader reader(*this, nothing, kept);
-  const size_t bytes = sum.code->bytes;
-  const auto what = [&] { return copy_of_weight(sum.name, sum.type.dtype, sum.type.shape()); };
-  std::vector<std::byte> host(bytes);
+std::vector<std::byte> Engine::Impl::evaluated(const lower::SlotProgram& slot,
+                                               std::vector<LeafBytes> leaves_of_slot) const {
+  const size_t bytes = slot.code->bytes;
+  const auto what = [&] { return copy_of_weight(slot.name, slot.type.dtype, slot.type.shape()); };
   const kernel::Buffer memory =
       allocated(what, bytes, more_memory, [&] { return backend->allocate(bytes); });
-  const Job job{&sum, reader.leaves_of(sum), memory.get()};
+  const Job job{&slot, std::move(leaves_of_slot), memory.get()};
   RefitStats unused;
   evaluate(*backend, scratch, std::span(&job, 1), unused, {});
+  return on_host(memory, bytes);
+}
+
+std::vector<std::byte> Engine::Impl::on_host(const kernel::Buffer& memory, size_t bytes) const {
+  std::vector<std::byte> host(bytes);
   const std::unique_ptr<kernel::Queue> queue = backend->queue();
   const QueueGuard queued(*backend, *queue);
   backend->copy(*queue, host.data(), memory.get(), bytes, kernel::CopyKind::from_device);
   backend->synchronize(*queue);
-  return std::make_shared<weights::TensorSource>(weights::TensorSource{
-      sum.type.dtype, sum.type.shape(), base::memory_source(std::move(host)), 0});
+  return host;
+}
+
+Source Engine::Impl::sum_of(const lower::SlotProgram& sum, const LeafReader& reader) const {
+  return std::make_shared<weights::TensorSource>(
+      weights::TensorSource{sum.type.dtype, sum.type.shape(),
+                            base::memory_source(evaluated(sum, reader.leaves_of(sum))), 0});
 }
 
 void Engine::Impl::save(base::FileWriter& writer_of_file, const SaveOptions& save_options) {
@@ -71,11 +76,16 @@ void Engine::Impl::save(base::FileWriter& writer_of_file, const SaveOptions& sav
   out.identical = save_options.identical || file.identical;
   out.stripped = save_options.strip;
   out.notes = save_options.notes.value_or(file.notes);
+  Accepted nothing;
+  nothing.by_leaf.resize(leaves.size());
+  nothing.extension = extension();
+  const std::vector<Source> kept = sources_of(*this);
+  const LeafReader reader(*this, nothing, kept);
   std::vector<std::string> problems;
   for (size_t leaf = 0; leaf < leaves.size(); ++leaf) {
     const ir::Leaf& info = leaves[leaf].leaf;
-    const Source source = source_of(leaf);
-    const std::string changed = source ? what_changed(*source->bytes) : "";
+    const Source& source = kept[leaf];
+    const std::string changed = source ? reader.what_changed(leaf) : "";
     if (!changed.empty() && (info.refittable || !leaves[leaf].slots.empty()))
       problems.push_back(lost_source(leaves[leaf], changed));
     if (info.refittable && !source) {
@@ -98,7 +108,7 @@ void Engine::Impl::save(base::FileWriter& writer_of_file, const SaveOptions& sav
   }
   if (!problems.empty()) throw RefitError(std::move(problems));
   if (const ExtensionPtr now = extension(); now && save_options.merge && !save_options.strip) {
-    for (const auto& [weight, sum] : now->sums) out.sources[weight] = *sum_of(*sum, now);
+    for (const auto& [weight, sum] : now->sums) out.sources[weight] = *sum_of(*sum, reader);
   }
   lock.unlock();
   plan::write_plan(writer_of_file, out, {save_options.stop, save_options.progress});

@@ -128,22 +128,21 @@ class DictReader {
   }
 
   DType read_descr() {
-    if (next_is('[')) unsupported("is a structured array; save each field as an array of its own");
+    if (next_is('[')) unreadable("a structured array");
     const std::string descr = read_string();
     const std::string_view kind =
         descr.empty() ? std::string_view() : std::string_view(descr).substr(1);
-    if (kind == "O")
-      unsupported("holds pickled objects, which are never loaded; save plain arrays");
-    if (descr[0] == '>') unsupported("is big-endian; save it in the machine's own byte order");
+    if (kind == "O") unreadable("an array of pickled objects");
+    if (descr[0] == '>') unreadable("a big-endian array");
     for (const Descr& known : kDescrs) {
       if (known.name == kind && (descr[0] == '<' || descr[0] == '|' || descr[0] == '='))
         return known.dtype;
     }
-    unsupported(fmt::format("has dtype {}, which Tenon lacks", base::quoted(descr)));
+    unreadable(fmt::format("an array of dtype {}", base::quoted(descr)));
   }
 
-  [[noreturn]] void unsupported(const std::string& fact) const {
-    base::fail(ErrorCode::unsupported, "{}: {}", who_, fact);
+  [[noreturn]] void unreadable(std::string kind) const {
+    throw UnreadableArray(who_, std::move(kind));
   }
 
   std::string_view text_;

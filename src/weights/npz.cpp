@@ -110,7 +110,11 @@ WeightFile read_npz(std::shared_ptr<const base::ByteSource> bytes) {
   WeightFile file{.path = bytes->name()};
   for (const ZipEntry& entry : read_zip_directory(*bytes)) {
     const std::string name = array_name(*bytes, entry);
-    file.tensors.emplace(name, read_array(bytes, entry, name));
+    try {
+      file.tensors.emplace(name, read_array(bytes, entry, name));
+    } catch (const UnreadableArray& array) {  // perhaps nobody needs it
+      file.unreadable.emplace(name, array.kind);
+    }
   }
   bytes->check_unchanged();
   return file;

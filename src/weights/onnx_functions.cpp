@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/text.h"
 
 namespace tenon::weights::wire {
@@ -108,10 +109,20 @@ class Call {
 
 class Inliner {
  public:
-  Inliner(const Model& model, const std::string& file) : file_(file) {
-    for (const Function& each : model.functions)
-      if (!functions_.emplace(key_of(each.domain, each.name, each.overload), &each).second)
-        base::fail(ErrorCode::bad_file, "{}: function {} is there twice", file, text_of(each));
+  Inliner(const Model& model, const Refusals& refusals, const std::string& file) : file_(file) {
+    for (const auto& [index, refusal] : refusals)
+      refusals_.emplace(&model.functions[index], refusal);
+    for (const Function& each : model.functions) {
+      const Key key = key_of(each.domain, each.name, each.overload);
+      if (!functions_.emplace(key, &each).second) twice_.insert(key);
+    }
+  }
+
+  /// Of functions that nothing calls.
+  void tell_damaged() const {
+    for (const auto& [function, refusal] : refusals_)
+      base::log(LogLevel::warn, "{}: function {} is left out, for nothing calls it: {}", file_,
+                text_of(*function), refusal.what());
   }
 
   void run(Graph& graph) { graph.nodes = expanded(std::move(graph.nodes)); }
@@ -134,6 +145,10 @@ class Inliner {
   }
 
   std::vector<Node> call(const Function& function, const Node& node) {
+    if (const auto refusal = refusals_.find(&function); refusal != refusals_.end())
+      throw Error(refusal->second);
+    if (twice_.contains(key_of(function.domain, function.name, function.overload)))
+      base::fail(ErrorCode::bad_file, "{}: function {} is there twice", file_, text_of(function));
     check(function, node);
     if (!under_way_.insert(&function).second)
       base::fail(ErrorCode::bad_file, "{}: function {} calls itself", file_, text_of(function));
@@ -196,6 +211,8 @@ class Inliner {
 
   const std::string& file_;
   std::map<Key, const Function*> functions_;
+  std::map<const Function*, Error> refusals_;
+  std::set<Key> twice_;
   std::set<const Function*> under_way_;
   std::set<std::string> prefixes_;
   size_t count_ = 0, characters_ = 0;
@@ -203,8 +220,11 @@ class Inliner {
 
 }  // namespace
 
-void inline_functions(Model& model, const std::string& file) {
-  if (!model.functions.empty()) Inliner(model, file).run(model.graph);
+void inline_functions(Model& model, const Refusals& refusals, const std::string& file) {
+  if (model.functions.empty()) return;
+  Inliner inliner(model, refusals, file);
+  inliner.run(model.graph);
+  inliner.tell_damaged();
 }
 
 }  // namespace tenon::weights::wire

@@ -2,6 +2,7 @@
 #include "weights/onnx_wire.h"
 
 #include "base/error.h"
+#include "base/log.h"
 #include "weights/onnx_functions.h"
 #include "weights/onnx_tensor.h"
 #include "weights/wire_fields.h"
@@ -30,7 +31,7 @@ class ModelReader {
           read_graph(fields.bytes(), 1, model.graph);
           break;
         case 8: model.opsets.push_back(read_opset(fields.bytes())); break;
-        case 25: model.functions.push_back(read_function(fields.bytes())); break;
+        case 25: read_function(fields.bytes(), model.functions); break;
         default: break;
       }
     }
@@ -38,7 +39,7 @@ class ModelReader {
       base::fail(ErrorCode::bad_file, "{}: is not an ONNX model, or truncated: it has no graph",
                  file_.source()->name());
     }
-    inline_functions(model, file_.source()->name());
+    inline_functions(model, refusals_, file_.source()->name());
     return model;
   }
 
@@ -67,30 +68,51 @@ class ModelReader {
         case 11: graph.inputs.push_back(read_value_info(fields.bytes())); break;
         case 12: graph.outputs.push_back(read_value_info(fields.bytes())); break;
         case 13: graph.value_infos.push_back(read_value_info(fields.bytes())); break;
-        case 15: graph.sparse_initializers.push_back(read_sparse_name(fields.bytes())); break;
+        case 15:
+          if (std::string name = read_sparse_name(fields.bytes()); !name.empty())
+            graph.sparse_initializers.push_back(std::move(name));
+          break;
         default: break;
       }
     }
   }
 
-  Function read_function(Range message) {
+  // What is wrong in it is wrong where it is called.
+  void read_function(Range message, std::vector<Function>& functions) {
     file_.charge(sizeof(Function));
-    Function function;
+    Function& function = functions.emplace_back();
+    try {
+      read_name(message, function);
+      read_fields(message, function);
+    } catch (const Error& error) {
+      refusals_.emplace(functions.size() - 1, error);
+    }
+  }
+
+  // First, for it stands behind the nodes, which may be damaged.
+  void read_name(Range message, Function& function) {
     for (Fields fields(file_, message); fields.next();) {
       switch (fields.number()) {
         case 1: function.name = fields.text(); break;
+        case 10: function.domain = fields.text(); break;
+        case 13: function.overload = fields.text(); break;
+        default: break;
+      }
+    }
+  }
+
+  void read_fields(Range message, Function& function) {
+    for (Fields fields(file_, message); fields.next();) {
+      switch (fields.number()) {
         case 4: function.inputs.push_back(fields.text()); break;
         case 5: function.outputs.push_back(fields.text()); break;
         case 6: function.attributes.push_back(fields.text()); break;
         case 7: function.nodes.push_back(read_node(fields.bytes(), 2)); break;
         case 9: function.opsets.push_back(read_opset(fields.bytes())); break;
-        case 10: function.domain = fields.text(); break;
         case 11: function.defaults.push_back(read_attribute(fields.bytes(), 2)); break;
-        case 13: function.overload = fields.text(); break;
         default: break;
       }
     }
-    return function;
   }
 
   Tensor read_tensor(Range message, bool is_initializer) {
@@ -101,10 +123,14 @@ class ModelReader {
   // The name of a sparse tensor is that of its values.
   std::string read_sparse_name(Range message) {
     std::string name;
-    for (Fields fields(file_, message); fields.next();) {
-      if (fields.number() != 1) continue;
-      for (Fields values(file_, fields.bytes()); values.next();)
-        if (values.number() == 8) name = values.text();
+    try {
+      for (Fields fields(file_, message); fields.next();) {
+        if (fields.number() != 1) continue;
+        for (Fields values(file_, fields.bytes()); values.next();)
+          if (values.number() == 8) name = values.text();
+      }
+    } catch (const Error& error) {  // nothing else of it is read, and perhaps nothing needs it
+      base::log(LogLevel::warn, "a sparse initializer is damaged: {}", error.what());
     }
     return name;
   }
@@ -247,6 +273,7 @@ class ModelReader {
 
   WireFile file_;
   TensorReader tensors_;
+  Refusals refusals_;
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/change.h"
 #include "base/error.h"
 #include "base/text.h"
 
@@ -11,7 +12,7 @@ namespace {
 
 constexpr uint64_t kPiece = uint64_t{64} << 10;  // elements; whole bytes of any type
 
-class UnpackedSource final : public base::ByteSource {
+class UnpackedSource final : public base::ByteSource, public base::Observed {
  public:
   UnpackedSource(std::shared_ptr<const base::ByteSource> bytes, uint64_t offset, DType dtype,
                  uint64_t count)
@@ -33,6 +34,8 @@ class UnpackedSource final : public base::ByteSource {
   }
 
   void check_unchanged() const override { bytes_->check_unchanged(); }
+  base::Change change() const override { return base::change_of(*bytes_); }
+  uint64_t stamp() const override { return base::stamp_of(*bytes_); }
   bool lasting() const noexcept override { return bytes_->lasting(); }
   std::string name() const override { return bytes_->name(); }
 

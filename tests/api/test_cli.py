@@ -504,6 +504,19 @@ def read_until(reader: int, part: bytes, seconds: float) -> bytes:
     return seen
 
 
+def test_progress_ends_at_100_and_leaves_its_line(plan, tmp_path):
+    # Both streams on the terminal, as where people sit.
+    reader, terminal = pty.openpty()
+    command = [CLI, "bench", plan, "--seconds", "1.3", "--device", DEVICE]
+    process = subprocess.Popen(list(map(str, command)), stdout=terminal, stderr=terminal, start_new_session=True)
+    os.close(terminal)
+    seen = read_until(reader, b"median", 60)
+    process.wait(30)
+    os.close(reader)
+    *_, last, answer = seen.split(b"\r\x1b[K")
+    assert last == b"running 100 %" and b"%" not in answer.split(b"median")[0] and answer.strip()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_long_work_shows_progress_and_is_cancelled(slow_model, tmp_path, monkeypatch, number):
     monkeypatch.setenv("TENON_CACHE_DIR", str(tmp_path / "cache"))

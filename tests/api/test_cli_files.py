@@ -161,6 +161,16 @@ def test_diff_tells_each_kind_of_difference(tmp_path):
     assert "by up to 0.25" in text and "1 weight equal, 6 different" in text and "signs of zeros" in text
 
 
+def test_diff_of_whole_numbers_is_exact(tmp_path):
+    large = 2**53
+    save_file({"i": np.array([large], "i8"), "u": np.array([2**64 - 1], "u8"), "mixed": np.array([large + 1], "i8")}, tmp_path / "a.safetensors")
+    save_file({"i": np.array([large + 1], "i8"), "u": np.array([2**64 - 3], "u8"), "mixed": np.array([large], "f8")}, tmp_path / "b.safetensors")
+    told = answer("diff", tmp_path / "a.safetensors", tmp_path / "b.safetensors")
+    assert {each["name"]: each["greatest_difference"] for each in told["weights"]} == {"i": 1, "u": 2, "mixed": 1}
+    text = tenon("diff", tmp_path / "a.safetensors", tmp_path / "b.safetensors")
+    assert "by up to 1" in text and "signs of zeros" not in text
+
+
 def test_diff_of_a_number_and_none_is_infinite(tmp_path):
     save_file({"w": np.array([1, np.nan], "f4")}, tmp_path / "a.safetensors")
     save_file({"w": np.array([np.nan, np.nan], "f4")}, tmp_path / "b.safetensors")

@@ -11,6 +11,7 @@ import threading
 import time
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
@@ -344,3 +345,100 @@ def test_a_pickle_is_no_checkpoint(tmp_path):
     (tmp_path / "w.bin").write_bytes(pickle.dumps({"w": [1.0] * 100}))
     with pytest.raises(tenon.Error, match="pickle, as torch writes"):
         tenon.build(linear(), tactics="first").refit(tmp_path / "w.bin")
+
+
+# --- close() beside submit()
+
+
+def test_what_is_submitted_while_it_closes_is_refused_as_closed(device):
+    """Work that was taken is done; what comes while close() waits for it is told so, never by the executor's words."""
+    engine = tenon.build(linear(), device=device, tactics="first")
+    begun, go_on = threading.Event(), threading.Event()
+    first = engine.submit({"x": ones(1, 3)})
+    first.add_done_callback(lambda _: (begun.set(), go_on.wait(30)))  # on the engine's thread
+    assert begun.wait(30)
+    closing = threading.Thread(target=engine.close)
+    closing.start()
+    while True:
+        try:
+            taken = engine.submit({"x": ones(1, 3)})
+        except tenon.NotReadyError as error:
+            assert "closed" in str(error)
+            break
+    go_on.set()
+    closing.join(30)
+    assert not closing.is_alive()
+    np.testing.assert_array_equal(first.result()["y"], [[3, 3]])
+    with pytest.raises(tenon.NotReadyError, match="closed"):
+        engine.submit({"x": ones(1, 3)})
+
+
+def test_first_submits_of_several_threads_share_one_thread(device):
+    engine = tenon.build(linear(), device=device, tactics="first")
+    names, ready = set(), threading.Barrier(8)
+
+    def submit():
+        ready.wait(30)
+        engine.submit({"x": ones(1, 3)}).add_done_callback(lambda _: names.add(threading.current_thread().name))
+
+    threads = [threading.Thread(target=submit, name="own") for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    engine.close()
+    assert len(names - {"own"}) == 1
+
+
+# --- parts of a model that no output needs
+
+
+def with_function(function):
+    """y = relu(x), and a function of the model's own."""
+    model = onnx.load_model_from_string(model_of([helper.make_node("Relu", ["x"], ["y"])], [("x", F32, [2])], [("y", F32, [2])]))
+    model.opset_import.add(domain="own", version=1)
+    model.functions.extend(function)
+    return model
+
+
+def function_of(*nodes):
+    return helper.make_function("own", "F", ["a"], ["b"], list(nodes), [helper.make_opsetid("", 18)])
+
+
+def damaged(model):
+    """The same with a function whose node is cut short."""
+    whole = model.SerializeToString()
+    at = whole.index(b"MarkMe")
+    return whole[: at - 1] + b"\x7f" + whole[at:]  # a text that ends behind the file
+
+
+CONSTANT = helper.make_tensor("t", TensorProto.STRING, [1], [b"text"])
+
+
+@pytest.mark.parametrize("model", [
+    with_function([function_of(helper.make_node("NoSuchOp", ["a"], ["b"]))]).SerializeToString(),
+    with_function([function_of(helper.make_node("Constant", [], ["b"], value=CONSTANT))]).SerializeToString(),
+    with_function([function_of(helper.make_node("Relu", ["a"], ["b"]))] * 2).SerializeToString(),
+    damaged(with_function([function_of(helper.make_node("Relu", ["a"], ["b"], name="MarkMe"))])),
+], ids=["unknown op", "strings", "twice", "damaged"])
+def test_a_function_that_nothing_calls_may_be_anything(model, device):
+    np.testing.assert_array_equal(tenon.build(model, device=device, tactics="first")(np.float32([-1, 1])), [0, 1])
+
+
+def test_a_damaged_function_that_is_called_is_an_error():
+    model = with_function([function_of(helper.make_node("Relu", ["a"], ["b"], name="MarkMe"))])
+    model.graph.node[0].domain, model.graph.node[0].op_type = "own", "F"
+    with pytest.raises(tenon.BuildError, match="malformed|truncated"):
+        tenon.build(damaged(model), tactics="first")
+
+
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_a_sparse_initializer_that_nothing_needs_is_left_out(is_damaged, device):
+    model = with_function([])
+    sparse = helper.make_sparse_tensor(numpy_helper.from_array(ones(1), "MarkMe"), numpy_helper.from_array(np.array([0])), [4])
+    model.graph.sparse_initializer.append(sparse)
+    text = damaged(model) if is_damaged else model.SerializeToString()
+    np.testing.assert_array_equal(tenon.build(text, device=device, tactics="first")(np.float32([-1, 1])), [0, 1])
+    model.graph.node[0].input[0] = "MarkMe"
+    with pytest.raises(tenon.BuildError, match="sparse initializer"):
+        tenon.build(model, tactics="first")

@@ -778,6 +778,22 @@ def test_cycles_through_what_is_borrowed_are_collected(linear):
     assert weakref.ref(linear)() is linear
 
 
+def test_cycles_through_what_renames_are_collected(linear):
+    class Renames:
+        def __call__(self, name):
+            return name.removeprefix("x.")
+
+    renames = Renames()
+    renames.refitter = linear.refitter(rename=renames)
+    renames.refitter.set("x.w", 2 * W)
+    renames.refitter.commit()
+    np.testing.assert_array_equal(linear.weights["w"].numpy(), 2 * W)
+    gone = weakref.ref(renames)
+    del renames
+    gc.collect()
+    assert gone() is None
+
+
 @pytest.mark.parametrize("inside", [False, True])
 def test_cycles_through_networks_are_collected(inside):
     moves = Moves(W)

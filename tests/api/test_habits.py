@@ -1,11 +1,13 @@
 """What people expect of a Python package: `with`, progress, stopping, logging, notebooks."""
 
 import ast
+import errno
 import gc
 import importlib
 import inspect
 import os
 import pathlib
+import pickle
 import subprocess
 import sys
 import textwrap
@@ -149,7 +151,8 @@ def test_what_is_neither_is_refused(option, value, linear):
 def test_a_bar_is_tqdms(linear, capfd):
     pytest.importorskip("tqdm")
     linear.refit({"w": W}, progress=True)
-    assert "%" in capfd.readouterr().err
+    bars = capfd.readouterr().err.split("\r")
+    assert "100%" in [bar for bar in bars if bar.strip()][-1] and not bars[-1].strip()  # whole, and gone
 
 
 def test_a_bar_without_tqdm_says_what_to_do(linear, monkeypatch):
@@ -306,10 +309,77 @@ def test_the_wheel_brings_the_command():
     assert callable(getattr(importlib.import_module(name), function))
 
 
+# --- errors of the system
+
+
+def test_errors_of_the_system_have_their_number(linear, tmp_path):
+    (tmp_path / "file").write_text("")
+    os.mkfifo(tmp_path / "fifo")
+    cases = {
+        lambda: tenon.load(tmp_path / "absent"): (FileNotFoundError, errno.ENOENT),
+        lambda: linear.refit(tmp_path / "absent"): (FileNotFoundError, errno.ENOENT),
+        lambda: linear.save(tmp_path / "absent" / "a.plan"): (FileNotFoundError, errno.ENOENT),
+        lambda: tenon.load(tmp_path / "file" / "a"): (NotADirectoryError, errno.ENOTDIR),
+        lambda: tenon.load("a" * 300): (OSError, errno.ENAMETOOLONG),
+        lambda: tenon.load(tmp_path / "fifo"): (OSError, errno.EIO),  # our own answer
+    }
+    for act, (kind, number) in cases.items():
+        with pytest.raises(tenon.Error) as raised:
+            act()
+        error = raised.value
+        assert isinstance(error, kind) and error.errno == number and error.strerror == os.strerror(number)
+        assert error.code == "io" and not str(error).startswith("[Errno")
+        again = pickle.loads(pickle.dumps(error))
+        assert (type(again), str(again), again.errno) == (type(error), str(error), number)
+
+
 # --- docstrings
 
 CALLED = ["build", "load", "pass_names", "digest", "Network", "Engine", "Refitter", "Weight", "WeightSet", "RefitReport", "Layer", "Port", "Problem",
           "Outputs", "LeafInfo", "Value", "ValueInfo", "Tensor", "ThreadLimit"]  # fmt: skip
+
+
+def functions():
+    """Every public function and method that is bound, by name."""
+    for name in CALLED:
+        thing = getattr(tenon, name)
+        if not isinstance(thing, type):
+            yield name, thing
+        elif thing.__module__.endswith("_tenon"):
+            for method, function in inspect.getmembers_static(thing, lambda each: callable(each) and not isinstance(each, type)):
+                if not method.startswith("_") or method == "__call__":
+                    yield f"{name}.{method}", function
+
+
+def test_every_function_has_a_signature_and_an_example():
+    told = dict(functions())
+    assert {"build", "Engine.__call__", "Engine.refit", "Refitter.set", "Network.add", "Weight.numpy"} <= told.keys()
+    for name, function in told.items():
+        signature = inspect.signature(function)
+        assert "." not in name or next(iter(signature.parameters)) == "self", name
+        prose, _, example = inspect.getdoc(function).rpartition("\n\n")
+        assert prose and (name.rpartition(".")[2] in example or name == "Engine.__call__"), name
+        ast.parse(textwrap.dedent(example))
+
+
+def test_signatures_are_those_of_the_stub(linear):
+    refit = inspect.signature(linear.refit)
+    assert list(refit.parameters)[:3] == ["weights", "strict", "complete"]
+    assert refit.parameters["strict"].default is False and refit.return_annotation == "RefitReport"
+    assert refit.parameters["prefix"].kind is inspect.Parameter.KEYWORD_ONLY
+    refit.bind({"w": W}, complete=True)
+    with pytest.raises(TypeError, match="bogus"):
+        refit.bind({"w": W}, bogus=1)
+    assert inspect.signature(tenon.build).parameters["tactics"].default == "time"
+
+
+def test_names_complete_on_tab(linear):
+    import rlcompleter
+
+    names = {"engine": linear, "tenon": tenon}
+    completer = rlcompleter.Completer(names)
+    found = [completer.complete("engine.re", i) for i in range(5)]
+    assert {"engine.refit(", "engine.refitter(", "engine.reset()", "engine.ready"} == set(found) - {None}
 
 
 def test_every_public_name_has_an_example():

@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import onnx
 import pytest
 from linear import B, W, X, linear_engine, linear_network
 from onnx import TensorProto, helper, numpy_helper
+from safetensors.numpy import save_file
 
 import tenon
 
@@ -321,3 +323,167 @@ def test_a_refit_that_nothing_reads_is_told(device, caplog):
     np.testing.assert_array_equal(engine(X), X @ (2 * W))
     (record,) = caplog.records
     assert 'no kernel reads "s"' in record.getMessage()
+
+
+# --- files that change behind an engine's back
+
+
+def folded_model(arrays):
+    """A convolution into which a batch norm is folded: its gain alone makes a slot of all five."""
+    nodes = [helper.make_node("Conv", ["x", "w"], ["c"]),
+             helper.make_node("BatchNormalization", ["c", *"gbmv"], ["y"], epsilon=0.0)]  # fmt: skip
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 2, 2, 2]) for name in "xy")
+    tensors = [numpy_helper.from_array(array, name) for name, array in arrays.items()]
+    graph = helper.make_graph(nodes, "g", [x], [y], tensors)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9).SerializeToString()
+
+
+def folded_arrays(gain=1.0, weight=2.0):
+    ones = np.ones(2, np.float32)
+    w = np.float32(weight) * np.eye(2, dtype=np.float32).reshape(2, 2, 1, 1)
+    return {"w": w, "g": gain * ones, "b": ones, "m": 0 * ones, "v": ones}
+
+
+@pytest.fixture(params=["safetensors", "plan"])
+def from_file(request, device, tmp_path):
+    """An engine whose weights a file holds, and the file: y = 2 g x + 1."""
+    engine = tenon.build(folded_model(folded_arrays()), device=device, tactics="first")
+    path = tmp_path / "source"
+    if request.param == "plan":
+        engine.save(path)
+        return tenon.load(path, device=device), path
+    save_file(folded_arrays(), path)
+    engine.refit(path)
+    return engine, path
+
+
+def double_the_gain(engine):
+    x = np.arange(8, dtype=np.float32).reshape(1, 2, 2, 2)
+    engine.refit({"g": folded_arrays(2.0)["g"]})
+    np.testing.assert_array_equal(engine(x), 4 * x + 1)
+
+
+@pytest.mark.parametrize("act", [
+    lambda path: path.chmod(0o600),
+    lambda path: os.link(path, path.with_name("other")),
+    lambda path: path.rename(path.with_name("other")),
+    lambda path: (path.rename(path.with_name("other")), path.with_name("other").chmod(0o600)),
+    lambda path: path.unlink(),
+], ids=["chmod", "link", "rename", "rename and chmod", "unlink"])  # fmt: skip
+def test_what_leaves_the_bytes_alone_does_no_harm(act, from_file):
+    engine, path = from_file
+    act(path)
+    double_the_gain(engine)
+
+
+def test_where_nobody_can_tell_a_new_name_does_no_harm(device, tmp_path):
+    (tmp_path / "m.onnx").write_bytes(folded_model(folded_arrays()))
+    engine = tenon.build(tmp_path / "m.onnx", device=device, tactics="first", sources="drop", refit=["w", "g"])
+    (tmp_path / "m.onnx").rename(tmp_path / "other")  # b, m and v are read from it
+    double = folded_arrays(2.0)
+    engine.refit({"w": double["w"], "g": double["g"]})
+    np.testing.assert_array_equal(engine(np.ones((1, 2, 2, 2), np.float32)), np.full((1, 2, 2, 2), 5, np.float32))
+
+
+def rewrite_quietly(path):
+    """Other values of w, under the old size and times."""
+    before, old = path.stat(), path.read_bytes()
+    at = old.index(folded_arrays()["w"].tobytes())
+    time.sleep(0.02)  # past a tick of the kernel's clock
+    with open(path, "r+b") as file:
+        file.seek(at)
+        file.write(folded_arrays(weight=3.0)["w"].tobytes())
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def rewrite_renamed(path):
+    rewrite_quietly(path.rename(path.with_name("other")))
+
+
+def rewrite_by_a_link(path):
+    os.link(path, path.with_name("other"))
+    path.unlink()
+    rewrite_quietly(path.with_name("other"))
+
+
+@pytest.mark.parametrize("act", [rewrite_quietly, rewrite_renamed, rewrite_by_a_link])
+def test_bytes_that_changed_are_found_out(act, from_file):
+    engine, path = from_file
+    x = np.ones((1, 2, 2, 2), np.float32)
+    act(path)
+    with pytest.raises(tenon.RefitError, match='"w" must be supplied again: .*was (rewritten|changed)'):
+        double_the_gain(engine)
+    with pytest.raises(tenon.RefitError, match='"w" must be supplied again'):
+        engine.save(path.with_name("saved"))
+    np.testing.assert_array_equal(engine(x), 2 * x + 1)
+    engine.refit(folded_arrays(2.0))
+    np.testing.assert_array_equal(engine(x), 4 * x + 1)
+
+
+def test_digests_decide_for_a_plan(device, tmp_path):
+    tenon.build(folded_model(folded_arrays()), device=device, tactics="first").save(tmp_path / "a.plan")
+    engine = tenon.load(tmp_path / "a.plan", device=device)
+    os.utime(tmp_path / "a.plan", (1, 1))
+    np.testing.assert_array_equal(engine.weights["w"].numpy(), folded_arrays()["w"])
+    double_the_gain(engine)
+    rewrite_renamed(tmp_path / "a.plan")
+    with pytest.raises(tenon.Error, match="was rewritten"):
+        engine.weights["w"].numpy()
+
+
+# --- what is there, and nobody needs
+
+
+ODD = {
+    "complex": np.ones(2, np.complex64), "text": np.array(["a", "b"]), "when": np.array(["2020-01-01"], "datetime64[D]"),
+    "fields": np.zeros(2, [("a", "f4"), ("b", "i4")]), "objects": np.array([None, 1], object), "swapped": np.ones(2, ">f4"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", [np.savez, np.savez_compressed])
+def test_odd_arrays_of_an_npz_that_nobody_needs_are_ignored(how, linear, tmp_path):
+    how(tmp_path / "w.npz", w=2 * W, **ODD)
+    report = linear.refit(tmp_path / "w.npz")
+    assert report.changed == ["w"] and set(report.ignored) == set(ODD)
+    assert "complex" not in report.reasons["text"] and "<c8" in report.reasons["complex"]
+    np.testing.assert_array_equal(linear(X), X @ (2 * W) + B)
+    with pytest.raises(tenon.RefitError) as raised:
+        linear.refit(tmp_path / "w.npz", strict=True)
+    assert len(raised.value.problems) == len(ODD)
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_arrays_in_the_place_of_a_weight_are_a_problem(name, linear, tmp_path):
+    np.savez(tmp_path / "w.npz", w=ODD[name], b=B)
+    with pytest.raises(tenon.RefitError, match='weights: "w" is .*w.npz", which Tenon does not read; convert it'):
+        linear.refit(tmp_path / "w.npz")
+
+
+def test_odd_arrays_of_a_mapping_that_nobody_needs_are_ignored(linear):
+    odd = {name: array for name, array in ODD.items() if name != "swapped"}  # which NumPy can give in our order
+    report = linear.refit({"w": 2 * W, **odd})
+    assert report.changed == ["w"] and set(report.ignored) == set(odd)
+    assert "complex64" in report.reasons["complex"]
+    np.testing.assert_array_equal(linear(X), X @ (2 * W) + B)
+    for name, array in odd.items():
+        with pytest.raises(tenon.RefitError, match='weights: "w" is .*which Tenon does not read'):
+            linear.refit({"w": array})
+        with pytest.raises(tenon.RefitError, match=f'"{name}" is not used'):
+            linear.refit({"w": W, name: array}, strict=True)
+    report = linear.refit({"module.w": W, "module.odd": odd["complex"]}, prefix="module.", ignore="*odd")
+    assert report.changed == ["w"]
+
+
+# --- hints
+
+
+def test_no_hint_leads_two_names_to_one(linear):
+    with pytest.raises(tenon.RefitError) as raised:
+        linear.refit({"ww": 2 * W, "w": W})
+    assert "nearest" not in str(raised.value) and "without" not in str(raised.value)
+
+
+def test_no_rule_is_told_that_would_give_a_name_twice(linear):
+    with pytest.raises(tenon.RefitError) as raised:
+        linear.refit({"module.w": 2 * W, "w": W})
+    assert "prefix" not in str(raised.value)

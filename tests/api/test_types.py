@@ -1,5 +1,6 @@
 """A user's program under mypy's strict mode."""
 
+import ast
 import os
 import pathlib
 import subprocess
@@ -12,6 +13,7 @@ import tenon
 PROGRAM = """
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,11 +32,24 @@ with tenon.load("a.plan", progress=None) as loaded:
     version: int = outputs.version
     future = loaded.submit({"x": np.zeros(3)})
     again: tenon.Outputs = future.result()
+array: np.ndarray[Any, np.dtype[Any]] = outputs["y"]
+same: np.ndarray[Any, np.dtype[Any]] = engine(np.zeros(3))
+first, second = engine(np.zeros(3))
+kind: np.dtype[Any] = engine.weights["w"].dtype
+value: np.ndarray[Any, np.dtype[Any]] = engine.weights["w"].numpy()
 refitter = engine.refitter(prefix="module.")
 refitter.set("w", np.zeros(3))
 weights: tenon.WeightSet = refitter.prepare(stop=threading.Event())
 engine.publish(weights)
 """
+
+
+def test_nothing_results_in_any():
+    """`Any` in a result would switch the checker off from there on."""
+    for name in ("_tenon.pyi", "_outputs.py"):
+        tree = ast.parse((pathlib.Path(tenon.__file__).parent / name).read_text())
+        for function in [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]:
+            assert function.returns is not None and ast.unparse(function.returns) != "Any", function.name
 
 
 def checked(program, folder):
@@ -52,4 +67,5 @@ def test_a_users_program_is_typed(tmp_path):
 
 def test_a_wrong_one_is_found(tmp_path):
     wrong = PROGRAM + "engine.refit(3)\nengine.save('x', progress='yes')\nlength: str = report.seconds\n"
-    assert checked(wrong, tmp_path).stdout.count("error:") == 3
+    wrong += "number: int = engine(np.zeros(3))\nnumber = outputs['y']\nnumber = engine.weights['w'].numpy()\n"
+    assert checked(wrong, tmp_path).stdout.count("error:") == 6

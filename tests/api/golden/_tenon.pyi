@@ -6,7 +6,12 @@ import os
 import threading
 from typing import Any
 
+import numpy
+import numpy.typing
+from typing_extensions import CapsuleType
+
 import tenon._outputs
+import tenon._types
 
 
 version: str = '0.1.0'
@@ -26,7 +31,7 @@ class ValueInfo:
     """
 
     @property
-    def dtype(self) -> Any: ...
+    def dtype(self) -> numpy.dtype[Any]: ...
 
     @property
     def shape(self) -> tuple[int | str, ...] | None:
@@ -45,7 +50,7 @@ class LeafInfo:
     def name(self) -> str: ...
 
     @property
-    def dtype(self) -> Any: ...
+    def dtype(self) -> numpy.dtype[Any]: ...
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -61,58 +66,114 @@ class Network:
         network.output("y", network.relu(network.input("x", ["n", 3])))
     """
 
-    def __init__(self) -> None: ...
+    def __init__(self) -> None:
+        """
+        An empty network.
+
+            network = tenon.Network()
+        """
 
     def __repr__(self) -> str: ...
 
     def input(self, name: str, shape: Sequence[int | str], dtype: object = 'float32') -> Value:
-        """An input; an extent that varies is a name."""
+        """
+        An input; an extent that varies is a name.
+
+            x = network.input("x", ["n", 3])
+        """
 
     def weight(self, name: str, value: object, dtype: object = None) -> Value:
         """
         A refittable weight: an array, which is copied, or a shape with a dtype, for a weight without a value yet.
+
+            w = network.weight("w", array)
         """
 
     def borrow(self, name: str, value: object) -> Value:
-        """A refittable weight; build() reads the array."""
+        """
+        A refittable weight; build() reads the array.
+
+            w = network.borrow("w", array)
+        """
 
     def constant(self, name: str, value: object) -> Value:
-        """A frozen tensor; the array is copied."""
+        """
+        A frozen tensor; the array is copied.
+
+            c = network.constant("c", array)
+        """
 
     def add(self, op: str, *inputs: Value | None, domain: str = '', version: int | None = None, name: str = '', outputs: int | Sequence[str] = 1, **attributes: object) -> tuple[Value, ...]:
         """
         A node of any ONNX operator that Tenon has, as ONNX defines it; all its outputs.
 
         None is an operand that is not there. Attributes are numbers, strings, lists of these, arrays, and networks: the body's inputs are those that the node gives it, then values that it reads of this network, by name. version: of the operators (the opset); None is the newest. outputs: how many are wanted, or their names.
+
+            (y,) = network.add("Softmax", x, axis=-1)
         """
 
     def conv(self, x: Value, weight: Value, bias: Value | None = None, strides: Sequence[int] = [], pads: Sequence[int] = [], dilations: Sequence[int] = [], groups: int = 1) -> Value:
         """
         x [n, c, h…], weight [o, c / groups, k…], bias [o]; pads are begins, then ends.
+
+            y = network.conv(x, w, pads=[1, 1, 1, 1])
         """
 
     def matmul(self, a: Value, b: Value, bias: Value | None = None, transpose_b: bool = False) -> Value:
         """
         a [.., m, k] x b [.., k, n] (or [.., n, k] with transpose_b), bias [n].
+
+            y = network.matmul(x, w, bias)
         """
 
-    def max_pool(self, x: Value, kernel: Sequence[int], strides: Sequence[int] = [], pads: Sequence[int] = [], ceil_mode: bool = False) -> Value: ...
+    def max_pool(self, x: Value, kernel: Sequence[int], strides: Sequence[int] = [], pads: Sequence[int] = [], ceil_mode: bool = False) -> Value:
+        """
+        The greatest of each window; pads are begins, then ends.
 
-    def relu(self, x: Value) -> Value: ...
+            y = network.max_pool(x, [2, 2], strides=[2, 2])
+        """
+
+    def relu(self, x: Value) -> Value:
+        """
+        The greater of x and 0.
+
+            y = network.relu(x)
+        """
 
     def reshape(self, x: Value, shape: Sequence[int]) -> Value:
-        """One extent may be -1, and 0 copies the input's."""
+        """
+        One extent may be -1, and 0 copies the input's.
 
-    def output(self, name: str, value: Value) -> None: ...
+            y = network.reshape(x, [0, -1])
+        """
+
+    def output(self, name: str, value: Value) -> None:
+        """
+        Makes a value an output.
+
+            network.output("y", y)
+        """
 
     def info(self, value: Value) -> ValueInfo:
-        """The type of a value."""
+        """
+        The type of a value.
+
+            shape = network.info(x).shape
+        """
 
     def leaves(self) -> list[LeafInfo]:
-        """Weights and constants, sorted by name."""
+        """
+        Weights and constants, sorted by name.
+
+            names = [leaf.name for leaf in network.leaves()]
+        """
 
     def outputs(self) -> dict[str, Value]:
-        """The outputs so far, in order."""
+        """
+        The outputs so far, in order.
+
+            last = list(network.outputs())[-1]
+        """
 
     def __str__(self) -> str: ...
 
@@ -127,7 +188,7 @@ class Port:
     def name(self) -> str: ...
 
     @property
-    def dtype(self) -> Any: ...
+    def dtype(self) -> numpy.dtype[Any]: ...
 
     @property
     def shape(self) -> tuple[int | str, ...]:
@@ -195,7 +256,7 @@ class Weight:
     def name(self) -> str: ...
 
     @property
-    def dtype(self) -> Any: ...
+    def dtype(self) -> numpy.dtype[Any]: ...
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -220,17 +281,25 @@ class Weight:
     def digest(self) -> str:
         """xxh3:… of the current value's bytes."""
 
-    def numpy(self) -> Any:
-        """A copy of the current value."""
+    def numpy(self) -> numpy.typing.NDArray[Any]:
+        """
+        A copy of the current value.
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any: ...
+            array = engine.weights["fc.weight"].numpy()
+        """
 
-    def __dlpack__(self, **options: Any) -> Any: ...
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> numpy.typing.NDArray[Any]: ...
+
+    def __dlpack__(self, **options: Any) -> CapsuleType: ...
 
     def __dlpack_device__(self) -> tuple[int, int]: ...
 
-    def torch(self) -> Any:
-        """The same as a torch tensor."""
+    def torch(self) -> tenon._types.TorchTensor:
+        """
+        The same as a torch tensor.
+
+            tensor = engine.weights["fc.weight"].torch()
+        """
 
     def __repr__(self) -> str: ...
 
@@ -297,12 +366,12 @@ class Tensor:
     def device(self) -> str: ...
 
     @property
-    def dtype(self) -> Any: ...
+    def dtype(self) -> numpy.dtype[Any]: ...
 
     @property
     def shape(self) -> tuple[int, ...]: ...
 
-    def __dlpack__(self, **kwargs: Any) -> Any: ...
+    def __dlpack__(self, **kwargs: Any) -> CapsuleType: ...
 
     def __dlpack_device__(self) -> tuple[int, int]: ...
 
@@ -315,19 +384,25 @@ class Engine:
         y = engine(x)
     """
 
-    def __call__(self, *arrays: object, **named: object) -> Any:
+    def __call__(self, *arrays: object, **named: object) -> numpy.typing.NDArray[Any]:
         """
-        Runs on arrays (NumPy, torch, anything with DLPack or the buffer protocol), by position or by name, and returns an array, or a tuple of them.
+        Runs on arrays (NumPy, torch, anything with DLPack or the buffer protocol), by position or by name, and returns an array; a tuple of them where there are several outputs, which type checkers may unpack like an array.
+
+            y = engine(x)
         """
 
     def run(self, inputs: Mapping[str, Any], out: Mapping[str, Any] | None = None, weights: WeightSet | None = None, device_outputs: bool = False, stop: threading.Event | None = None) -> tenon._outputs.Outputs:
         """
         Runs on a mapping of arrays; returns a dict of outputs with an attribute `version`. A sequence is a list of arrays, an optional an array or None. With `out`, a mapping of writable arrays, only those are written and returned. With `weights`, runs with that set. Arrays may lie on the engine's device; with `device_outputs`, fresh outputs do, as Tensor. Ctrl-C ends it, and `stop` once it is set: between steps and turns of a loop, with an Error whose code is "cancelled".
+
+            y = engine.run({"x": x})["y"]
         """
 
     def submit(self, inputs: Mapping[str, Any], out: Mapping[str, Any] | None = None, weights: WeightSet | None = None, device_outputs: bool = False, stop: threading.Event | None = None) -> concurrent.futures.Future[tenon._outputs.Outputs]:
         """
         As run(), on a thread of the engine, in the order of the calls: returns a future (`asyncio.wrap_future` takes it) of the outputs or the error. The arrays stay untouched until it is done.
+
+            future = engine.submit({"x": x})
         """
 
     @property
@@ -362,6 +437,8 @@ class Engine:
     def publish(self, set: WeightSet) -> None:
         """
         Makes a set of this engine the current one; runs under way finish with theirs.
+
+            engine.publish(old)
         """
 
     def refit(self, weights: str | os.PathLike[str] | Mapping[str, Any], strict: bool = False, *, complete: bool = False, prefix: str = '', rename: Mapping[str, str | dict[str, Any]] | Callable[[str], str] | str | os.PathLike[str] | None = None, only: str | Iterable[str] = (), ignore: str | Iterable[str] = (), base: WeightSet | None = None, progress: bool | Callable[[str, float], object] | None = None, stop: threading.Event | None = None) -> RefitReport:
@@ -374,7 +451,11 @@ class Engine:
         """
 
     def reset(self) -> RefitReport:
-        """Goes back to the weights that the engine was built or loaded with."""
+        """
+        Goes back to the weights that the engine was built or loaded with.
+
+            engine.reset()
+        """
 
     def save(self, path: str | os.PathLike[str] | Any, strip: bool = False, identical: bool = False, *, merge: bool = False, notes: Mapping[str, str] | None = None, progress: bool | Callable[[str, float], object] | None = None, stop: threading.Event | None = None) -> None:
         """
@@ -401,11 +482,13 @@ class Engine:
 
     def __exit__(self, *raised: object) -> None: ...
 
-    def __reduce__(self) -> tuple[Any, ...]: ...
+    def __reduce__(self) -> tuple[object, ...]: ...
 
     def output_shapes(self, inputs: Mapping[str, Sequence[int]]) -> dict[str, list[int] | None]:
         """
         Extents of the outputs for inputs of these, without a run; -1 where only a run tells, and None where not even the rank is known.
+
+            shapes = engine.output_shapes({"x": (1, 3, 224, 224)})
         """
 
     @property
@@ -427,16 +510,24 @@ class Engine:
     def profile(self, inputs: Mapping[str, Any], runs: int = 10) -> list[float]:
         """
         Median seconds of each of `layers`, over so many runs on a mapping of arrays.
+
+            seconds = engine.profile({"x": x})
         """
 
     def __repr__(self) -> str: ...
 
     def explain(self) -> str:
-        """The kernels of every node, their timings and refusals, as text."""
+        """
+        The kernels of every node, their timings and refusals, as text.
+
+            print(engine.explain())
+        """
 
     def refitter(self, strict: bool = False, *, complete: bool = False, prefix: str = '', rename: Mapping[str, str | dict[str, Any]] | Callable[[str], str] | str | os.PathLike[str] | None = None, only: str | Iterable[str] = (), ignore: str | Iterable[str] = (), base: WeightSet | None = None) -> Refitter:
         """
         A refitter for several weights, commit by commit; its keywords are those of refit().
+
+            refitter = engine.refitter(prefix="module.")
         """
 
 class Refitter:
@@ -449,16 +540,27 @@ class Refitter:
     """
 
     def set(self, name: str, weight: object) -> None:
-        """Copies the array; forgotten by a successful commit()."""
+        """
+        Copies the array; forgotten by a successful commit().
+
+            refitter.set("fc.weight", array)
+        """
 
     def borrow(self, name: str, weight: object) -> None:
         """
         Keeps the object, and reads it anew at every commit() until unset(), wherever its memory then is.
+
+            refitter.borrow("fc.weight", parameter)
         """
 
     def __repr__(self) -> str: ...
 
-    def unset(self, name: str) -> None: ...
+    def unset(self, name: str) -> None:
+        """
+        Forgets what was set, borrowed or loaded under a name.
+
+            refitter.unset("fc.weight")
+        """
 
     def add_low_rank(self, name: str, a: object, b: object, scale: float = 1.0, adapter: str = '') -> None:
         """
@@ -468,15 +570,25 @@ class Refitter:
         """
 
     def clear_low_rank(self) -> None:
-        """Takes all such terms away; those added afterwards stay."""
+        """
+        Takes all such terms away; those added afterwards stay.
+
+            refitter.clear_low_rank()
+        """
 
     def load(self, path: str | os.PathLike[str]) -> None:
         """
         Takes the weights of a file: safetensors, ONNX, npz, or a folder of shards.
+
+            refitter.load("base.safetensors")
         """
 
     def missing(self) -> list[str]:
-        """Names that must still come before commit()."""
+        """
+        Names that must still come before commit().
+
+            names = refitter.missing()
+        """
 
     def prepare(self, *, progress: bool | Callable[[str, float], object] | None = None, stop: threading.Event | None = None) -> WeightSet:
         """
