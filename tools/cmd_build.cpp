@@ -85,7 +85,7 @@ Action add_build(CLI::App& command) {
                                           "The plan takes only weights equal to these");
   command
       .add_flag("--no-weights", options->no_weights,
-                "Compile from shapes alone; a refit fills the plan later (implies --strip)")
+                "Compile from shapes alone; a refit fills the plan later; implies --strip")
       ->excludes(identical);
   command
       .add_option("--shape", options->shapes,
