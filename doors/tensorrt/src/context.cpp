@@ -382,6 +382,17 @@ void ContextImpl::report() const {
   times_.clear();
 }
 
+// What goes wrong in a run is a failed execution, but for an engine that waits for its weights.
+template <class Run>
+auto executed(Run&& run) {
+  try {
+    return run();
+  } catch (const Error& failure) {
+    if (failure.code() == tenon::ErrorCode::not_ready) throw;
+    refuse(ErrorCode::kFAILED_EXECUTION, failure.what());
+  }
+}
+
 // An output in the memory of its input is made beside it: a run may read what it has written.
 void ContextImpl::run_into_outputs(const RunOptions& options) {
   std::vector<std::pair<std::string, void*>> back;
@@ -395,7 +406,7 @@ void ContextImpl::run_into_outputs(const RunOptions& options) {
     back.emplace_back(output, const_cast<void*>(to->second.data));
     to->second.data = apart.data();
   }
-  context_.run(inputs_, outputs_, options);
+  executed([&] { context_.run(inputs_, outputs_, options); });
   for (const auto& [output, home] : back)
     std::memcpy(home, apart_[output].data(), apart_[output].size());
 }
@@ -432,7 +443,7 @@ void ContextImpl::run(void* const* bindings) {
   if (fixed) {
     run_into_outputs(options);
   } else {
-    Outputs made = context_.run(inputs_, options);
+    Outputs made = executed([&] { return context_.run(inputs_, options); });
     for (Binding& each : bindings_) {
       if (each.is_input) continue;
       const Tensor& tensor = made[each.port.name];
