@@ -61,6 +61,14 @@ def test_wrong_include_is_named(tmp_path, file, text, message):
     assert message in output
 
 
+def test_programs_for_a_door_include_its_headers(tmp_path):
+    own = {"doors/other/include/Other.h": "", "examples/other/guide/a.cpp": '#include "Other.h"\n'}
+    assert run(tmp_path, own) == (0, "layers: in order\n")
+    code, output = run(tmp_path, {"examples/another/a.cpp": '#include "Other.h"\n'})
+    assert code == 1
+    assert "examples/another/a.cpp:1:" in output
+
+
 def test_long_file_is_only_a_warning(tmp_path):
     code, output = run(tmp_path, {"src/ir/long.cpp": "\n" * 801, "include/tenon/long.h": "\n" * 151})
     assert code == 0

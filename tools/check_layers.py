@@ -69,7 +69,10 @@ def refuse_public(quoted: bool, path: str) -> str | None:
 def refuse_outside(file: Path, path: str) -> str | None:
     """Why a program of a user (tools/, examples/, doors/) may not include "<path>"."""
     # A door's headers lie beside its src/ and its python/.
-    own = (file.parent, *(above / "include" for above in file.parents[1:3]))
+    own = [file.parent, *(above / "include" for above in file.parents[1:3])]
+    # The programs for a door are in the folder of examples that has its name.
+    named = [above for above in file.parents if above.parent.name == "examples"]
+    own += [above.parents[1] / "doors" / above.name / "include" for above in named]
     if path.startswith("tenon/") or any((folder / path).exists() for folder in own):
         return None
     return "tools, examples and doors include only include/tenon and files of their own"
