@@ -50,6 +50,16 @@ def test_what_an_exporter_merged_comes_apart_again(device, apart, state_dict, im
     assert np.linalg.norm(got - want) / np.linalg.norm(want) < 1e-5
 
 
+def test_compiled_from_shapes_alone_and_filled_it_has_the_bits_of_a_build(device, apart, state_dict, image, tmp_path):
+    hollow = tenon.build(RAW, weights=None, device=device, tactics="first")
+    hollow.save(tmp_path / "hollow.plan", strip=True)
+    filled_later = tenon.load(tmp_path / "hollow.plan", device=device)
+    filled_later.refit(state_dict)
+    built = tenon.build(apart, device=device, tactics="first")
+    name = built.inputs[0].name
+    assert laws.bits(filled_later, {name: image}) == laws.bits(built, {name: image})
+
+
 def test_the_laws_hold_between_merged_weights_and_those_that_came_apart(device, apart, image, tmp_path):
     merged = tmp_path / "merged.onnx"
     merged.write_bytes(filled(RAW, 1))

@@ -151,10 +151,11 @@ class INetworkDefinition : public INoCopy {
   virtual bool unmarkOutputForShapes(ITensor& tensor) noexcept = 0;
   /// A warning: a tensor that nothing reads costs nothing.
   virtual void removeTensor(ITensor& tensor) noexcept = 0;
-  /// Debug tensors are refused: mark an output.
+  /// A context's listener sees the tensor, where its state is on; its engine keeps it for that.
   virtual bool markDebug(ITensor& tensor) noexcept = 0;
   virtual bool unmarkDebug(ITensor& tensor) noexcept = 0;
   virtual bool isDebugTensor(ITensor const& tensor) const noexcept = 0;
+  /// Refused: mark each by markDebug.
   virtual bool markUnfusedTensorsAsDebugTensors() noexcept = 0;
   virtual bool unmarkUnfusedTensorsAsDebugTensors() noexcept = 0;
 };

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <deque>
+#include <set>
 
 #include "engine.h"
 
@@ -116,12 +117,22 @@ class ContextImpl final : public nvinfer1::IExecutionContext {
     return true;
   }
   nvinfer1::IDebugListener* getDebugListener() noexcept override { return listener_; }
-  bool setTensorDebugState(const char* name, bool) noexcept override {
-    return guarded(reporter_, "IExecutionContext::setTensorDebugState",
-                   [&] { refuse("\"" + name_of(name) + "\" is no debug tensor"); });
+  bool setTensorDebugState(const char* name, bool on) noexcept override {
+    return guarded(reporter_, "IExecutionContext::setTensorDebugState", [&] {
+      const std::string given = name_of(name);
+      if (!state_->debug.contains(given)) refuse("\"" + given + "\" is no debug tensor");
+      on ? void(debugged_.insert(given)) : void(debugged_.erase(given));
+    });
   }
-  bool getDebugState(const char*) const noexcept override { return false; }
-  bool setAllTensorsDebugState(bool) noexcept override { return true; }
+  bool getDebugState(const char* name) const noexcept override {
+    return name != nullptr && debugged_.contains(name);
+  }
+  bool setAllTensorsDebugState(bool on) noexcept override {
+    debugged_.clear();
+    for (const auto& [name, output] : state_->debug)
+      if (on) debugged_.insert(name);
+    return true;
+  }
   bool setUnfusedTensorsDebugState(bool on) noexcept override {
     unfused_ = on;
     return true;
@@ -183,6 +194,7 @@ class ContextImpl final : public nvinfer1::IExecutionContext {
   void allocate(Binding& binding, size_t bytes);
   void run_into_outputs(const RunOptions& options);
   void check_assertions() const;
+  void tell_listener(Outputs& made) const;
   void report() const;
   const Profile& profile() const { return state_->facts.profiles[index(profile_)]; }
   bool fits(const Binding& binding, const Dims& dims, std::string& why) const;
@@ -206,6 +218,7 @@ class ContextImpl final : public nvinfer1::IExecutionContext {
   nvinfer1::IGpuAllocator* storage_ = nullptr;
   nvinfer1::IDebugListener* listener_ = nullptr;
   bool unfused_ = false;
+  std::set<std::string> debugged_;  // tensors whose state is on
 };
 
 bool ContextImpl::set(const char* function, const char* name, void* data, bool inputs,
@@ -369,6 +382,17 @@ void ContextImpl::report() const {
   times_.clear();
 }
 
+// What goes wrong in a run is a failed execution, but for an engine that waits for its weights.
+template <class Run>
+auto executed(Run&& run) {
+  try {
+    return run();
+  } catch (const Error& failure) {
+    if (failure.code() == tenon::ErrorCode::not_ready) throw;
+    refuse(ErrorCode::kFAILED_EXECUTION, failure.what());
+  }
+}
+
 // An output in the memory of its input is made beside it: a run may read what it has written.
 void ContextImpl::run_into_outputs(const RunOptions& options) {
   std::vector<std::pair<std::string, void*>> back;
@@ -382,9 +406,22 @@ void ContextImpl::run_into_outputs(const RunOptions& options) {
     back.emplace_back(output, const_cast<void*>(to->second.data));
     to->second.data = apart.data();
   }
-  context_.run(inputs_, outputs_, options);
+  executed([&] { context_.run(inputs_, outputs_, options); });
   for (const auto& [output, home] : back)
     std::memcpy(home, apart_[output].data(), apart_[output].size());
+}
+
+void ContextImpl::tell_listener(Outputs& made) const {
+  if (listener_ == nullptr) return;
+  for (const std::string& name : debugged_) {
+    const Tensor& tensor = made[state_->debug.at(name)];
+    const bool told = listener_->processDebugTensor(tensor.data(), nvinfer1::TensorLocation::kHOST,
+                                                    type_of(tensor.dtype()),
+                                                    dims_of(tensor.shape()), name.c_str(), nullptr);
+    if (!told)
+      reporter_.say(Reporter::Severity::kWARNING,
+                    "the debug listener answered false to \"" + name + "\"");
+  }
 }
 
 void ContextImpl::check_assertions() const {
@@ -396,7 +433,7 @@ void ContextImpl::check_assertions() const {
 }
 
 void ContextImpl::run(void* const* bindings) {
-  bool fixed = true;  // the outputs' shapes are known before the run
+  bool fixed = state_->debug.empty();  // the outputs' shapes are known before the run
   for (size_t i = 0; i < bindings_.size(); ++i) {
     place(bindings_[i], bindings, i);
     fixed = fixed && is_static(bindings_[i].before_run());
@@ -406,7 +443,7 @@ void ContextImpl::run(void* const* bindings) {
   if (fixed) {
     run_into_outputs(options);
   } else {
-    Outputs made = context_.run(inputs_, options);
+    Outputs made = executed([&] { return context_.run(inputs_, options); });
     for (Binding& each : bindings_) {
       if (each.is_input) continue;
       const Tensor& tensor = made[each.port.name];
@@ -418,6 +455,7 @@ void ContextImpl::run(void* const* bindings) {
       std::memcpy(const_cast<void*>(view.data), tensor.data(), tensor.bytes());
       each.dims = dims_of(tensor.shape());
     }
+    tell_listener(made);
     for (const std::string& name : state_->assertions)
       std::memcpy(const_cast<void*>(outputs_[name].data), made[name].data(), 1);
   }

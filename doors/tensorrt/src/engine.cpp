@@ -36,7 +36,12 @@ EngineState::EngineState(tenon::Engine made, Roles known, EngineFacts known_fact
       facts(std::move(known_facts)) {
   for (const Port& port : outputs)
     if (port.name.starts_with(kAssertion)) assertions.push_back(port.name);
-  std::erase_if(outputs, [](const Port& port) { return port.name.starts_with(kAssertion); });
+  for (const Port& port : outputs)
+    if (port.name.starts_with(kDebug))
+      debug[port.name.substr(std::string_view(kDebug).size())] = port.name;
+  std::erase_if(outputs, [](const Port& port) {
+    return port.name.starts_with(kAssertion) || port.name.starts_with(kDebug);
+  });
   for (const WeightInfo& weight : engine.weights()) {
     const auto found = known.find(weight.name);
     roles[weight.name] = found == known.end() ? roles_in(weight.name) : found->second;

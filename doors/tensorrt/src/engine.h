@@ -55,8 +55,9 @@ struct EngineFacts {
 struct EngineState {
   tenon::Engine engine;
   std::vector<Port> inputs, outputs;
-  std::vector<std::string> assertions;  // outputs that a run is to find true
-  Roles roles;                          // of every refittable weight
+  std::vector<std::string> assertions;       // outputs that a run is to find true
+  std::map<std::string, std::string> debug;  // outputs for listeners, by the tensors' names
+  Roles roles;                               // of every refittable weight
   EngineFacts facts;
 
   /// Of what was built here.
@@ -171,7 +172,9 @@ class EngineImpl final : public nvinfer1::ICudaEngine {
   uint32_t getTacticSources() const noexcept override {
     return (1U << nvinfer1::EnumMax<nvinfer1::TacticSource>()) - 1;
   }
-  bool isDebugTensor(const char*) const noexcept override { return false; }
+  bool isDebugTensor(const char* name) const noexcept override {
+    return name != nullptr && state->debug.contains(name);
+  }
   nvinfer1::IExecutionContext* createExecutionContext(
       nvinfer1::IRuntimeConfig* config) noexcept override;
   nvinfer1::IExecutionContext* createExecutionContextWithoutDeviceMemory() noexcept override;

@@ -40,6 +40,9 @@ struct LayerRole {
 /// With this begins the name of an output that a run is to find true; the message ends it.
 inline constexpr const char* kAssertion = "tenon.assertion.";
 
+/// With this begins the name of an output that only debug listeners see; the tensor's ends it.
+inline constexpr const char* kDebug = "tenon.debug.";
+
 /// Refittable weights by name, and the places that use each.
 using Roles = std::map<std::string, std::vector<LayerRole>>;
 

@@ -175,8 +175,27 @@ void NetworkImpl::removeTensor(ITensor& tensor) noexcept {
 
 bool NetworkImpl::refuse_debug(const char* function) noexcept {
   return guarded(reporter, function, [] {
-    refuse(ErrorCode::kUNSUPPORTED_STATE, "Tenon has no debug tensors; mark an output");
+    refuse(ErrorCode::kUNSUPPORTED_STATE,
+           "which tensors are left unfused only a build knows; mark each by markDebug");
   });
+}
+
+bool NetworkImpl::markDebug(ITensor& tensor) noexcept {
+  return guarded(reporter, "INetworkDefinition::markDebug", [&] {
+    TensorImpl& mine = own(tensor);
+    if (!isDebugTensor(mine)) debug_.push_back(&mine);
+  });
+}
+
+bool NetworkImpl::unmarkDebug(ITensor& tensor) noexcept {
+  return guarded(reporter, "INetworkDefinition::unmarkDebug", [&] {
+    if (std::erase(debug_, &own(tensor)) == 0)
+      refuse("\"" + std::string(tensor.getName()) + "\" is no debug tensor");
+  });
+}
+
+bool NetworkImpl::isDebugTensor(const ITensor& tensor) const noexcept {
+  return std::ranges::find(debug_, &tensor) != debug_.end();
 }
 
 void NetworkImpl::unmarkOutput(ITensor& tensor) noexcept {
@@ -335,6 +354,12 @@ tenon::Network NetworkImpl::lower(const std::map<WeightsKey, std::string>& names
   }
   for (const TensorImpl* output : outputs_)
     lowering.network().output(output->name, lowering.value(*output));
+  for (const TensorImpl* tensor : debug_) {
+    if (tensor->producer != nullptr && hidden.contains(tensor->producer))
+      refuse(ErrorCode::kUNSUPPORTED_STATE,
+             "debug tensor \"" + tensor->name + "\" is inside of a loop or branch");
+    lowering.network().output(kDebug + tensor->name, lowering.value(*tensor));
+  }
   return lowering.network();
 }
 

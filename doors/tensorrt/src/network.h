@@ -254,9 +254,9 @@ class NetworkImpl final : public nvinfer1::INetworkDefinition {
   bool markOutputForShapes(nvinfer1::ITensor& tensor) noexcept override;
   bool unmarkOutputForShapes(nvinfer1::ITensor& tensor) noexcept override;
   void removeTensor(nvinfer1::ITensor& tensor) noexcept override;
-  bool markDebug(nvinfer1::ITensor&) noexcept override { return refuse_debug("markDebug"); }
-  bool unmarkDebug(nvinfer1::ITensor&) noexcept override { return refuse_debug("unmarkDebug"); }
-  bool isDebugTensor(const nvinfer1::ITensor&) const noexcept override { return false; }
+  bool markDebug(nvinfer1::ITensor& tensor) noexcept override;
+  bool unmarkDebug(nvinfer1::ITensor& tensor) noexcept override;
+  bool isDebugTensor(const nvinfer1::ITensor& tensor) const noexcept override;
   bool markUnfusedTensorsAsDebugTensors() noexcept override {
     return refuse_debug("markUnfusedTensorsAsDebugTensors");
   }
@@ -322,7 +322,7 @@ class NetworkImpl final : public nvinfer1::INetworkDefinition {
   std::string name_ = "Unnamed Network 0";
   std::vector<std::unique_ptr<TensorImpl>> inputs_;
   std::vector<std::unique_ptr<LayerCore>> layers_;
-  std::vector<TensorImpl*> outputs_;
+  std::vector<TensorImpl*> outputs_, debug_;
   std::map<WeightsKey, std::string> given_names_;
   std::set<WeightsKey> marked_;
   std::deque<tenon::Tensor> kept_;

@@ -23,7 +23,7 @@ TEST(Serving, every_answer_belongs_to_one_set_of_weights) {
   std::atomic<bool> done = false;
   std::atomic<int> runs = 0, mixed = 0;
   std::vector<std::thread> threads;
-  for (int i = 0; i < 2; ++i) {
+  for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
       std::vector<float> input = image, output(10);
       const Owned<IExecutionContext> context(engine->createExecutionContext());
@@ -36,7 +36,7 @@ TEST(Serving, every_answer_belongs_to_one_set_of_weights) {
   }
   const Owned<IRefitter> refitter(createInferRefitter(*engine, bench.log));
   int refused = 0;
-  for (int i = 0; i < 300; ++i) {
+  for (int i = 0; i < 1000; ++i) {
     const LeNet& from = i % 2 == 0 ? other : net;
     refitter->setWeights("conv_1", WeightsRole::kKERNEL, weights(from.conv_1));
     refitter->setWeights("conv_2", WeightsRole::kKERNEL, weights(from.conv_2));

@@ -1,14 +1,14 @@
 // guide.py in C++: what the developer guide says of refitting and of plans without weights, each
 // step with what it promises. tensorrt_guide MODEL.onnx LEAN_RUNTIME.so
+#include <NvInfer.h>
+#include <NvOnnxParser.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "NvInfer.h"
-#include "NvOnnxParser.h"
 
 namespace {
 

@@ -1,5 +1,6 @@
 // sample.py in C++: LeNet with dummy weights in conv_1, refitted by name and by (layer, role); the
 // digits that are read right before and after. tensorrt_mnist DATA_DIR
+#include <NvInfer.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -11,8 +12,6 @@
 #include <stdexcept>
 #include <string>
 #include <vector>
-
-#include "NvInfer.h"
 
 namespace {
 

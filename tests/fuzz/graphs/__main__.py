@@ -131,7 +131,7 @@ def answers(number, make, names, symbolic, options):
     if number % 5 == 0:
         engine = tenon.load(engine.to_bytes(), device=options["device"])
     if problems := wrong(make, engine, names):
-        return f"{'symbolic' if symbolic else ''} {options} {problems} {first_difference(make, options['device'])}"
+        return f"{options} {problems} {first_difference(make, options['device'])}"
     return ""
 
 
@@ -142,21 +142,26 @@ def problem_of(number, device):
     if not names:
         return ""
     options = options_of(number, make, device)
-    try:
-        problem = answers(number, make, names, False, options)
-        if not problem and make.weights:
-            problem = refits(make, names, device)
-        return problem or with_symbols(number, make, names, options)
-    except tenon.Error as error:
-        return f"{type(error).__name__}: {error}"
+    for symbolic in (False, True):
+        try:
+            problem = answers(number, make, names, symbolic, options)
+            if not problem and not symbolic and make.weights and not finds_extents(make):
+                problem = refits(make, names, device)
+        except tenon.Error as error:
+            problem = "" if is_inherent(error, make, symbolic) else f"{type(error).__name__}: {error}"
+        if problem:
+            return f"{'symbolic: ' if symbolic else ''}{problem}"
+    return ""
 
 
-def with_symbols(number, make, names, options):
-    try:
-        return answers(number, make, names, True, options)
-    except tenon.Error as error:
-        inherent = "known while building" in str(error)  # it says so of an extent that was given as a symbol
-        return "" if inherent else f"symbolic: {type(error).__name__}: {error}"
+def finds_extents(make):
+    """Whether extents depend on elements: those of other weights need not fit the rest."""
+    return any(node.op_type in ("Compress", "NonZero") for node in make.nodes)
+
+
+def is_inherent(error, make, symbolic):
+    """Whether it says of an extent that only a run knows that it had to be known before."""
+    return (symbolic or finds_extents(make)) and "known while building" in str(error)
 
 
 def shown(number):

@@ -6,6 +6,7 @@
 namespace tenon::trt::python {
 namespace {
 
+using nvinfer1::IDebugListener;
 using nvinfer1::IOutputAllocator;
 using nvinfer1::IProfiler;
 using nvinfer1::IProgressMonitor;
@@ -75,6 +76,18 @@ struct ScriptAllocator final : IOutputAllocator {
     if (Py_IsInitialized() == 0) return;
     const nb::gil_scoped_acquire acquire;
     call(nb_trampoline.base(), "notify_shape", nullptr, text(name), from_dims(dims));
+  }
+};
+
+struct ScriptListener final : nvinfer1::IDebugListener {
+  NB_TRAMPOLINE(IDebugListener);
+  bool processDebugTensor(const void* memory, nvinfer1::TensorLocation location, DataType type,
+                          const Dims& shape, const char* name, cudaStream_t stream) override {
+    if (Py_IsInitialized() == 0) return true;
+    const nb::gil_scoped_acquire acquire;
+    call(nb_trampoline.base(), "process_debug_tensor", nullptr, reinterpret_cast<uintptr_t>(memory),
+         location, type, from_dims(shape), text(name), reinterpret_cast<uintptr_t>(stream));
+    return true;
   }
 };
 
@@ -172,6 +185,8 @@ void bind_more_callbacks(nb::module_& module) {
           },
           "layer_name"_a, "ms"_a);
   nb::class_<IProgressMonitor, ScriptMonitor>(module, "IProgressMonitor", nb::dynamic_attr())
+      .def(nb::init<>());
+  nb::class_<nvinfer1::IDebugListener, ScriptListener>(module, "IDebugListener", nb::dynamic_attr())
       .def(nb::init<>());
   nb::class_<IOutputAllocator, ScriptAllocator>(module, "IOutputAllocator", nb::dynamic_attr())
       .def(nb::init<>());

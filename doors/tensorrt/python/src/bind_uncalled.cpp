@@ -1,5 +1,5 @@
-// Classes that a script may implement and that nothing here calls: allocators, listeners of debug
-// tensors, calibrators, selectors. They are kept for the getter.
+// Classes that a script may implement and that nothing here calls: allocators, calibrators,
+// selectors. They are kept for the getter.
 #include "bind_call.h"
 
 namespace tenon::trt::python {
@@ -17,13 +17,6 @@ struct AsyncAllocator : nvinfer1::IGpuAsyncAllocator {
     return nullptr;
   }
   bool deallocateAsync(void*, cudaStream_t) noexcept override { return false; }
-};
-
-struct DebugListener : nvinfer1::IDebugListener {
-  bool processDebugTensor(const void*, nvinfer1::TensorLocation, DataType, const Dims&, const char*,
-                          cudaStream_t) override {
-    return false;
-  }
 };
 
 template <class Base>
@@ -81,7 +74,6 @@ void bind_uncalled(nb::module_& module) {
   nb::class_<AsyncAllocator, nvinfer1::IGpuAllocator>(module, "IGpuAsyncAllocator",
                                                       nb::dynamic_attr())
       .def(nb::init<>());
-  implementable<nvinfer1::IDebugListener, DebugListener>(module, "IDebugListener");
   implementable<nvinfer1::IAlgorithmSelector, Selector>(module, "IAlgorithmSelector");
   implementable<nvinfer1::IInt8Calibrator, PlainCalibrator>(module, "IInt8Calibrator");
   calibrator<LegacyCalibrator>(module, "IInt8LegacyCalibrator");

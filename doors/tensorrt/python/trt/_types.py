@@ -10,6 +10,9 @@ from tenon._trt import (
     BuilderFlag,
     DataType,
     EngineCapability,
+    LayerType,
+    NetworkDefinitionCreationFlag,
+    PaddingMode,
     ProfilingVerbosity,
     SampleMode,
 )
@@ -33,6 +36,11 @@ for _enum, _alias, _name in (
     (ProfilingVerbosity, "DEFAULT", "LAYER_NAMES_ONLY"),
     (ProfilingVerbosity, "VERBOSE", "DETAILED"),
     (EngineCapability, "DEFAULT", "STANDARD"),
+    (EngineCapability, "SAFE_GPU", "SAFETY"),
+    (EngineCapability, "SAFE_DLA", "DLA_STANDALONE"),
+    (LayerType, "FULLY_CONNECTED", "CONVOLUTION"),  # what one is here
+    (NetworkDefinitionCreationFlag, "EXPLICIT_PRECISION", "EXPLICIT_BATCH"),  # ignored, both
+    (PaddingMode, "CAFFE_ROUND_DOWN", "EXPLICIT_ROUND_DOWN"),
     (SampleMode, "DEFAULT", "STRICT_BOUNDS"),
 ):
     setattr(_enum, _alias, _enum[_name])

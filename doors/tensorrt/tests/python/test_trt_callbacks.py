@@ -1,8 +1,11 @@
 """What a script implements: what it raises never ends the process."""
 
+import ctypes
+
+import numpy as np
 import pytest
 import tenon.trt as trt
-from small import Records, engine, quiet, weights
+from small import Records, answer, engine, network, quiet, sample, weights
 
 
 def test_the_console_logger_prints_lines(capsys):
@@ -126,3 +129,37 @@ def test_context_managers_warn_and_free_nothing():
     assert net.add_input("x", trt.float32, (1,)) is not None
     builder.__del__()
     assert builder.create_builder_config() is not None
+
+
+def test_a_debug_listener_sees_what_was_marked():
+    class Listener(trt.IDebugListener):
+        def __init__(self):
+            super().__init__()
+            self.seen = {}
+
+        def process_debug_tensor(self, addr, location, type, shape, name, stream):
+            values = (ctypes.c_float * trt.volume(shape)).from_address(addr)
+            self.seen[name] = (np.array(values).reshape(tuple(shape)), location, type)
+
+    w, logger = weights(1), Records()
+    builder = trt.Builder(logger)
+    net = network(builder, w)
+    relu = net[1].get_output(0)
+    relu.name = "relu"
+    assert net.mark_debug(relu) and net.mark_debug(net.get_output(0))
+    plan = builder.build_serialized_network(net, builder.create_builder_config())
+    made = trt.Runtime(logger).deserialize_cuda_engine(plan)
+    assert made.is_debug_tensor("relu") and not made.is_debug_tensor("x") and list(made) == ["x", "y"]
+    context, listener, x, y = made.create_execution_context(), Listener(), sample(), np.empty((1, 5), np.float32)
+    bindings = [x.ctypes.data, y.ctypes.data]
+    assert context.set_debug_listener(listener) and context.execute_v2(bindings) and listener.seen == {}
+    assert context.set_tensor_debug_state("relu", True) and context.get_debug_state("relu")
+    assert context.execute_v2(bindings) and list(listener.seen) == ["relu"]
+    maps, location, type_ = listener.seen["relu"]
+    assert (maps.shape, location, type_) == ((1, 3, 4, 4), trt.TensorLocation.HOST, trt.float32)
+    np.testing.assert_allclose(maps.reshape(1, -1) @ w["matrix"], answer(w, x), rtol=1e-4, atol=1e-4)
+    assert context.set_all_tensors_debug_state(True) and context.execute_v2(bindings)
+    assert set(listener.seen) == {"relu", "y"} and np.array_equal(listener.seen["y"][0], y)
+    listener.seen.clear()
+    assert context.set_all_tensors_debug_state(False) and context.execute_v2(bindings) and listener.seen == {}
+    assert not logger.errors()

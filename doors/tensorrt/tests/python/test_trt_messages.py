@@ -414,6 +414,17 @@ def a_run_of_an_engine_without_weights(s):
     context.execute_v2([x.ctypes.data, y.ctypes.data])
 
 
+@scene
+def an_index_outside(s):
+    at = s.net.add_input("at", trt.int32, (1,))
+    y = s.net.add_gather(s.m, at, 0).get_output(0)
+    y.name = "y"
+    s.net.mark_output(y)
+    engine = s.builder.build_engine_with_config(s.net, s.config)
+    memory = {"x": np.ones((1, 2, 6, 6), np.float32), "m": np.ones((4, 5), np.float32), "at": np.array([9], np.int32), "y": np.ones((1, 5), np.float32)}
+    engine.create_execution_context().execute_v2([memory[name].ctypes.data for name in engine])
+
+
 # --- refits
 
 

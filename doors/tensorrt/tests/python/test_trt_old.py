@@ -146,3 +146,11 @@ def test_trtexec_refuses_by_name(tmp_path):
     done = trtexec(f"--onnx={tmp_path / 'none.onnx'}")
     assert done.returncode == 1 and "none.onnx" in done.stderr
     assert trtexec().returncode == 1
+
+
+def test_enumerators_of_older_ages_are_those_of_today():
+    assert trt.EngineCapability.SAFE_GPU is trt.EngineCapability.SAFETY and trt.EngineCapability.SAFE_DLA is trt.EngineCapability.DLA_STANDALONE
+    assert trt.LayerType.FULLY_CONNECTED is trt.LayerType.CONVOLUTION
+    assert trt.PaddingMode.CAFFE_ROUND_DOWN is trt.PaddingMode.EXPLICIT_ROUND_DOWN
+    flag = trt.NetworkDefinitionCreationFlag.EXPLICIT_PRECISION
+    assert trt.Builder(quiet()).create_network(1 << int(flag)).get_flag(flag)

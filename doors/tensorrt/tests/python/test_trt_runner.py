@@ -162,3 +162,16 @@ def test_a_plan_is_stripped_shipped_and_filled():
     assert stripped < full / 10
     assert [before, after] == ["8 weights are missing", "0 weights are missing after the refit"]
     assert last == "the filled engine answers as the full one"
+
+
+def test_the_plugin_module_is_there_and_refuses():
+    code = """
+import tensorrt.plugin as trtp
+assert issubclass(trtp.SizeTensorDesc, trtp.TensorDesc)
+try:
+    @trtp.register("mine::plugin")
+    def mine(x: trtp.TensorDesc): ...
+except NotImplementedError as error:
+    print(error)
+"""
+    assert runner("-c", code).stdout == "tensorrt.plugin.register: Tenon has no plugins; say it in layers\n"

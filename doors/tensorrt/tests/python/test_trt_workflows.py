@@ -1,5 +1,6 @@
 """Programs as they are written for TensorRT, of several ages: the examples, and what they print."""
 
+import json
 import os
 import pathlib
 import re
@@ -56,6 +57,51 @@ def test_mnist_is_refitted_by_programs_of_three_ages(script):
     for line, count in zip((before, after), right, strict=True):
         assert line == f"Got {count} correct predictions out of {cases} ({100 * count / cases:.1f}%)"
     assert right[0] < 0.15 * cases and right[1] >= 0.98 * cases
+
+
+def trained(path):
+    data = path.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    tensors = {name: each for name, each in json.loads(data[8 : 8 + length]).items() if name != "__metadata__"}
+    return {name: np.frombuffer(data[8 + length :][slice(*each["data_offsets"])], np.float32) for name, each in tensors.items()}
+
+
+def test_a_plan_is_filled_by_the_lean_library_alone(tmp_path):
+    flags = [trt.BuilderFlag.STRIP_PLAN, trt.BuilderFlag.REFIT, trt.BuilderFlag.VERSION_COMPATIBLE, trt.BuilderFlag.EXCLUDE_LEAN_RUNTIME]
+    logger = trt.Logger(trt.Logger.ERROR)
+
+    def engine(*chosen):
+        builder = trt.Builder(logger)
+        net, config = builder.create_network(0), builder.create_builder_config()
+        assert trt.OnnxParser(net, logger).parse_from_file(str(MNIST / "lenet.onnx"))
+        config.builder_optimization_level = 0
+        profile = builder.create_optimization_profile()
+        profile.set_shape("input", (1, 1, 28, 28), (1, 1, 28, 28), (1, 1, 28, 28))
+        config.add_optimization_profile(profile)
+        for flag in chosen:
+            config.set_flag(flag)
+        return bytes(builder.build_serialized_network(net, config))
+
+    def answer(plan, weights=None):
+        made = trt.Runtime(logger).deserialize_cuda_engine(plan)
+        if weights:
+            refitter = trt.Refitter(made, logger)
+            assert all(refitter.set_named_weights(name, array) for name, array in weights.items()) and refitter.refit_cuda_engine()
+        context, x, y = made.create_execution_context(), np.linspace(0, 1, 784, dtype=np.float32), np.empty(10, np.float32)
+        context.set_input_shape("input", (1, 1, 28, 28))
+        assert made.refittable and context.execute_v2([x.ctypes.data, y.ctypes.data])
+        return y
+
+    stripped, filled = tmp_path / "stripped.plan", tmp_path / "filled.plan"
+    stripped.write_bytes(engine(*flags))
+    checkpoint = MNIST / "lenet_a.safetensors"
+    first, last = built("tensorrt_strip", stripped, checkpoint, filled)
+    before, after = (int(word) for word in last.split() if word.isdigit())
+    assert first == "8 weights filled" and before * 50 < after
+    assert np.array_equal(answer(filled.read_bytes()), answer(engine(trt.BuilderFlag.REFIT), trained(checkpoint)))
+    linked = subprocess.run(["ldd", BUILD / "examples" / "tensorrt_strip"], capture_output=True, text=True, check=True).stdout
+    assert "libtenon_nvinfer_lean.so" in linked and "libtenon_runtime.so" in linked
+    assert "libtenon_nvinfer.so" not in linked and "libtenon.so" not in linked
 
 
 STEPS = ["stripped, filled, saved full", "filled from ONNX", "marked weights alone"]
