@@ -2,6 +2,7 @@
 #include "onnx/import_control.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "ir/ops/gather.h"
 #include "ir/ops/if.h"
@@ -9,6 +10,7 @@
 #include "ir/ops/sequence.h"
 #include "ir/ops/slice.h"
 #include "onnx/imports.h"
+#include "tenon/error.h"
 
 namespace tenon::onnx {
 namespace {
@@ -52,9 +54,11 @@ ValueId scalar(NodeContext& node, ValueId id) {
   return dims && dims->empty() ? id : node.reshape(id, {});
 }
 
-// Whether a value known while building is true.
-bool is_true(const ir::Value& value) {
-  return value.known && value.known->integers.size() == 1 && value.known->integers[0] == Dim(1);
+// Whether the one element of a value is true, where that is known while building.
+std::optional<bool> truth(const ir::Value& value) {
+  if (!value.known || value.known->integers.size() != 1) return std::nullopt;
+  const auto number = value.known->integers[0].try_constant();
+  return number ? std::optional(*number != 0) : std::nullopt;
 }
 
 /// What a loop begins with; trips and condition may be absent.
@@ -132,9 +136,9 @@ class LoopImport {
   int64_t turns() {
     const auto& outputs = loop_.body->outputs();
     const bool goes_on = outputs[0].value == loop_.body->inputs()[1] ||
-                         is_true(loop_.body->value(outputs[0].value).value);
-    const bool begins =
-        start_.condition == ir::absent || is_true(node_.builder().value(start_.condition).value);
+                         truth(loop_.body->value(outputs[0].value).value).value_or(false);
+    const bool begins = start_.condition == ir::absent ||
+                        truth(node_.builder().value(start_.condition).value).value_or(false);
     if (!goes_on || !begins || start_.trips == ir::absent) return -1;
     const auto& trips = node_.builder().value(start_.trips).value.known;
     if (!trips || trips->integers.size() != 1 || !trips->integers[0].is_constant()) return -1;
@@ -180,8 +184,26 @@ class LoopImport {
 
 }  // namespace
 
+namespace {
+
+// Of a branch that never runs: its weights stay names that a refit may give. It may be written for
+// other ranks, so what does not fit there is no error.
+void read_leaves(NodeContext& node, const Body& body) {
+  try {
+    graph_of(node, body, {}, body.captures(0));
+  } catch (const BuildError&) {  // leaves are read before nodes
+  }
+}
+
+}  // namespace
+
 Outputs import_if(NodeContext& node) {
   const Body &yes = given_body(node, "then_branch"), &no = given_body(node, "else_branch");
+  if (const auto known = truth(node.builder().value(node.input(0)).value)) {
+    read_leaves(node, *known ? no : yes);
+    const Body& taken = *known ? yes : no;
+    return taken.import(node.builder(), taken.captures(0), 0);
+  }
   std::vector<ValueId> captured = yes.captures(0);
   for (const ValueId id : no.captures(0))
     if (std::ranges::find(captured, id) == captured.end()) captured.push_back(id);

@@ -1,6 +1,8 @@
 // What control flow, sequences and optionals become.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "ir/text.h"
 #include "ir/verify.h"
 #include "onnx/model_for_test.h"
@@ -76,6 +78,32 @@ TEST(onnx_if, computed_numbers_are_known_inside) {
        {{"then_branch", graph().node({"Reshape", {"y0", "shape"}, {"a"}}).output("a").graph()},
         {"else_branch", graph().node({"Relu", {"y0"}, {"b"}}).output("b").graph()}}});
   EXPECT_NE(text_of(whole.output("y")).find("reshape(%in0) {dims = [6, 4]}"), std::string::npos);
+}
+
+TEST(onnx_if, of_a_known_condition_only_the_branch_that_runs_is_read) {
+  const auto chosen = [](int64_t rank) {
+    TestModel model(17);
+    model.input("x", f32, {"n", 4}).initializer("w", floats({4, 4}, std::vector<float>(16)));
+    model.node({"Shape", {"x"}, {"shape"}}).node({"Size", {"shape"}, {"rank"}});
+    model.node({"MatMul", {"x", "w"}, {"z"}}).output("z");  // the branch reads the same leaf
+    model.node({"Constant", {}, {"asked"}, {{"value_int", rank}}});
+    model.node({"Equal", {"rank", "asked"}, {"c"}});
+    const TestModel flat = graph().node({"MatMul", {"x", "w"}, {"a"}}).output("a");
+    const TestModel cube =  // of rank 3 alone
+        graph()
+            .initializer("unread", floats({4, 4}, std::vector<float>(16)))
+            .node({"Transpose", {"x"}, {"b"}, {{"perm", std::vector<int64_t>{0, 2, 1}}}})
+            .output("b");
+    model.node(
+        {"If", {"c"}, {"y"}, {{"then_branch", flat.graph()}, {"else_branch", cube.graph()}}});
+    return model.output("y");
+  };
+  const std::string text = text_of(chosen(2));
+  EXPECT_NE(text.find("matmul(%x, \"w\": f32[4, 4]) : f32[n, 4]"), std::string::npos) << text;
+  EXPECT_EQ(text.find("if("), std::string::npos) << text;
+  const auto leaves = chosen(2).load().network.leaves;
+  EXPECT_EQ(std::ranges::count(leaves, "unread", &ir::Leaf::name), 1) << "a refit may give it";
+  EXPECT_NE(refusal(chosen(3)).find("transpose"), std::string::npos) << refusal(chosen(3));
 }
 
 TEST(onnx_if, an_unsupported_op_of_a_branch_is_told) {
