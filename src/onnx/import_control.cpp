@@ -182,10 +182,6 @@ class LoopImport {
   ir::Loop loop_;
 };
 
-}  // namespace
-
-namespace {
-
 // Of a branch that never runs: its weights stay names that a refit may give. It may be written for
 // other ranks, so what does not fit there is no error.
 void read_leaves(NodeContext& node, const Body& body) {
