@@ -92,7 +92,7 @@ void bind_weight(nb::module_& module) {
           },
           nb::arg("dtype") = nb::none(), nb::arg("copy") = nb::none(),
           nb::sig("def __array__(self, dtype: typing.Any = None, copy: bool | None = None) -> "
-                  "numpy.typing.NDArray[typing.Any]"))
+                  "tenon._types.Array"))
       .def(
           "__dlpack__",
           [](nb::handle self, const nb::kwargs& options) {

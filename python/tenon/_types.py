@@ -1,8 +1,10 @@
 """Types of others that the stub names."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor as TorchTensor  # type: ignore[import-not-found,unused-ignore]
 
-    __all__ = ["TorchTensor"]
+    Array = NDArray[Any]  # in a class that has a method of the name numpy
+    __all__ = ["Array", "TorchTensor"]
