@@ -2,6 +2,7 @@
 #include "base/thread_pool.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -126,6 +127,39 @@ int threads_that_meet(int threads) {
     while (count < threads) std::this_thread::yield();
   });
   return count;
+}
+
+// The processors on which who does not call may run, as it finds them in a job of two threads.
+cpu_set_t processors_of_a_worker() {
+  cpu_set_t found;
+  CPU_ZERO(&found);
+  const std::thread::id caller = std::this_thread::get_id();
+  std::atomic<int> count = 0;
+  parallel_for(2, 2, [&](int64_t) {
+    if (std::this_thread::get_id() != caller) ::sched_getaffinity(0, sizeof found, &found);
+    ++count;
+    while (count < 2) std::this_thread::yield();
+  });
+  return found;
+}
+
+TEST(thread_pool, who_slept_is_woken_on_another_processor_than_the_caller) {
+  cpu_set_t allowed;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof allowed, &allowed), 0);
+  if (CPU_COUNT(&allowed) < 2) GTEST_SKIP() << "one processor";
+  ASSERT_EQ(threads_that_meet(2), 2);
+  for (size_t processor = 0; processor < CPU_SETSIZE; ++processor) {
+    if (!CPU_ISSET(processor, &allowed)) continue;
+    cpu_set_t one, elsewhere = allowed;
+    CPU_ZERO(&one);
+    CPU_SET(processor, &one);
+    CPU_CLR(processor, &elsewhere);
+    ASSERT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));  // all workers sleep
+    const cpu_set_t found = processors_of_a_worker();
+    EXPECT_TRUE(CPU_EQUAL(&found, &elsewhere)) << "called on " << processor;
+  }
+  EXPECT_EQ(::sched_setaffinity(0, sizeof allowed, &allowed), 0);
 }
 
 TEST(thread_pool, the_child_of_a_fork_has_its_own) {
