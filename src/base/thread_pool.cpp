@@ -129,11 +129,11 @@ class Pool {
   // rows, and processors may have no cache in common.
   void cut(int64_t units, int64_t threads) noexcept {
     ranges_ = std::min(threads, kMostRanges);
+    int64_t begin = 0;
     for (int64_t i = 0; i < ranges_; ++i) {
-      Range& range = range_[i];
-      range.next.store(units / ranges_ * i + std::min(units % ranges_, i),
-                       std::memory_order_relaxed);
-      range.end = units / ranges_ * (i + 1) + std::min(units % ranges_, i + 1);
+      range_[i].next.store(begin, std::memory_order_relaxed);
+      begin += units / ranges_ + (i < units % ranges_ ? 1 : 0);
+      range_[i].end = begin;
     }
   }
 

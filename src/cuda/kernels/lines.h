@@ -6,8 +6,8 @@
 namespace tenon::cuda {
 
 /// A stage over the lines of operand 0 along `axis`, which may count from the end. `constants` are
-/// defined before; `body` finds `length`, `x_step` and `y_step`, x at the line's first element of
-/// type T, `line_of(buffer)` for that of a result, `lane` and TEAM.
+/// defined before; `body` finds x and y at a line's first elements, of type T, in operand and
+/// result, `length`, `x_step`, `y_step`, and of its team `lane` and TEAM.
 kernel::Prepared prepare_lines(const Call& call, int64_t axis, const std::string& constants,
                                std::string_view body);
 
