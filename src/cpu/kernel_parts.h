@@ -24,6 +24,12 @@ inline bool has_input(const Call& call, size_t i) {
   return i < call.inputs.size() && call.inputs[i].present;
 }
 
+/// Operand `i`, or nullptr where it is not given.
+template <class T>
+const T* optional_input(const Launch& launch, size_t i) noexcept {
+  return has_input(*launch.call, i) ? launch.input<T>(i) : nullptr;
+}
+
 /// What prepare() made.
 template <class T>
 const T& prepared(const Launch& launch) noexcept {

@@ -184,12 +184,10 @@ void run_softmax_f32(const Launch& launch) noexcept {
 void run_layer_norm_f32(const Launch& launch) noexcept {
   const auto& [lines, functions] = prepared<LinesF32>(launch);
   const auto& op = launch.call->as<ir::LayerNorm>();
-  const auto given = [&](size_t i) {
-    return has_input(*launch.call, i) ? launch.input<float>(i) : nullptr;
-  };
+  const float *scale = optional_input<float>(launch, 1), *shift = optional_input<float>(launch, 2);
   for_lines(launch, lines, 1, [&](int64_t x, int64_t y) {
-    functions.layer_norm(op, launch.input<float>(0) + x, given(1), given(2),
-                         launch.output<float>(0) + y, lines.length);
+    functions.layer_norm(op, launch.input<float>(0) + x, scale, shift, launch.output<float>(0) + y,
+                         lines.length);
   });
 }
 

@@ -46,7 +46,7 @@ Sum<T> conv_at(const ConvGeometry& geometry, const T* x, const T* weight,
 template <class T>
 void conv_typed(const Launch& launch) noexcept {
   const auto& geometry = prepared<ConvGeometry>(launch);
-  const T* bias = has_input(*launch.call, 2) ? launch.input<T>(2) : nullptr;
+  const T* bias = optional_input<T>(launch, 2);
   const int64_t filter = geometry.group_inputs * geometry.window.taps;
   // A unit is one output channel of one image.
   base::parallel_for(launch.state->threads, geometry.batch * geometry.outputs, [&](int64_t unit) {

@@ -44,10 +44,7 @@ template <class T>
 void layer_norm_typed(const Launch& launch) noexcept {
   const auto& lines = prepared<Lines>(launch);
   const auto& op = launch.call->as<ir::LayerNorm>();
-  const auto given = [&](size_t i) -> const T* {
-    return has_input(*launch.call, i) ? launch.input<T>(i) : nullptr;
-  };
-  const T *scale = given(1), *shift = given(2);
+  const T *scale = optional_input<T>(launch, 1), *shift = optional_input<T>(launch, 2);
   for_lines(launch, lines, 10, [&](int64_t x, int64_t y) {
     layer_norm_line<T>(lines, op, launch.input<T>(0) + x, scale, shift, launch.output<T>(0) + y);
   });

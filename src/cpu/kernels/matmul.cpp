@@ -23,7 +23,7 @@ template <class T>
 void matmul_row(const Launch& launch, const MatMulGeometry& geometry, const T* a, const T* b,
                 T* y) noexcept {
   constexpr int64_t kColumns = 64;
-  const T* bias = has_input(*launch.call, 2) ? launch.input<T>(2) : nullptr;
+  const T* bias = optional_input<T>(launch, 2);
   for (int64_t first = 0; first < geometry.n; first += kColumns) {
     const int64_t columns = std::min(kColumns, geometry.n - first);
     Sum<T> sums[kColumns] = {};

@@ -22,7 +22,7 @@ Product product_of(const Launch& launch, const MatMulCall& geometry) {
           .a_column = geometry.a_column,
           .y_row = geometry.y_row,
           .k = geometry.k,
-          .bias = has_input(*launch.call, 2) ? launch.input<float>(2) : nullptr,
+          .bias = optional_input<float>(launch, 2),
           .least = geometry.trails ? -infinity : geometry.epilogue.least(),
           .greatest = geometry.trails ? infinity : geometry.epilogue.greatest(),
           .whole = geometry.trails ? &geometry : nullptr};
