@@ -16,7 +16,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-struct Options {
+struct BenchArguments {
   EngineOptions engine;
   Path weights, plot;
   bool layers = false;
@@ -55,7 +55,7 @@ class Samples {
   std::vector<double> seconds_;
 };
 
-Samples measure_runs(const Engine& engine, const Arrays& inputs, const Options& options,
+Samples measure_runs(const Engine& engine, const Arrays& inputs, const BenchArguments& options,
                      const Session& session) {
   Context context(engine);
   const std::map<std::string, TensorView> given = views(inputs);
@@ -79,7 +79,7 @@ Samples measure_runs(const Engine& engine, const Arrays& inputs, const Options& 
   return Samples(std::move(seconds));
 }
 
-void write_plot(const Options& options, const std::vector<RooflinePoint>& points,
+void write_plot(const BenchArguments& options, const std::vector<RooflinePoint>& points,
                 const Peaks& peaks) {
   if (std::isinf(peaks.bytes))
     throw Error(ErrorCode::unsupported,
@@ -90,7 +90,7 @@ void write_plot(const Options& options, const std::vector<RooflinePoint>& points
     throw Error(ErrorCode::io, fmt::format("\"{}\": cannot be written", options.plot.native()));
 }
 
-void measure_layers(const Engine& engine, const Arrays& inputs, const Options& options,
+void measure_layers(const Engine& engine, const Arrays& inputs, const BenchArguments& options,
                     Json& result, std::string& text) {
   const std::vector<LayerTime> times = Context(engine).profile(views(inputs), profiled_runs);
   const std::vector<LayerInfo> layers = engine.layers();
@@ -141,7 +141,7 @@ void measure_layers(const Engine& engine, const Arrays& inputs, const Options& o
   add_views(engine, result, text);
 }
 
-void measure_refits(const Engine& engine, const Options& options, const Session& session,
+void measure_refits(const Engine& engine, const BenchArguments& options, const Session& session,
                     Json& result, std::string& text) {
   Refitter refitter(engine);
   refitter.set_stop_token(session.stop);
@@ -164,7 +164,7 @@ void measure_refits(const Engine& engine, const Options& options, const Session&
                       bytes_text(first.bytes));
 }
 
-void perform(const Options& options, Session& session) {
+void perform(const BenchArguments& options, Session& session) {
   const Shapes shapes = parse_shapes(options.engine.shapes);
   const Engine engine = options.engine.open(session);
   const Arrays inputs = random_inputs(engine, shapes, options.seed);
@@ -185,7 +185,7 @@ void perform(const Options& options, Session& session) {
 }  // namespace
 
 Action add_bench(CLI::App& command) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BenchArguments>();
   options->engine.add(command);
   command.add_flag("--layers", options->layers, "Each layer too, run one by one");
   command

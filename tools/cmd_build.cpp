@@ -10,7 +10,7 @@
 namespace tenon::cli {
 namespace {
 
-struct Options {
+struct BuildArguments {
   Path model, plan;
   std::string device = "cpu", tactics = "time", precision = "model";
   std::vector<std::string> refit = {"all"}, shapes, without;
@@ -23,7 +23,7 @@ const std::map<std::string, Precision> kPrecisions = {{"model", Precision::model
                                                       {"fp16", Precision::fp16},
                                                       {"bf16", Precision::bf16}};
 
-BuildOptions to_build_options(const Options& options, const Session& session) {
+BuildOptions to_build_options(const BuildArguments& options, const Session& session) {
   BuildOptions build{.device = options.device, .refit = options.refit};
   build.shapes = parse_shapes(options.shapes);
   build.threads = options.threads;
@@ -35,13 +35,13 @@ BuildOptions to_build_options(const Options& options, const Session& session) {
   return build;
 }
 
-Network load(const Options& options) {
+Network load(const BuildArguments& options) {
   OnnxOptions how;
   if (options.no_weights) how.weights.reset();
   return load_onnx(options.model, how);
 }
 
-void perform(const Options& options, Session& session) {
+void perform(const BuildArguments& options, Session& session) {
   const BuildOptions how = to_build_options(options, session);
   check_output(options.plan);
   const auto start = std::chrono::steady_clock::now();
@@ -72,7 +72,7 @@ void perform(const Options& options, Session& session) {
 }  // namespace
 
 Action add_build(CLI::App& command) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BuildArguments>();
   command.add_option("model", options->model, "The model")->required()->type_name("MODEL.onnx");
   add_output(command, options->plan)->required();
   command.add_option("--device", options->device, "Where the plan will run")->capture_default_str();

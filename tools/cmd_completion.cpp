@@ -7,7 +7,7 @@
 namespace tenon::cli {
 namespace {
 
-struct Command {
+struct CompletedCommand {
   std::string name, help;
   std::vector<std::pair<std::string, std::string>> options;  // "--json", what it says of itself
   std::vector<std::string> words;                            // of arguments with a fixed choice
@@ -17,8 +17,8 @@ const std::vector<std::string> shells = {"bash", "zsh", "fish"};
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
-Command command_of(const CLI::App& app) {
-  Command command{.name = app.get_name(), .help = first_line(app.get_description())};
+CompletedCommand command_of(const CLI::App& app) {
+  CompletedCommand command{.name = app.get_name(), .help = first_line(app.get_description())};
   for (const CLI::Option* option : app.get_options()) {
     for (const std::string& name : option->get_snames())
       command.options.emplace_back("-" + name, option->get_description());
@@ -29,16 +29,16 @@ Command command_of(const CLI::App& app) {
   return command;
 }
 
-std::string names_of(const Command& command) {
+std::string names_of(const CompletedCommand& command) {
   std::vector<std::string> names = command.words;
   for (const auto& [name, help] : command.options) names.push_back(name);
   return fmt::format("{}", fmt::join(names, " "));
 }
 
-std::string bash_script(const std::vector<Command>& commands) {
+std::string bash_script(const std::vector<CompletedCommand>& commands) {
   std::vector<std::string> names;
   std::string cases;
-  for (const Command& command : commands) {
+  for (const CompletedCommand& command : commands) {
     names.push_back(command.name);
     cases += fmt::format("    {}) words=\"{}\" ;;\n", command.name, names_of(command));
   }
@@ -75,9 +75,9 @@ std::string zsh_escaped(const std::string& text) {
   return escaped;
 }
 
-std::string zsh_script(const std::vector<Command>& commands) {
+std::string zsh_script(const std::vector<CompletedCommand>& commands) {
   std::string names, cases;
-  for (const Command& command : commands) {
+  for (const CompletedCommand& command : commands) {
     names += "    " + shell_quoted(command.name + ":" + zsh_escaped(command.help)) + "\n";
     std::string options;
     for (const auto& [name, help] : command.options)
@@ -108,9 +108,9 @@ compdef _tenon tenon
                      names, cases);
 }
 
-std::string fish_script(const std::vector<Command>& commands) {
+std::string fish_script(const std::vector<CompletedCommand>& commands) {
   std::string script = "# tenon completion fish: tenon completion fish | source\n";
-  for (const Command& command : commands) {
+  for (const CompletedCommand& command : commands) {
     script += fmt::format("complete -c tenon -n __fish_use_subcommand -a {} -d {}\n", command.name,
                           shell_quoted(command.help));
     const std::string where = fmt::format("-n '__fish_seen_subcommand_from {}'", command.name);
@@ -127,7 +127,7 @@ std::string fish_script(const std::vector<Command>& commands) {
 }
 
 void perform(const CLI::App& app, const std::string& shell, Session& session) {
-  std::vector<Command> commands;
+  std::vector<CompletedCommand> commands;
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
     commands.push_back(command_of(*command));
   const std::string script = shell == "bash"  ? bash_script(commands)

@@ -7,11 +7,11 @@
 namespace tenon::cli {
 namespace {
 
-struct Options {
+struct ConvertArguments {
   Path from, to;
 };
 
-void perform(const Options& options, Session& session) {
+void perform(const ConvertArguments& options, Session& session) {
   const ArrayWriter write = array_writer("-o", options.to);
   check_output(options.to);
   const std::map<std::string, Tensor> arrays = read_arrays(options.from);
@@ -30,7 +30,7 @@ void perform(const Options& options, Session& session) {
 }  // namespace
 
 Action add_convert(CLI::App& command) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ConvertArguments>();
   command
       .add_option("from", options->from,
                   "Weights: .safetensors, .npz, .onnx, a folder of shards, a plan")

@@ -13,7 +13,7 @@
 namespace tenon::cli {
 namespace {
 
-struct Options {
+struct DiffArguments {
   Path a, b;
   bool all = false;
 };
@@ -102,7 +102,7 @@ std::vector<std::string> row_of(const Difference& each) {
                                     : ""};
 }
 
-void perform(const Options& options, Session& session) {
+void perform(const DiffArguments& options, Session& session) {
   const Arrays a = read_arrays(options.a), b = read_arrays(options.b);
   const std::vector<Difference> all = compare(a, b, session);
   Json list = Json::array();
@@ -135,7 +135,7 @@ void perform(const Options& options, Session& session) {
 }  // namespace
 
 Action add_diff(CLI::App& command) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<DiffArguments>();
   command.add_option("a", options->a, "A plan, model or weight file")->required()->type_name("A");
   command.add_option("b", options->b, "Another")->required()->type_name("B");
   command.add_flag("--all", options->all, "List equal weights too");

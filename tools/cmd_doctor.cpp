@@ -31,7 +31,7 @@ std::string units_text(const std::vector<std::string>& features) {
   return text;
 }
 
-void perform(Session& session) {
+void examine(Session& session) {
   const SystemInfo system = system_info();
   const bool cached = !system.cache_folder.empty() && can_write(system.cache_folder);
   Json devices = Json::array();
@@ -63,6 +63,6 @@ void perform(Session& session) {
 
 }  // namespace
 
-Action add_doctor(CLI::App&) { return perform; }
+Action add_doctor(CLI::App&) { return examine; }
 
 }  // namespace tenon::cli

@@ -7,7 +7,7 @@
 namespace tenon::cli {
 namespace {
 
-struct Options {
+struct InspectArguments {
   EngineOptions engine;
   bool weights = false, layers = false, explain = false;
 };
@@ -116,7 +116,7 @@ void add_layers(Answer& answer, const Engine& engine) {
   add_views(engine, answer.json, answer.text);
 }
 
-void add_arrays(Answer& answer, const Options& options) {
+void add_arrays(Answer& answer, const InspectArguments& options) {
   if (options.layers || options.explain) {
     throw Error(
         ErrorCode::invalid_input,
@@ -138,7 +138,7 @@ void add_arrays(Answer& answer, const Options& options) {
   answer.json["weight_bytes"] = bytes;
 }
 
-void add_engine(Answer& answer, const Options& options, const Session& session) {
+void add_engine(Answer& answer, const InspectArguments& options, const Session& session) {
   EngineOptions how = options.engine;
   // Timing the kernels of a model takes a while, and only --explain shows what was measured.
   how.tactics = options.explain ? "time" : "first";
@@ -153,7 +153,7 @@ void add_engine(Answer& answer, const Options& options, const Session& session) 
   }
 }
 
-void perform(const Options& options, Session& session) {
+void perform(const InspectArguments& options, Session& session) {
   const Path& file = options.engine.file;
   const FileKind kind = file_kind(file);
   Answer answer;
@@ -171,7 +171,7 @@ void perform(const Options& options, Session& session) {
 }  // namespace
 
 Action add_inspect(CLI::App& command) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<InspectArguments>();
   options->engine.add(command);
   command.add_flag("--weights", options->weights, "Every weight and constant");
   command.add_flag("--layers", options->layers, "Every step with its kernel");

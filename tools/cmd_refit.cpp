@@ -10,7 +10,7 @@
 namespace tenon::cli {
 namespace {
 
-struct Options {
+struct RefitArguments {
   Path plan, weights, output;
   std::string device;
   int threads = 0;
@@ -19,10 +19,10 @@ struct Options {
   Path map;
 };
 
-constexpr int timed_refits = 20;
+constexpr int measured_refits = 20;
 
 // All refits commit to the engine only; what is not saved changes no file.
-RefitReport refit(const Engine& engine, const Options& options, const std::stop_token& stop,
+RefitReport refit(const Engine& engine, const RefitArguments& options, const std::stop_token& stop,
                   const Progress& progress) {
   RefitOptions how = options.refit;
   how.stop = stop;
@@ -67,23 +67,23 @@ void read_map(const Path& path, RefitOptions& options) {
 }
 
 // Median seconds of refits after the first, whose memory is new.
-double steady_seconds(const Engine& engine, const Options& options, const Session& session) {
+double steady_seconds(const Engine& engine, const RefitArguments& options, const Session& session) {
   std::vector<double> seconds;
-  for (int i = 0; i < timed_refits; ++i) {
-    session.progress("measuring", static_cast<double>(i) / timed_refits);
+  for (int i = 0; i < measured_refits; ++i) {
+    session.progress("measuring", static_cast<double>(i) / measured_refits);
     seconds.push_back(refit(engine, options, session.stop, {}).seconds);
   }
-  std::nth_element(seconds.begin(), seconds.begin() + timed_refits / 2, seconds.end());
-  return seconds[timed_refits / 2];
+  std::nth_element(seconds.begin(), seconds.begin() + measured_refits / 2, seconds.end());
+  return seconds[measured_refits / 2];
 }
 
-void perform(const Options& given, Session& session) {
+void perform(const RefitArguments& given, Session& session) {
   const bool saves = !given.dry_run;
   if (saves && given.output.empty()) {
     throw UsageError("refit: give -o OUT.plan, or --dry-run to change nothing");
   }
   if (saves) check_output(given.output);
-  Options options = given;
+  RefitArguments options = given;
   if (!options.map.empty()) read_map(options.map, options.refit);
   LoadOptions loading{.device = options.device, .threads = options.threads};
   loading.stop = session.stop;
@@ -96,7 +96,7 @@ void perform(const Options& given, Session& session) {
     const double steady = steady_seconds(engine, options, session);
     result["steady_seconds"] = steady;
     text += fmt::format("a refit after the first takes {} (median of {})\n", seconds_text(steady),
-                        timed_refits);
+                        measured_refits);
   }
   session.check_stop();
   if (saves) engine.save(options.output, {.stop = session.stop, .progress = session.progress});
@@ -108,7 +108,7 @@ void perform(const Options& given, Session& session) {
 }  // namespace
 
 Action add_refit(CLI::App& command) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<RefitArguments>();
   command.add_option("plan", options->plan, "The plan; it stays as it is")
       ->required()
       ->type_name("PLAN");

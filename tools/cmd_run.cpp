@@ -11,7 +11,7 @@
 namespace tenon::cli {
 namespace {
 
-struct Options {
+struct RunArguments {
   EngineOptions engine;
   std::vector<std::string> inputs;
   Path outputs;
@@ -34,7 +34,7 @@ void print(const Outputs& made, double seconds, const Session& session) {
                 table(rows));
 }
 
-void perform(const Options& options, Session& session) {
+void perform(const RunArguments& options, Session& session) {
   const Shapes shapes = parse_shapes(options.engine.shapes);
   const ArrayWriter write =
       options.outputs.empty() ? nullptr : array_writer("--outputs", options.outputs);
@@ -56,7 +56,7 @@ void perform(const Options& options, Session& session) {
 }  // namespace
 
 Action add_run(CLI::App& command) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<RunArguments>();
   options->engine.add(command);
   CLI::Option* inputs =
       command.add_option("--inputs", options->inputs,

@@ -6,11 +6,11 @@
 namespace tenon::cli {
 namespace {
 
-struct Options {
+struct StripArguments {
   Path plan, output;
 };
 
-void perform(const Options& options, Session& session) {
+void perform(const StripArguments& options, Session& session) {
   check_output(options.output);
   LoadOptions loading;
   loading.stop = session.stop;
@@ -32,7 +32,7 @@ void perform(const Options& options, Session& session) {
 }  // namespace
 
 Action add_strip(CLI::App& command) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<StripArguments>();
   command.add_option("plan", options->plan, "The plan")->required()->type_name("PLAN");
   add_output(command, options->output)->required();
   return [options](Session& session) { perform(*options, session); };

@@ -12,14 +12,14 @@
 namespace tenon::cli {
 namespace {
 
-struct Options {
+struct TraceArguments {
   EngineOptions engine;
   Path weights, output;
   int runs = 3;
   uint64_t seed = 0;
 };
 
-Engine open(const Options& options, const Session& session, Trace& trace) {
+Engine open(const TraceArguments& options, const Session& session, Trace& trace) {
   Session traced = session;
   traced.progress = trace.stages("build", session.progress);
   const double begin = trace.now();
@@ -54,7 +54,8 @@ void trace_run(const Engine& engine, Context& context, const Arrays& inputs, Tra
   }
 }
 
-void trace_refit(Engine engine, const Options& options, const Session& session, Trace& trace) {
+void trace_refit(Engine engine, const TraceArguments& options, const Session& session,
+                 Trace& trace) {
   const double begin = trace.now();
   const RefitReport report = engine.refit(
       options.weights, {.stop = session.stop, .progress = trace.stages("refit", session.progress)});
@@ -71,7 +72,7 @@ void write(const Path& file, const Json& json) {
   if (!out) throw Error(ErrorCode::io, fmt::format("\"{}\": cannot be written", file.native()));
 }
 
-void perform(const Options& options, Session& session) {
+void perform(const TraceArguments& options, Session& session) {
   check_output(options.output);
   const Shapes shapes = parse_shapes(options.engine.shapes);
   Trace trace;
@@ -96,7 +97,7 @@ void perform(const Options& options, Session& session) {
 }  // namespace
 
 Action add_trace(CLI::App& command) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<TraceArguments>();
   options->engine.add(command);
   command.add_option("-o,--output", options->output, "The trace to write")
       ->required()
