@@ -30,6 +30,13 @@ set(runtime_folders base ir weights kernel cpu cuda plan lower runtime)
 tenon_shared_library(tenon_runtime_shared tenon_runtime runtime ${runtime_folders})
 tenon_shared_library(tenon_shared tenon tenon ${runtime_folders} passes build onnx api)
 
+# Opened when a model has a regular expression, from where the library or program lies that asks.
+find_library(TENON_RE2_LIBRARY re2 REQUIRED)
+add_library(tenon_regex MODULE src/regex/regex.cpp)
+target_link_libraries(tenon_regex PRIVATE ${TENON_RE2_LIBRARY})
+set_target_properties(tenon_regex PROPERTIES CXX_VISIBILITY_PRESET hidden)
+install(TARGETS tenon_regex COMPONENT cpp LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+
 install(DIRECTORY include/tenon DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT cpp)
 set(config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/tenon)
 install(EXPORT tenonTargets NAMESPACE tenon:: FILE tenonTargets.cmake DESTINATION ${config_dir}

@@ -1,6 +1,6 @@
 # What is built on top of the libraries: the CLI, the Python module, tests of the whole, fuzz targets, examples, benchmarks.
 list(TRANSFORM TENON_FOLDERS PREPEND tenon_ OUTPUT_VARIABLE all_folders)
-add_custom_target(product DEPENDS tenon_shared tenon_runtime_shared)
+add_custom_target(product DEPENDS tenon_shared tenon_runtime_shared tenon_regex)
 
 # tenon_product(<folder>): adds a folder that has a CMakeLists.txt of its own to what users get.
 function(tenon_product folder)
