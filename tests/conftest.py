@@ -14,7 +14,9 @@ import pytest
 import tenon
 
 # The folder torch beside this file would pass for PyTorch where that is not installed.
+# What looks into sys.modules by itself (SciPy) comes first.
 if getattr(importlib.util.find_spec("torch"), "origin", None) is None:
+    importlib.util.find_spec("scipy") and importlib.import_module("scipy.stats")
     sys.modules["torch"] = None
 
 MNIST = pathlib.Path(__file__).parent / "data" / "mnist"

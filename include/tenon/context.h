@@ -15,7 +15,8 @@ namespace tenon {
 /// What a run gives: outputs by name, and the version of the weights that made all of them.
 struct Outputs {
   std::map<std::string, Tensor> tensors;
-  /// Outputs that are sequences, and optionals: of one tensor, or none. In host memory.
+  /// Outputs that are no tensors (PortKind), in host memory. An optional sequence that is none has
+  /// no entry.
   std::map<std::string, std::vector<Tensor>> sequences;
   uint64_t version = 0;
 
@@ -26,7 +27,8 @@ struct Outputs {
 /// How to run.
 struct RunOptions {
   WeightSet weights;  ///< empty: the current ones
-  /// Inputs that are sequences, and optionals: of one tensor, or none. In host memory.
+  /// Inputs that are sequences, and optionals: of one tensor, or none. In host memory. An optional
+  /// sequence that is none has no entry.
   std::map<std::string, std::vector<TensorView>> sequences = {};
   /// Gets what each of Engine::layers() took. Each step is then waited for.
   std::vector<LayerTime>* step_times = nullptr;

@@ -18,8 +18,9 @@
 
 namespace tenon {
 
-/// What an input or output is: a tensor, any number of tensors, or one or none.
-enum class PortKind : uint8_t { tensor, sequence, optional };
+/// What an input or output is: a tensor, any number of tensors, one or none; a sequence or none; or
+/// maps, which are two tensors: the keys [k], and a row [n, k] of values for each map.
+enum class PortKind : uint8_t { tensor, sequence, optional, optional_sequence, maps };
 
 /// An input or output. Dtype and shape are a tensor's, or those of the tensors in it.
 struct Port {

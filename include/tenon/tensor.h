@@ -43,9 +43,12 @@ enum class DType : uint8_t {
   u4,
   i2,
   u2,
+  /// An element is a pointer to a `const std::string` that the tensor's owner keeps; null is the
+  /// empty one. In host memory only.
+  string,
 };
 
-inline constexpr int kDTypes = 25;
+inline constexpr int kDTypes = 26;
 
 /// Bytes of `count` elements that lie one behind the other; `count` is not negative.
 TENON_API size_t byte_count(DType dtype, int64_t count) noexcept;
@@ -55,7 +58,7 @@ TENON_API std::string_view to_string(DType dtype) noexcept;
 TENON_API bool is_floating(DType dtype) noexcept;
 /// Signed or unsigned integers that are computed in; bool is not one.
 TENON_API bool is_integer(DType dtype) noexcept;
-/// From f8_e4m3 on: stored, moved and cast only.
+/// f8_e4m3 to u2: stored, moved and cast only.
 TENON_API bool is_narrow(DType dtype) noexcept;
 
 /// Extents of a tensor, outermost first; a scalar's is empty.
@@ -111,6 +114,10 @@ class TENON_API Tensor {
         data_(data),
         device_(std::move(device)) {}
 
+  /// A copy of the texts, row-major, as a tensor of strings. Throws InputError unless the shape has
+  /// as many elements.
+  Tensor(std::span<const std::string> texts, Shape shape);
+
   DType dtype() const noexcept { return dtype_; }
   const Shape& shape() const noexcept { return shape_; }
   /// Whose memory data() lies in.
@@ -127,6 +134,9 @@ class TENON_API Tensor {
   std::span<const T> as() const {
     return {static_cast<const T*>(data_), static_cast<size_t>(element_count(shape_))};
   }
+  /// The elements of a tensor of strings, which live as long as the tensor or a copy of it. Throws
+  /// InputError for another dtype.
+  std::vector<std::string_view> strings() const;
   operator TensorView() const {  // NOLINT: a tensor is viewable
     return {data_, dtype_, shape_, {}, device_};
   }

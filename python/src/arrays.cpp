@@ -38,6 +38,7 @@ constexpr std::array<std::pair<DType, const char*>, kDTypes> numpy_names = {{
     {DType::u4, "uint4"},
     {DType::i2, "int2"},
     {DType::u2, "uint2"},
+    {DType::string, "object"},
 }};
 
 /// NumPy has these types from ml_dtypes only, and neither DLPack nor the buffer protocol carries
@@ -297,6 +298,18 @@ nb::list held_by(nb::handle value, PortKind kind, const std::string& what) {
   return held;
 }
 
+std::string to_text(nb::handle given, const std::string& what) {
+  nb::object bytes = nb::borrow(given);
+  if (PyUnicode_Check(given.ptr()))
+    bytes = nb::steal(PyUnicode_AsEncodedString(given.ptr(), "utf-8", "surrogateescape"));
+  if (!bytes.is_valid()) throw nb::python_error();
+  if (!PyBytes_Check(bytes.ptr()))
+    throw InputError(what + " holds a " +
+                     shortened(nb::cast<std::string>(given.type().attr("__name__"))) +
+                     "; give strings alone");
+  return {PyBytes_AS_STRING(bytes.ptr()), static_cast<size_t>(PyBytes_GET_SIZE(bytes.ptr()))};
+}
+
 // A list or a number has no dtype of its own: it takes the input's, where nothing is lost by kind.
 nb::object as_fed(nb::handle value, DType dtype, const std::string& what) {
   if (!is_plain(value)) return nb::borrow(value);
@@ -314,6 +327,13 @@ nb::object as_fed(nb::handle value, DType dtype, const std::string& what) {
   }
 }
 
+// One array of a run's inputs.
+Array to_feed(nb::handle value, DType dtype, const std::string& what) {
+  if (dtype == DType::string)
+    if (auto texts = to_texts(value, what)) return *std::move(texts);
+  return view_of<ReadOnly>(as_fed(value, dtype, what), what);
+}
+
 }  // namespace
 
 // Whole characters of UTF-8.
@@ -322,6 +342,22 @@ std::string shortened(const std::string& text) {
   if (text.size() <= most) return text;
   while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xc0) == 0x80) --most;
   return text.substr(0, most) + "…";
+}
+
+std::optional<Array> to_texts(nb::handle object, const std::string& what) {
+  const nb::object array = as_array(object, what);
+  const auto kind = nb::cast<std::string>(array.attr("dtype").attr("kind"));
+  if (kind != "U" && kind != "S" && kind != "O" && kind != "T") return std::nullopt;
+  std::vector<std::string> texts;
+  for (const nb::handle each : array.attr("ravel")().attr("tolist")())
+    texts.push_back(to_text(each, what));
+  const auto shape = nb::cast<std::vector<int64_t>>(array.attr("shape"));
+  auto* kept = new Tensor(texts, shape);
+  Array result;
+  result.owner =
+      nb::capsule(kept, [](void* pointer) noexcept { delete static_cast<Tensor*>(pointer); });
+  result.view = *kept;
+  return result;
 }
 
 Array to_array(nb::handle object, const std::string& what) {
@@ -341,16 +377,17 @@ Feeds to_feeds(nb::handle mapping, const std::vector<Port>& inputs) {
     const auto port = std::ranges::find(inputs, name, &Port::name);
     const std::string what = "input \"" + name + "\"";
     if (port == inputs.end() || port->kind == PortKind::tensor) {
-      const nb::object fed =
-          port == inputs.end() ? nb::borrow(value) : as_fed(value, port->dtype, what);
-      Array array = view_of<ReadOnly>(fed, what);
+      Array array =
+          port == inputs.end() ? view_of<ReadOnly>(value, what) : to_feed(value, port->dtype, what);
       result.views.emplace(name, std::move(array.view));
       result.owners.push_back(std::move(array.owner));
       return;
     }
+    if (port->kind == PortKind::optional_sequence && value.is_none()) return;
     std::vector<TensorView>& views = result.sequences[name];
     for (const nb::handle each : held_by(value, port->kind, what)) {
-      Array array = view_of<ReadOnly>(each, what);
+      Array array = port->dtype == DType::string ? to_feed(each, port->dtype, what)
+                                                 : view_of<ReadOnly>(each, what);
       views.push_back(std::move(array.view));
       result.owners.push_back(std::move(array.owner));
     }
@@ -397,8 +434,23 @@ nb::object exported(const Tensor& tensor, DType shown) {
 
 }  // namespace
 
+namespace {
+
+// Python's strings in an array of objects.
+nb::object texts_of(const Tensor& tensor) {
+  nb::list texts;
+  for (const std::string_view text : tensor.strings()) {
+    texts.append(nb::steal(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()),
+                                                "surrogateescape")));
+  }
+  const nb::object array = nb::module_::import_("numpy").attr("array")(texts, "object");
+  return array.attr("reshape")(nb::cast(tensor.shape()));
+}
+
+}  // namespace
+
 nb::object to_dlpack(const Tensor& tensor) {
-  if (is_narrow(tensor.dtype()))
+  if (is_narrow(tensor.dtype()) || tensor.dtype() == DType::string)
     throw InputError("DLPack has no " + std::string(to_string(tensor.dtype())) +
                      "; take the NumPy array");
   return exported<>(tensor, tensor.dtype());
@@ -410,6 +462,7 @@ nb::tuple to_dlpack_device(const Tensor& tensor) {
 }
 
 nb::object to_numpy(const Tensor& tensor) {
+  if (tensor.dtype() == DType::string) return texts_of(tensor);
   nb::object result = exported<nb::numpy>(tensor, carrier(tensor.dtype()));
   if (!of_ml_dtypes(tensor.dtype())) return result;
   const nb::object dtype = numpy_dtype(tensor.dtype());

@@ -7,6 +7,7 @@
 #include <nanobind/stl/string.h>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,10 @@ struct Array {
 /// dtype. Lists
 /// and numbers become NumPy arrays. Never copies an array.
 Array to_array(nb::handle object, const std::string& what);
+
+/// Texts as a tensor of strings: an array of Python's or NumPy's strings, or lists of them. Bytes
+/// that are not UTF-8 come and go as Python's surrogates. Nothing for what holds no text at all.
+std::optional<Array> to_texts(nb::handle object, const std::string& what);
 
 /// Arrays by name, kept alive together.
 struct ArrayMap {

@@ -14,10 +14,23 @@
 namespace tenon::python {
 namespace {
 
-// A list, or what an optional holds.
+// A dictionary for each row of values.
+nb::list maps_of(const Tensor& keys, const Tensor& values) {
+  const nb::object names = to_numpy(keys).attr("tolist")();
+  nb::list maps;
+  for (const nb::handle row : to_numpy(values).attr("tolist")()) {
+    nb::dict map;
+    for (size_t i = 0; i < nb::len(row); ++i) map[names[i]] = row[i];
+    maps.append(map);
+  }
+  return maps;
+}
+
+// A list, what an optional holds, or maps.
 nb::object held_by(const std::vector<Tensor>& tensors, PortKind kind) {
   if (kind == PortKind::optional)
     return tensors.empty() ? nb::object(nb::none()) : to_numpy(tensors[0]);
+  if (kind == PortKind::maps) return maps_of(tensors.at(0), tensors.at(1));
   nb::list arrays;
   for (const Tensor& tensor : tensors) arrays.append(to_numpy(tensor));
   return arrays;
@@ -28,6 +41,10 @@ nb::object outputs_of(const PyEngine& engine, const Outputs& made) {
   for (const Port& port : engine.output_ports) {
     if (const auto found = made.sequences.find(port.name); found != made.sequences.end()) {
       result[port.name.c_str()] = held_by(found->second, port.kind);
+      continue;
+    }
+    if (port.kind == PortKind::optional_sequence) {
+      result[port.name.c_str()] = nb::none();
       continue;
     }
     const Tensor& tensor = made.tensors.at(port.name);

@@ -66,6 +66,15 @@ Attribute to_list(const std::string& name, nb::handle given) {
   return texts;
 }
 
+Array array_or_texts(nb::handle given, const std::string& what) {
+  const std::string dtype =
+      nb::cast<std::string>(nb::str(nb::getattr(given, "dtype", nb::str(""))));
+  const bool texts = dtype == "object" || dtype.find_first_of("US") != std::string::npos;
+  if (texts)
+    if (auto array = to_texts(given, what)) return *std::move(array);
+  return to_array(given, what);
+}
+
 // Attributes, and what keeps their tensors alive.
 struct GivenAttributes {
   Attributes values;
@@ -82,7 +91,7 @@ struct GivenAttributes {
     } else if (nb::isinstance<nb::list>(given) || nb::isinstance<nb::tuple>(given)) {
       values.emplace(name, to_list(name, given));
     } else {
-      Array array = to_array(given, "attribute \"" + name + "\"");
+      Array array = array_or_texts(given, "attribute \"" + name + "\"");
       values.emplace(name, array.view);
       owners.push_back(std::move(array.owner));
     }
@@ -213,7 +222,8 @@ void bind_network(nb::module_& module) {
       .def(
           "constant",
           [](Network& self, const std::string& name, nb::handle value) {
-            return self.constant(name, to_array(value, "constant \"" + name + "\"").view);
+            const Array given = array_or_texts(value, "constant \"" + name + "\"");
+            return self.constant(name, given.view);
           },
           nb::arg("name"), nb::arg("value"),
           nb::sig("def constant(self, name: str, value: object) -> Value"),

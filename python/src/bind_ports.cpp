@@ -49,10 +49,12 @@ void bind_port_type(nb::module_& module) {
       .def_prop_ro(
           "kind",
           [](const Port& port) {
-            constexpr const char* names[] = {"tensor", "sequence", "optional"};
+            constexpr const char* names[] = {"tensor", "sequence", "optional", "optional sequence",
+                                             "maps"};
             return names[static_cast<size_t>(port.kind)];
           },
-          "tensor, sequence or optional; dtype and shape are then those of the tensors in it.")
+          "tensor, sequence, optional, optional sequence or maps; dtype and shape are then those "
+          "of the tensors in it.")
       .def("__repr__", [](const Port& port) {
         return nb::str("Port({!r}, {}, {})")
             .format(port.name, numpy_dtype(port.dtype), shape_of(port));

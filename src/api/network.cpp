@@ -131,6 +131,8 @@ Network::Value Network::borrow(const std::string& name, const TensorView& value,
 }
 
 Network::Value Network::constant(const std::string& name, const TensorView& value) {
+  if (value.dtype == DType::string)  // the graph holds them: no leaf
+    return add("Constant", {}, {{"value", value}}, {.outputs = {name}})[0];
   ir::Leaf leaf = leaf_of(name, value.dtype, value.shape);
   leaf.refittable = false;
   leaf.reason = "a constant of the network";

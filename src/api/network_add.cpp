@@ -8,12 +8,22 @@
 namespace tenon {
 namespace {
 
+onnx::TensorValue tensor_value(const TensorView& view) {
+  weights::TensorSource copy = weights::copy_of(view);
+  if (view.dtype != DType::string) return {std::move(copy), std::string(to_string(view.dtype))};
+  std::vector<const std::string*> elements(static_cast<size_t>(element_count(view.shape)));
+  copy.bytes->read(copy.offset, {reinterpret_cast<std::byte*>(elements.data()), copy.size()});
+  onnx::TensorValue texts{.type = "STRING", .shape = view.shape};
+  for (const std::string* text : elements) texts.strings.push_back(text ? *text : std::string());
+  return texts;
+}
+
 onnx::AttributeValue neutral(const Attribute& attribute, const std::string& what,
                              onnx::Draft& around) {
   const auto convert = [&](const auto& value) -> onnx::AttributeValue {
     using T = std::decay_t<decltype(value)>;
     if constexpr (std::is_same_v<T, TensorView>)
-      return onnx::TensorValue{weights::copy_of(value), std::string(to_string(value.dtype))};
+      return tensor_value(value);
     else if constexpr (std::is_same_v<T, std::shared_ptr<const Network>>)
       return onnx::body_of(value->impl()->draft, around, what);
     else

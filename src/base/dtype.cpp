@@ -27,7 +27,7 @@ constexpr std::array<DTypeFacts, kDTypes> kFacts = {{
     {"f6_e2m3", 1, false, false},     {"f6_e3m2", 1, false, false},
     {"f4_e2m1", 1, false, false},     {"i4", 1, false, false},
     {"u4", 1, false, false},          {"i2", 1, false, false},
-    {"u2", 1, false, false},
+    {"u2", 1, false, false},          {"string", sizeof(void*), false, false},
 }};
 
 const DTypeFacts& facts(DType dtype) noexcept { return kFacts[static_cast<size_t>(dtype)]; }
@@ -40,7 +40,7 @@ size_t byte_count(DType dtype, int64_t count) noexcept {
 std::string_view to_string(DType dtype) noexcept { return facts(dtype).name; }
 bool is_floating(DType dtype) noexcept { return facts(dtype).floating; }
 bool is_integer(DType dtype) noexcept { return facts(dtype).integer; }
-bool is_narrow(DType dtype) noexcept { return dtype > DType::bool_; }
+bool is_narrow(DType dtype) noexcept { return dtype > DType::bool_ && dtype < DType::string; }
 
 }  // namespace tenon
 

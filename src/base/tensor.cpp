@@ -2,6 +2,7 @@
 #include "tenon/tensor.h"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <new>
 #include <utility>
@@ -59,6 +60,33 @@ Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape
   if (count > std::numeric_limits<ptrdiff_t>::max() / byte_count(dtype, 1)) throw std::bad_alloc();
   owner_ = allocate(byte_count(dtype, count));
   data_ = owner_.get();
+  if (dtype == DType::string) std::memset(data_, 0, byte_count(dtype, count));
+}
+
+Tensor::Tensor(std::span<const std::string> texts, Shape shape)
+    : dtype_(DType::string), shape_(std::move(shape)) {
+  struct Kept {
+    std::vector<std::string> texts;
+    std::vector<const std::string*> elements;
+  };
+  if (const int64_t count = element_count(shape_); !std::cmp_equal(count, texts.size()))
+    base::fail(ErrorCode::invalid_input, "{} texts cannot have a shape of {}", texts.size(),
+               to_string(shape_));
+  const auto kept = std::make_shared<Kept>();
+  kept->texts.assign(texts.begin(), texts.end());
+  for (const std::string& text : kept->texts) kept->elements.push_back(&text);
+  data_ = kept->elements.data();
+  owner_ = kept;
+}
+
+std::vector<std::string_view> Tensor::strings() const {
+  if (dtype_ != DType::string)
+    base::fail(ErrorCode::invalid_input, "the tensor holds {}, not strings",
+               tenon::to_string(dtype_));
+  std::vector<std::string_view> texts;
+  for (const std::string* text : as<const std::string*>())
+    texts.push_back(text ? std::string_view(*text) : std::string_view());
+  return texts;
 }
 
 }  // namespace tenon

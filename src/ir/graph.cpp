@@ -205,6 +205,10 @@ ValueId GraphBuilder::add_leaf(Origin origin, const std::string& name, ValueType
                   .value = {type, {}},
                   .bytes = small(bytes) ? bytes : nullptr});
   if (const auto found = leaf_ids_.find(name); found != leaf_ids_.end()) return found->second;
+  if (type.dtype == DType::string) {
+    fail_build(fmt::format("{} {} is {}; texts have no bytes that a file could give",
+                           origin_name(origin).substr(2), quoted(name), type.text()));
+  }
   if (!type.is_static()) {
     fail_build(fmt::format("{} {} is {}; the extents of a tensor with bytes must be numbers",
                            origin_name(origin).substr(2), quoted(name), type.text()));

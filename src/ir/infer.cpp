@@ -80,6 +80,12 @@ void Infer::require_dtype(size_t i, DType dtype) {
                    to_string(dtype)));
 }
 
+void Infer::refuse_strings(DType other) const {
+  if (dtype(0) == DType::string || other == DType::string)
+    fail(fmt::format("it makes {} of {}, and strings have no other form", to_string(other),
+                     to_string(dtype(0))));
+}
+
 void Infer::require_floating(size_t i) {
   if (is_floating(dtype(i))) return;
   fail(fmt::format("operand {} is {}, and must be floating", i, to_string(dtype(i))));

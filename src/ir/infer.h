@@ -50,6 +50,8 @@ class Infer {
   Dims broadcast(const Dims& a, const Dims& b);
   void require_dtype(size_t i, DType dtype);
   void require_floating(size_t i);
+  /// Fails where operand 0 holds strings, or `other` would be: nothing else has their bytes.
+  void refuse_strings(DType other) const;
   /// A possibly negative axis of a tensor of `rank`, made non-negative; fails when it is outside.
   int64_t axis(int64_t axis, size_t rank) const;
 

@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include "base/dtype.h"
+
 namespace tenon::ir {
 namespace {
 
@@ -18,8 +20,9 @@ bool rename(std::string& symbol, const std::map<std::string, Dim>& bindings) {
 
 std::vector<Value> Op::infer(Infer& in) const {
   for (size_t i = 0; i < in.size() && !info().moves; ++i) {
-    if (!in.has(i) || !is_narrow(in.dtype(i))) continue;
-    in.fail(fmt::format("it is not defined for {}; cast the operand", to_string(in.dtype(i))));
+    if (!in.has(i) || !base::is_moved_only(in.dtype(i))) continue;
+    in.fail(fmt::format("it is not defined for {}{}", to_string(in.dtype(i)),
+                        is_narrow(in.dtype(i)) ? "; cast the operand" : ""));
   }
   return table_->infer(data_.get(), in);
 }

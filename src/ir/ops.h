@@ -36,6 +36,7 @@
 #include "ir/ops/shape.h"
 #include "ir/ops/slice.h"
 #include "ir/ops/softmax.h"
+#include "ir/ops/string.h"
 #include "ir/ops/top_k.h"
 #include "ir/ops/transpose.h"
 #include "ir/ops/unique.h"
@@ -46,12 +47,14 @@ namespace tenon::ir {
 template <class... Ops>
 struct TypeList {};
 
-using OpList = TypeList<Attention, AveragePool, BatchNorm, Bind, BitCast, Cast, Col2Im, Concat,
-                        ConcatFromSequence, Conv, Cumulate, Det, Dft, Expand, Gather, GridSample,
-                        If, LayerNorm, Loop, MatMul, MaxPool, MaxRoiPool, NonMaxSuppression,
-                        NonZero, Optional, OptionalGetElement, OptionalHasElement, Pointwise, Range,
-                        Recurrent, Reduce, Reorder, Reshape, Resize, RoiAlign, Scatter, SequenceAt,
-                        SequenceConstruct, SequenceErase, SequenceInsert, SequenceLength, ShapeOf,
-                        Slice, Softmax, Tile, TopK, Transpose, Unique, WinogradFilter>;
+using OpList =
+    TypeList<Attention, AveragePool, BatchNorm, Bind, BitCast, Cast, Col2Im, Concat,
+             ConcatFromSequence, Conv, Cumulate, Det, Dft, Expand, Gather, GridSample, If,
+             LayerNorm, Loop, MatMul, MaxPool, MaxRoiPool, NonMaxSuppression, NonZero, NumberText,
+             Optional, OptionalGetElement, OptionalHasElement, Pointwise, Range, Recurrent, Reduce,
+             RegexFullMatch, Reorder, Reshape, Resize, RoiAlign, RowMaps, Scatter, SequenceAt,
+             SequenceConstruct, SequenceErase, SequenceInsert, SequenceLength, ShapeOf, Slice,
+             Softmax, StringCase, StringConcat, StringEqual, StringIndex, StringRank, Strings,
+             StringSplit, TextNumber, Tile, TopK, Transpose, Unique, WinogradFilter>;
 
 }  // namespace tenon::ir

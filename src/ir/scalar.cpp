@@ -117,7 +117,8 @@ bool accepts(Operands operands, DType dtype) {
 bool literal_fits(double value, DType dtype) {
   if (is_floating(dtype)) return true;
   if (is_narrow(dtype)) return false;
-  constexpr double exact = 9007199254740992;  // 2^53
+  if (dtype == DType::string) return value == 0;  // the empty text
+  constexpr double exact = 9007199254740992;      // 2^53
   if (std::floor(value) != value || std::abs(value) > exact) return false;
   if (dtype == DType::bool_) return value == 0 || value == 1;
   const int width = static_cast<int>(byte_count(dtype, 1)) * 8;
@@ -178,7 +179,7 @@ class Typing {
       fail("{} of {} and {}", to_string(op), tenon::to_string(*left), tenon::to_string(*right));
     }
     for (const DType dtype : {*left, *right}) {
-      const bool computes = op != Scalar::where && is_narrow(dtype);
+      const bool computes = op != Scalar::where && base::is_moved_only(dtype);
       if (computes || !accepts(info(op).operands, dtype))
         fail("{} does not take {}", to_string(op), tenon::to_string(dtype));
     }

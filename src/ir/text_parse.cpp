@@ -68,6 +68,8 @@ ValueType parse_kind(Cursor& cursor, ValueKind kind) {
   cursor.expect("(");
   const ValueType type = parse_value_type(cursor);
   cursor.expect(")");
+  const bool holds_sequence = kind == ValueKind::optional && type.kind == ValueKind::sequence;
+  if (holds_sequence) return type.as(ValueKind::optional_sequence);
   if (!type.is_tensor()) cursor.fail("only tensors are in a sequence or optional");
   return type.as(kind);
 }
@@ -75,6 +77,7 @@ ValueType parse_kind(Cursor& cursor, ValueKind kind) {
 ValueType parse_value_type(Cursor& cursor) {
   if (cursor.accept("seq")) return parse_kind(cursor, ValueKind::sequence);
   if (cursor.accept("optional")) return parse_kind(cursor, ValueKind::optional);
+  if (cursor.accept("maps")) return parse_kind(cursor, ValueKind::maps);
   cursor.peek();
   const size_t start = cursor.position();
   const std::string_view word = cursor.word("a dtype");

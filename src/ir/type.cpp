@@ -144,6 +144,8 @@ std::string ValueType::text() const {
   switch (kind) {
     case ValueKind::sequence: return "seq(" + out + ")";
     case ValueKind::optional: return "optional(" + out + ")";
+    case ValueKind::optional_sequence: return "optional(seq(" + out + "))";
+    case ValueKind::maps: return "maps(" + out + ")";
     case ValueKind::tensor: break;
   }
   return out;

@@ -41,11 +41,14 @@ std::vector<int64_t> physical_dims(std::span<const int64_t> dims, const Layout& 
 /// What a value is: a tensor, or tensors that the executor holds.
 enum class ValueKind : uint8_t {
   tensor,
-  sequence,  ///< any number of tensors
-  optional,  ///< one, or none
+  sequence,           ///< any number of tensors
+  optional,           ///< one, or none
+  optional_sequence,  ///< a sequence, or none
+  maps,               ///< as many maps as a matrix has rows: their keys, and the matrix
 };
 
-/// The type of a tensor, or of the tensors in a sequence or optional. `dims` are logical; no dims
+/// The type of a tensor, of the tensors in a sequence or optional, or of a matrix of maps' values.
+/// `dims` are logical; no dims
 /// means unknown rank.
 struct ValueType {
   DType dtype = DType::f32;
@@ -67,7 +70,8 @@ struct ValueType {
   Shape shape() const { return constants(*dims); }
   /// Bytes of a static type in its layout, padding included.
   size_t bytes() const;
-  /// "f32[n, 3, 224, 224]{NCHW16c}"; unknown rank is "f32[...]"; "seq(f32[2])", "optional(i64[])".
+  /// "f32[n, 3, 224, 224]{NCHW16c}"; unknown rank is "f32[...]"; "seq(f32[2])", "optional(i64[])",
+  /// "optional(seq(i64[]))", "maps(f32[n, 3])".
   std::string text() const;
   bool operator==(const ValueType&) const = default;
 };

@@ -6,7 +6,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "ir/ops/string.h"
 #include "onnx/draft_body.h"
+#include "onnx/symbols.h"
 
 namespace tenon::onnx {
 namespace {
@@ -43,6 +45,11 @@ class InnerGraph : public Body {
     return outputs;
   }
 
+  std::shared_ptr<void> forgive() const override {
+    Problems& problems = around_.model().problems;
+    return {&problems, [before = problems](void* at) { *static_cast<Problems*>(at) = before; }};
+  }
+
  private:
   const wire::Graph& graph_;
   const GraphImporter& around_;
@@ -61,7 +68,10 @@ class InnerGraph : public Body {
 
 void GraphImporter::import_leaves() {
   for (const wire::Tensor& initializer : graph_.initializers) {
-    if (const auto dtype = wire::dtype_of(initializer.data_type)) {
+    if (const auto dtype = wire::dtype_of(initializer.data_type); dtype == DType::string) {
+      add_texts(initializer);
+      continue;
+    } else if (dtype) {
       const ir::ValueType type{*dtype, ir::Dims(initializer.dims.begin(), initializer.dims.end())};
       auto source = model_.given.find(whole_name(initializer.name), *dtype, initializer.dims);
       if (!source) source = initializer.source;
@@ -91,6 +101,18 @@ void GraphImporter::import_leaves() {
 
 const std::string& GraphImporter::whole_name(const std::string& name) const {
   return wire::whole_name(model_.names.lifted, graph_, name);
+}
+
+void GraphImporter::add_texts(const wire::Tensor& initializer) {
+  if (initializer.refusal) {
+    if (!is_unneeded(&initializer)) throw Error(*initializer.refusal);
+    report(&initializer, initializer.refusal->what());
+    return define(initializer.name, ir::absent);
+  }
+  const ir::ValueId id =
+      state_.builder.add(ir::Strings{initializer.strings, initializer.dims}, {}, initializer.name);
+  state_.builder.name_value(id, initializer.name);
+  define(initializer.name, id);
 }
 
 void GraphImporter::add_initializer(const std::string& name, const ir::ValueType& type,
@@ -163,13 +185,19 @@ AttributeValue GraphImporter::value_of(const wire::Attribute& attribute) {
     case wire::kTensor:
       if (!attribute.tensor) return {};
       return TensorValue{attribute.tensor->source,
-                         wire::data_type_name(attribute.tensor->data_type)};
+                         wire::data_type_name(attribute.tensor->data_type),
+                         attribute.tensor->strings, attribute.tensor->dims};
     case wire::kGraph:
       if (!attribute.graph) return {};
       return std::make_shared<const InnerGraph>(*attribute.graph, *this);
     case wire::kFloats: return attribute.floats;
     case wire::kInts: return attribute.ints;
     case wire::kStrings: return attribute.strings;
+    case wire::kType: {
+      if (!attribute.value_type) return {};
+      const auto type = type_of(*attribute.value_type, state_.builder);
+      return type ? AttributeValue(*type) : AttributeValue();
+    }
     default: return {};
   }
 }

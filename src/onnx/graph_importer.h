@@ -55,6 +55,8 @@ class GraphImporter {
   const std::string& whole_name(const std::string& name) const;
   void add_initializer(const std::string& name, const ir::ValueType& type,
                        const std::optional<weights::TensorSource>& source);
+  /// Texts are no leaf: the graph holds them.
+  void add_texts(const wire::Tensor& initializer);
   bool renames_initializer(const wire::Node& node) const;
   void add_second_name(const wire::Node& node);
   bool is_unneeded(const void* thing) const { return model_.names.unneeded.contains(thing); }

@@ -2,11 +2,15 @@
 #include "onnx/import_control.h"
 
 #include <algorithm>
+#include <functional>
 #include <optional>
+#include <set>
 
 #include "ir/ops/gather.h"
 #include "ir/ops/if.h"
 #include "ir/ops/loop.h"
+#include "ir/ops/optional.h"
+#include "ir/ops/pointwise.h"
 #include "ir/ops/sequence.h"
 #include "ir/ops/slice.h"
 #include "onnx/imports.h"
@@ -26,8 +30,10 @@ const Body& given_body(NodeContext& node, std::string_view name) {
 }
 
 // The body as a graph of its own: inputs of these types, then what is captured around it.
+using Wrap = std::function<ValueId(ir::GraphBuilder& inner, size_t output, ValueId id)>;
+
 ir::Body graph_of(NodeContext& node, const Body& body, std::span<const ValueType> formals,
-                  const std::vector<ValueId>& captured) {
+                  const std::vector<ValueId>& captured, const Wrap& wrap = nullptr) {
   ir::GraphBuilder inner = node.builder().body();
   std::vector<ValueId> inputs;
   size_t names = 0;
@@ -39,8 +45,10 @@ ir::Body graph_of(NodeContext& node, const Body& body, std::span<const ValueType
   for (const ValueId id : captured) copies[id] = add_input(node.builder().type(id));
   for (const ValueId id : body.captures(formals.size())) inputs.push_back(copies.at(id));
   size_t outputs = 0;
-  for (const ValueId id : body.import(inner, inputs, formals.size()))
-    inner.output(fmt::format("out{}", outputs++), id);
+  for (const ValueId id : body.import(inner, inputs, formals.size())) {
+    inner.output(fmt::format("out{}", outputs), wrap ? wrap(inner, outputs, id) : id);
+    ++outputs;
+  }
   return std::make_shared<const ir::Graph>(inner.finish());
 }
 
@@ -86,7 +94,10 @@ class LoopImport {
     const size_t leaves = node_.leaves().rows().size();
     do {
       node_.leaves().keep_first(leaves);
-      loop_.body = graph_of(node_, body_, types_, captured_);
+      loop_.body = graph_of(node_, body_, types_, captured_,
+                            [this](ir::GraphBuilder& inner, size_t output, ValueId id) {
+                              return as_optional(inner, output, id);
+                            });
       if (loop_.body->outputs().size() < 1 + carried_)
         node_.fail("the body has {} outputs, and {} values are carried",
                    loop_.body->outputs().size(), carried_);
@@ -101,10 +112,23 @@ class LoopImport {
     operands.insert(operands.end(), captured_.begin(), captured_.end());
     const auto outputs = static_cast<int>(loop_.body->outputs().size()) - 1;
     if (outputs == 0) node_.fail("gives nothing");
-    return node_.add_node(loop_, std::move(operands), outputs);
+    Outputs results = node_.add_node(loop_, std::move(operands), outputs);
+    for (const size_t i : opened_) results[i] = node_.add(ir::OptionalGetElement{}, {results[i]});
+    return results;
   }
 
  private:
+  // A carried value may begin as an optional sequence and become a sequence; it is one type here,
+  // and the last is opened.
+  ValueId as_optional(ir::GraphBuilder& inner, size_t output, ValueId id) {
+    const bool is_carried = output >= 1 && output <= carried_;
+    if (!is_carried || types_[1 + output].kind != ir::ValueKind::optional_sequence ||
+        inner.type(id).kind != ir::ValueKind::sequence)
+      return id;
+    opened_.insert(output - 1);
+    return inner.add(ir::Optional{}, {id});
+  }
+
   // Extents of carried values that the body changes become symbols; true where there is a new one.
   bool widen() {
     bool changed = false;
@@ -179,27 +203,57 @@ class LoopImport {
   std::vector<ValueId> captured_;
   std::vector<ValueType> types_;                    // of the body's formal inputs
   std::vector<std::vector<std::string>> changing_;  // by formal input and axis
+  std::set<size_t> opened_;                         // carried values that become sequences
   ir::Loop loop_;
 };
 
 // Of a branch that never runs: its weights stay names that a refit may give. It may be written for
 // other ranks, so what does not fit there is no error.
 void read_leaves(NodeContext& node, const Body& body) {
+  const std::shared_ptr<void> forgiven = body.forgive();
   try {
     graph_of(node, body, {}, body.captures(0));
   } catch (const BuildError&) {  // leaves are read before nodes
+  } catch (const Unsupported&) {
   }
+}
+
+}  // namespace
+
+namespace {
+
+Outputs take_branch(NodeContext& node, const Body& taken, const Body& left) {
+  read_leaves(node, left);
+  return taken.import(node.builder(), taken.captures(0), 0);
+}
+
+/// Two extents, where the condition is that they are equal.
+std::optional<std::pair<Dim, Dim>> compared_extents(NodeContext& node) {
+  static const auto equal = ir::Expression::parse("equal(a, b)");
+  const ir::Node* producer = node.builder().producer(node.input(0));
+  const auto* compare = producer ? producer->as<ir::Pointwise>() : nullptr;
+  if (!compare || !(compare->expression == equal)) return std::nullopt;
+  const auto& a = node.builder().value(producer->inputs[0]).value.known;
+  const auto& b = node.builder().value(producer->inputs[1]).value.known;
+  if (!a || !b || a->integers.size() != 1 || b->integers.size() != 1) return std::nullopt;
+  return std::pair(a->integers[0], b->integers[0]);
+}
+
+bool ranks_part(const ir::If& op) {
+  for (size_t i = 0; i < op.then_body->outputs().size(); ++i) {
+    const ValueType &a = output_type(op.then_body, i), &b = output_type(op.else_body, i);
+    if (a.is_tensor() && a.dims && b.dims && a.rank() != b.rank()) return true;
+  }
+  return false;
 }
 
 }  // namespace
 
 Outputs import_if(NodeContext& node) {
   const Body &yes = given_body(node, "then_branch"), &no = given_body(node, "else_branch");
-  if (const auto known = truth(node.builder().value(node.input(0)).value)) {
-    read_leaves(node, *known ? no : yes);
-    const Body& taken = *known ? yes : no;
-    return taken.import(node.builder(), taken.captures(0), 0);
-  }
+  if (const auto known = truth(node.builder().value(node.input(0)).value))
+    return *known ? take_branch(node, yes, no) : take_branch(node, no, yes);
+  const size_t leaves = node.leaves().rows().size();
   std::vector<ValueId> captured = yes.captures(0);
   for (const ValueId id : no.captures(0))
     if (std::ranges::find(captured, id) == captured.end()) captured.push_back(id);
@@ -207,6 +261,13 @@ Outputs import_if(NodeContext& node) {
   const size_t outputs = op.then_body->outputs().size();
   if (op.else_body->outputs().size() != outputs)
     node.fail("one branch has {} outputs, the other {}", outputs, op.else_body->outputs().size());
+  // What is behind needs one rank: a squeeze of an axis that has one element is meant to happen,
+  // and runs with other extents are refused.
+  if (const auto extents = ranks_part(op) ? compared_extents(node) : std::nullopt) {
+    node.leaves().keep_first(leaves);
+    node.require_equal(extents->first, extents->second, "the extents that choose a branch");
+    return take_branch(node, yes, no);
+  }
   for (size_t i = 0; i < outputs; ++i) {
     const ValueType &a = output_type(op.then_body, i), &b = output_type(op.else_body, i);
     if (!a.is_tensor() || !a.dims || !b.dims || a.rank() != b.rank()) continue;

@@ -2,6 +2,8 @@
 #include <array>
 
 #include "base/text.h"
+#include "ir/ops/string.h"
+#include "onnx/import_string.h"
 #include "onnx/imports.h"
 
 namespace tenon::onnx {
@@ -31,7 +33,13 @@ weights::TensorSource constant_source(NodeContext& node, const std::string& kind
 Outputs import_constant(NodeContext& node) {
   if (node.node().attributes.size() != 1 || node.node().outputs.size() != 1)
     node.fail("a constant has exactly one value and one output");
-  const weights::TensorSource source = constant_source(node, node.node().attributes[0].name);
+  const std::string& kind = node.node().attributes[0].name;
+  if (kind == "value_string") return {node.add(ir::Strings{{node.text(kind, "")}, {}}, {})};
+  if (kind == "value_strings") return {texts(node, node.texts(kind))};
+  if (kind == "value")
+    if (const TensorValue* value = node.tensor_value(kind); value && value->is_text())
+      return {node.add(ir::Strings{value->strings, value->shape}, {})};
+  const weights::TensorSource source = constant_source(node, kind);
   return {node.leaves().add_constant(node.builder(), node.node().outputs[0], source)};
 }
 

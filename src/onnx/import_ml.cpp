@@ -4,20 +4,16 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 
 #include "base/text.h"
+#include "onnx/import_string.h"
 #include "onnx/imports.h"
 
 namespace tenon::onnx {
 namespace {
 
 using ir::ValueId;
-
-ValueId float_list(NodeContext& node, std::string_view name) {
-  const std::vector<float> list = node.numbers(name);
-  return constant_of(node, name, TensorView(list.data(), DType::f32, {std::ssize(list)}),
-                     DType::f32);
-}
 
 // Scores where neither 0 nor 1 is a result are those of classes; zeros stay zeros.
 constexpr std::string_view softmax_of_others = R"(
@@ -34,12 +30,23 @@ ValueId constant_of(NodeContext& node, std::string_view name, const TensorView& 
   return node.cast(id, dtype);
 }
 
+ValueId float_list(NodeContext& node, std::string_view name) {
+  const std::vector<float> list = node.numbers(name);
+  return constant_of(node, name, TensorView(list.data(), DType::f32, {std::ssize(list)}),
+                     DType::f32);
+}
+
+ValueId integer_list(NodeContext& node, std::string_view name) {
+  const std::vector<int64_t> list = node.integers(name);
+  return constant_of(node, name, TensorView(list.data(), DType::i64, {std::ssize(list)}),
+                     DType::i64);
+}
+
 ValueId class_labels(NodeContext& node, std::string_view integers) {
-  if (node.has_attribute("classlabels_strings"))
-    node.unsupported("labels that are strings; export the model with integers");
-  const std::vector<int64_t> labels = node.integers(integers);
-  if (labels.empty()) node.fail("there are no classes");
-  return node.constant(labels);
+  if (const auto names = node.texts("classlabels_strings"); !names.empty())
+    return texts(node, names);
+  if (node.integers(integers).empty()) node.fail("there are no classes");
+  return integer_list(node, integers);
 }
 
 void transform_scores(NodeContext& node, Function& f, std::string_view transform) {
@@ -180,98 +187,98 @@ Outputs import_linear_classifier(NodeContext& node) {
   return {f["label"], f["y"]};
 }
 
-// The machine's kernel of each row with each support vector.
-Outputs import_svm_regressor(NodeContext& node) {
-  Function f(node, std::array<std::string_view, 1>{"given"});
-  const auto supports = node.integer("n_supports", 0);
-  const auto vectors = static_cast<int64_t>(node.numbers("support_vectors").size());
-  const std::string kernel = node.text("kernel_type", "LINEAR");
-  std::vector<float> parameters = node.numbers("kernel_params");
-  parameters.resize(3);
-  f.set("gamma", static_cast<double>(parameters[0]));
-  f.set("shift", static_cast<double>(parameters[1]));
-  f.set("degree", static_cast<double>(parameters[2]));
-  f.set("w", float_list(node, "coefficients"));
-  f.set("rho", float_list(node, "rho"));
-  f.run("x = Cast <to = 1> (given)");
-  if (supports > 0) {
-    if (vectors % supports != 0) node.fail("{} numbers, for {} vectors", vectors, supports);
-    f.set("rows", std::array{supports, vectors / supports});
-    f.set("v", float_list(node, "support_vectors"));
-    f.run(R"(v = Reshape(v, rows)
-             k = MatMul(x, Transpose <perm = [1, 0]> (v)))");
-    if (kernel == "POLY")
-      f.run("k = Pow(Add(Mul(k, gamma), shift), degree)");
-    else if (kernel == "SIGMOID")
-      f.run("k = Tanh(Add(Mul(k, gamma), shift))");
-    else if (kernel == "RBF")
-      f.run(R"(d = Sub(Unsqueeze(x, [1]), Unsqueeze(v, [0]))
-               k = Exp(Neg(Mul(gamma, ReduceSumSquare <keepdims = 0> (d, [2])))))");
-    else if (kernel != "LINEAR")
-      node.fail("kernel_type {} is unknown", base::quoted(kernel));
-  } else {
-    node.ignore_attribute("support_vectors");
-    f.run("k = x");
-  }
-  f.run("y = Add(MatMul(k, Reshape(w, [-1, 1])), rho)");
-  if (node.flag("one_class", false)) f.run("y = Where(Greater(y, 0.0), 1.0, -1.0)");
-  transform_scores(node, f, node.text("post_transform", "NONE"));
-  return {f["y"]};
-}
-
 namespace {
 
 // A list of an attribute, in the first of these forms that is there; absent where none is.
 ValueId listed(NodeContext& node, std::string_view name) {
   const std::string whole(name);
-  if (node.has_attribute(whole + "_strings")) node.unsupported("strings, in {}_strings", name);
-  if (node.has_attribute(whole + "_int64s")) return node.constant(node.integers(whole + "_int64s"));
+  if (node.has_attribute(whole + "_strings")) return texts(node, node.texts(whole + "_strings"));
+  if (node.has_attribute(whole + "_int64s")) return integer_list(node, whole + "_int64s");
   if (node.has_attribute(whole + "_floats")) return float_list(node, whole + "_floats");
-  const weights::TensorSource* source = node.tensor(whole + "_tensor");
-  if (!source) return ir::absent;
-  return node.leaves().add_constant(node.builder(), name_of(node.node()) + "." + whole, *source);
+  return tensor_or_texts(node, whole + "_tensor", name_of(node.node()) + "." + whole);
 }
 
 // What stands for a key that is not there, by the type of the values.
 ValueId default_value(NodeContext& node, DType dtype) {
   const auto integer = node.integer("default_int64", -1);
   const float number = node.number("default_float", -0.0F);
-  if (const weights::TensorSource* source = node.tensor("default_tensor"))
-    return node.leaves().add_constant(node.builder(), name_of(node.node()) + ".default", *source);
+  const std::string text = node.text("default_string", "_Unused");
+  const std::string name = name_of(node.node()) + ".default";
+  if (const ValueId given = tensor_or_texts(node, "default_tensor", name); given != ir::absent)
+    return given;
+  if (dtype == DType::string) return texts(node, {text});
   if (is_floating(dtype)) return node.cast(node.constant(std::array{number}), dtype);
   return node.cast(node.constant(std::array{integer}), dtype);
 }
 
-}  // namespace
-
-// The last key that is equal counts; NaNs are equal here.
-Outputs import_label_encoder(NodeContext& node) {
-  Function f(node, std::array<std::string_view, 1>{"x"});
-  node.ignore_attribute("default_string");
-  if (node.opset() < 2) node.unsupported("version 1, whose classes are strings");
-  const ValueId keys = listed(node, "keys"), values = listed(node, "values");
-  if (keys == ir::absent || values == ir::absent) node.fail("keys or values are missing");
-  const DType dtype = node.builder().type(values).dtype;
+// `found`: where each element of `x` stands among the keys, from 1 on; 0 where it does not. The
+// last key that is equal counts; NaNs are equal here.
+void find_keys(NodeContext& node, ValueId keys, Function& f) {
   f.set("keys", keys);
-  f.set("values", values);
-  f.set("other", default_value(node, dtype));
-  node.require_equal(node.builder().dims(keys)[0], node.builder().dims(values)[0],
-                     "keys and values");
+  if (const ir::Strings* list = constant_texts(node, keys)) {
+    f.set("place", find_texts(node, node.input(0), list->values));
+    return f.run("found = Add(place, 1)");
+  }
   f.run(R"(x = Unsqueeze(x, [-1])
            keys = CastLike(keys, x)
            same = Equal(x, keys))");
   if (is_floating(node.dtype(0))) f.run("same = Or(same, And(IsNaN(x), IsNaN(keys)))");
   f.run(R"(place = Add(Range(0, Gather(Shape(keys), 0), 1), 1)
-           found = ReduceMax <keepdims = 0> (Where(same, place, 0), [-1])
-           y = Gather(Concat <axis = 0> (Reshape(other, [1]), values), found))");
+           found = ReduceMax <keepdims = 0> (Where(same, place, 0), [-1]))");
+}
+
+// Before version 2: the classes' numbers are their places.
+Outputs import_old_label_encoder(NodeContext& node, Function& f) {
+  const std::vector<std::string> classes = node.texts("classes_strings");
+  const auto integer = node.integer("default_int64", -1);
+  const std::string text = node.text("default_string", "_Unused");
+  if (node.dtype(0) == DType::string) {
+    f.set("place", find_texts(node, node.input(0), classes));
+    f.set("other", node.scalar(integer));
+    f.run("y = Where(Less(place, 0), other, place)");
+    return {f["y"]};
+  }
+  f.set("classes", texts(node, classes));
+  f.set("other", texts(node, {text}));
+  f.run(R"(count = Shape(classes)
+           known = And(GreaterOrEqual(x, 0), Less(x, count))
+           y = Gather(Concat <axis = 0> (classes, other), Where(known, x, count)))");
+  return {f["y"]};
+}
+
+}  // namespace
+
+Outputs import_label_encoder(NodeContext& node) {
+  Function f(node, std::array<std::string_view, 1>{"x"});
+  if (node.opset() < 2) return import_old_label_encoder(node, f);
+  const ValueId keys = listed(node, "keys"), values = listed(node, "values");
+  if (keys == ir::absent || values == ir::absent) node.fail("keys or values are missing");
+  if ((node.builder().type(keys).dtype == DType::string) != (node.dtype(0) == DType::string))
+    node.fail("operand 0 is {}, the keys are {}", to_string(node.dtype(0)),
+              to_string(node.builder().type(keys).dtype));
+  f.set("values", values);
+  f.set("other", default_value(node, node.builder().type(values).dtype));
+  node.require_equal(node.builder().dims(keys)[0], node.builder().dims(values)[0],
+                     "keys and values");
+  find_keys(node, keys, f);
+  f.run("y = Gather(Concat <axis = 0> (Reshape(other, [1]), values), found)");
   return {f["y"]};
 }
 
 Outputs import_one_hot_encoder(NodeContext& node) {
   Function f(node, std::array<std::string_view, 1>{"x"});
-  if (node.has_attribute("cats_strings")) node.unsupported("categories that are strings");
   if (!node.flag("zeros", true)) node.unsupported("zeros=0, which fails for another category");
-  f.set("cats", node.integers("cats_int64s"));
+  if (node.dtype(0) == DType::string) {
+    const std::vector<std::string> names = node.texts("cats_strings");
+    std::vector<int64_t> places(names.size());
+    std::iota(places.begin(), places.end(), int64_t{0});
+    f.set("x", find_texts(node, node.input(0), names));
+    f.set("cats",
+          constant_of(node, "cats", TensorView(places.data(), DType::i64, {std::ssize(places)}),
+                      DType::i64));
+  } else {
+    f.set("cats", integer_list(node, "cats_int64s"));
+  }
   f.run("y = Cast <to = 1> (Equal(Unsqueeze(Cast <to = 7> (x), [-1]), cats))");
   return {f["y"]};
 }

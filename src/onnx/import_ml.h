@@ -12,7 +12,11 @@ namespace tenon::onnx {
 ir::ValueId constant_of(NodeContext& node, std::string_view name, const TensorView& values,
                         DType dtype);
 
-/// Labels of classes, which must be integers.
+/// An attribute's list of floats, or of integers, as a leaf of its name.
+ir::ValueId float_list(NodeContext& node, std::string_view name);
+ir::ValueId integer_list(NodeContext& node, std::string_view name);
+
+/// Labels of classes: integers, or texts of `classlabels_strings`.
 ir::ValueId class_labels(NodeContext& node, std::string_view integers);
 
 /// `y`, scores of [rows, targets], after ONNX's post_transform.

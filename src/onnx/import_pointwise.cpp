@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "ir/ops/bit_cast.h"
 #include "ir/ops/cast.h"
+#include "onnx/import_string.h"
 #include "onnx/imports.h"
 #include "weights/onnx_wire.h"
 
@@ -292,6 +293,8 @@ ir::ValueId cast_as_told(NodeContext& node, DType to) {
   const std::string rounding = node.text("round_mode", "up");
   if (rounding != "up" && rounding != "down" && rounding != "nearest")
     node.fail("round_mode {} is unknown", base::quoted(rounding));
+  if (to == DType::string || node.dtype(0) == DType::string)
+    return cast_texts(node, node.input(0), to);
   if (!is_narrow(to) || node.dtype(0) == to) return node.cast(node.input(0), to);
   ir::Cast cast{.to = to, .saturate = saturate};
   if (to == DType::f8_e8m0)

@@ -34,6 +34,12 @@ ir::Dims broadcast_in_a_run(NodeContext& node) {
   ir::Dims shape = node.extents_of(
       node.pointwise("where(equal(a, 1), b, a)", {node.integers_of(1), last_extents(node, count)}));
   const ir::Dims& own = node.dims(0);
+  const auto told = node.told(node.input(1));
+  for (size_t i = 0; i < count; ++i) {
+    const size_t behind = count - i;
+    const ir::Dim extent = behind <= own.size() ? own[own.size() - behind] : ir::Dim(1);
+    if (told[i] && told[i]->is_constant()) shape[i] = *told[i] == ir::Dim(1) ? extent : *told[i];
+  }
   if (own.size() > count) shape.insert(shape.begin(), own.begin(), own.end() - std::ssize(shape));
   return shape;
 }

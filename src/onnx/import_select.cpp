@@ -7,6 +7,7 @@
 #include "ir/ops/non_zero.h"
 #include "ir/ops/reduce.h"
 #include "ir/ops/slice.h"
+#include "ir/ops/string.h"
 #include "ir/ops/top_k.h"
 #include "ir/ops/unique.h"
 #include "onnx/imports.h"
@@ -108,7 +109,9 @@ Outputs import_unique(NodeContext& node) {
   }
   const ir::Dim width = ir::product(std::span(moved).subspan(1));
   const ir::ValueId rows = node.reshape(x, {moved[0], width});
-  const auto found = node.add_node(op, {rows}, 4);
+  const bool of_texts = node.dtype(0) == DType::string;
+  const ir::ValueId told_apart = of_texts ? node.add(ir::StringRank{}, {rows}) : rows;
+  const auto found = node.add_node(op, {told_apart}, 4);
   const ir::Dim count = node.extents_of(found[3])[0];
   const auto cut = [&](ir::ValueId all) { return node.add(ir::Slice{{0}, {count}, {}}, {all}); };
   const ir::ValueId first = cut(found[0]);

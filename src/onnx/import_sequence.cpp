@@ -20,7 +20,10 @@ std::vector<ir::ValueId> operands(const NodeContext& node) {
   return ids;
 }
 
-ir::ValueKind kind(NodeContext& node) { return node.builder().type(node.input(0)).kind; }
+bool is_optional(NodeContext& node) {
+  const ir::ValueKind kind = node.builder().type(node.input(0)).kind;
+  return kind == ir::ValueKind::optional || kind == ir::ValueKind::optional_sequence;
+}
 
 ir::ValueId truth(NodeContext& node, bool value) {
   return node.builder().constant(DType::bool_, {}, std::as_bytes(std::span(&value, 1)));
@@ -134,21 +137,29 @@ Outputs import_concat_from_sequence(NodeContext& node) {
 }
 
 Outputs import_optional(NodeContext& node) {
-  if (!node.has(0)) node.unsupported("an optional that holds nothing");
-  if (kind(node) != ir::ValueKind::tensor) node.unsupported("an optional that holds no tensor");
-  return {node.add(ir::Optional{}, operands(node))};
+  const ir::ValueType* type = node.type("type");
+  if (node.has(0)) return {node.add(ir::Optional{}, operands(node))};
+  if (!type) node.fail("an optional that holds nothing needs the attribute \"type\"");
+  return {node.add(ir::Optional{.dtype = type->dtype,
+                                .of_sequence = type->kind == ir::ValueKind::sequence,
+                                .ranked = type->dims.has_value(),
+                                .dims = type->dims.value_or(ir::Dims())},
+                   {})};
 }
 
 // From opset 18 on, both take what is not optional too.
 Outputs import_optional_get_element(NodeContext& node) {
-  if (kind(node) != ir::ValueKind::optional) return {node.input(0)};
-  return {node.add(ir::OptionalGetElement{taken_symbols(node.builder(), node.input(0))},
-                   operands(node))};
+  if (!is_optional(node)) return {node.input(0)};
+  const ir::ValueType& type = node.builder().type(node.input(0));
+  ir::OptionalGetElement op;
+  if (type.kind == ir::ValueKind::optional)
+    op.symbols = taken_symbols(node.builder(), node.input(0));
+  return {node.add(std::move(op), operands(node))};
 }
 
 Outputs import_optional_has_element(NodeContext& node) {
   if (!node.has(0)) return {truth(node, false)};
-  if (kind(node) != ir::ValueKind::optional) return {truth(node, true)};
+  if (!is_optional(node)) return {truth(node, true)};
   return {node.add(ir::OptionalHasElement{}, operands(node))};
 }
 

@@ -35,15 +35,19 @@ bool only_a_run_knows_axes(const NodeContext& node) {
   return node.opset() >= 13 && node.has(1) && !node.known(1);
 }
 
-// Every axis of extent 1, where all extents are known.
+// Every axis of extent 1. An open extent stays, and runs where it is 1 are refused: behind it, the
+// rank would be another.
 std::vector<int64_t> axes_of_one(NodeContext& node) {
   std::vector<int64_t> axes;
   const ir::Dims& dims = node.dims(0);
   for (size_t i = 0; i < dims.size(); ++i) {
-    if (!dims[i].is_constant())
-      node.unsupported("no axes are given, and extent {} is not known while building",
-                       dims[i].text());
-    if (dims[i].constant() == 1) axes.push_back(static_cast<int64_t>(i));
+    if (dims[i] == ir::Dim(1)) axes.push_back(static_cast<int64_t>(i));
+    if (dims[i].is_constant()) continue;
+    const std::string reason =
+        label(node.node()) +
+        ": no axes are given, and an extent stays that was not known while building";
+    node.builder().require(
+        std::array{ir::Constraint{ir::Constraint::Kind::at_least, dims[i], 2, reason}});
   }
   return axes;
 }

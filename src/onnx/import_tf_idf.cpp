@@ -1,9 +1,11 @@
 // Import of TfIdfVectorizer: every n-gram of the pool is compared with every window of the rows.
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include "base/text.h"
 #include "onnx/import_ml.h"
+#include "onnx/import_string.h"
 #include "onnx/imports.h"
 
 namespace tenon::onnx {
@@ -35,13 +37,22 @@ Grams grams_of(NodeContext& node, const std::vector<int64_t>& pool, int64_t leng
   return {length, {pool.begin() + from, pool.begin() + to}, {}};
 }
 
+// Texts stand for where find_texts() finds them.
+std::vector<int64_t> pool_of(NodeContext& node) {
+  if (node.dtype(0) != DType::string) return node.integers("pool_int64s");
+  const std::vector<std::string> words = node.texts("pool_strings");
+  std::map<std::string_view, int64_t> places;
+  for (size_t i = 0; i < words.size(); ++i) places[words[i]] = static_cast<int64_t>(i);
+  std::vector<int64_t> pool;
+  for (const std::string& word : words) pool.push_back(places.at(word));
+  return pool;
+}
+
 Pool read(NodeContext& node) {
   const std::vector<int64_t> starts = node.integers("ngram_counts"),
-                             columns = node.integers("ngram_indexes"),
-                             pool = node.integers("pool_int64s");
+                             columns = node.integers("ngram_indexes"), pool = pool_of(node);
   const int64_t least = node.integer("min_gram_length"), most = node.integer("max_gram_length");
   Pool result{.skips = node.integer("max_skip_count")};
-  if (node.has_attribute("pool_strings")) node.unsupported("a pool of strings");
   if (least < 1 || most < least || result.skips < 0 || columns.empty())
     node.fail("n-grams of {} to {} elements, {} skipped", least, most, result.skips);
   for (const int64_t column : columns)
@@ -100,7 +111,10 @@ Outputs import_tf_idf_vectorizer(NodeContext& node) {
   if (node.rank(0) < 1 || node.rank(0) > 2)
     node.fail("operand 0 has rank {}, not 1 or 2", node.rank(0));
   Function f(node, std::array<std::string_view, 1>{"given"});
-  f.run("x = Cast <to = 7> (given)");
+  if (node.dtype(0) == DType::string)
+    f.set("x", find_texts(node, node.input(0), node.texts("pool_strings")));
+  else
+    f.run("x = Cast <to = 7> (given)");
   if (node.rank(0) == 1) f.run("x = Unsqueeze(x, [0])");
   f.set("width", std::array{pool.width});
   f.run("y = Expand(0.0, Concat <axis = 0> (Slice(Shape(x), [0], [1]), width))");

@@ -214,4 +214,12 @@ Outputs import_constant(NodeContext& node);
 Outputs import_identity(NodeContext& node);
 Outputs import_dropout(NodeContext& node);
 
+Outputs import_equal(NodeContext& node);
+Outputs import_string_concat(NodeContext& node);
+Outputs import_string_split(NodeContext& node);
+Outputs import_regex_full_match(NodeContext& node);
+Outputs import_string_normalizer(NodeContext& node);
+Outputs import_category_mapper(NodeContext& node);
+Outputs import_zip_map(NodeContext& node);
+Outputs import_svm_classifier(NodeContext& node);
 }  // namespace tenon::onnx

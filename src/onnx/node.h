@@ -27,19 +27,25 @@ class Body {
   virtual std::vector<ir::ValueId> import(ir::GraphBuilder& builder,
                                           std::span<const ir::ValueId> inputs,
                                           size_t formals) const = 0;
+  /// While the result lives, what is unsupported in it is no problem of the model's.
+  virtual std::shared_ptr<void> forgive() const { return nullptr; }
 };
 
 /// A tensor in an attribute.
 struct TensorValue {
-  std::optional<weights::TensorSource> source;  ///< empty for types that Tenon lacks
+  std::optional<weights::TensorSource> source;  ///< empty for strings and types that Tenon lacks
   std::string type;                             ///< ONNX's name of it, for messages
+  std::vector<std::string> strings = {};
+  Shape shape = {};  ///< of strings
+
+  bool is_text() const { return type == "STRING"; }
 };
 
 /// monostate is a kind of attribute that Tenon does not read.
 using AttributeValue =
     std::variant<std::monostate, int64_t, float, std::string, std::vector<int64_t>,
                  std::vector<float>, std::vector<std::string>, TensorValue,
-                 std::shared_ptr<const Body>>;
+                 std::shared_ptr<const Body>, ir::ValueType>;
 
 struct Attribute {
   std::string name;

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "ir/ops/bind.h"
 #include "ir/ops/cast.h"
+#include "ir/ops/concat.h"
 #include "ir/ops/gather.h"
 #include "ir/ops/pointwise.h"
 #include "ir/ops/range.h"
@@ -28,9 +29,24 @@ std::string_view kind(const AttributeValue& value) {
                                         "a list of numbers",
                                         "a list of strings",
                                         "a tensor",
-                                        "a graph"};
+                                        "a graph",
+                                        "a type"};
   static_assert(std::size(kinds) == std::variant_size_v<AttributeValue>);
   return kinds[value.index()];
+}
+
+// What is known of the elements of a vector of integers, joined of parts.
+void add_told(const ir::GraphBuilder& builder, ir::ValueId id,
+              std::vector<std::optional<ir::Dim>>& told) {
+  const ir::Value& value = builder.value(id).value;
+  const ir::Node* join = builder.producer(id);
+  if (value.known) {
+    told.insert(told.end(), value.known->integers.begin(), value.known->integers.end());
+  } else if (join && join->as<ir::Concat>()) {
+    for (const ir::ValueId part : join->inputs) add_told(builder, part, told);
+  } else {
+    told.resize(told.size() + static_cast<size_t>(element_count(value.type.shape())));
+  }
 }
 
 }  // namespace
@@ -69,8 +85,17 @@ ir::Dims NodeContext::extents_of(ir::ValueId integers) {
   ir::Bind bind;
   for (int64_t i = 0; i < element_count(value.type.shape()); ++i)
     bind.symbols.push_back(state_.builder.fresh_symbol(hint));
+  const std::vector<std::optional<ir::Dim>> known = told(integers);
   const ir::ValueId bound = add(std::move(bind), {integers});
-  return state_.builder.value(bound).value.known->integers;
+  ir::Dims extents = state_.builder.value(bound).value.known->integers;
+  for (size_t i = 0; i < extents.size(); ++i) extents[i] = known[i].value_or(extents[i]);
+  return extents;
+}
+
+std::vector<std::optional<ir::Dim>> NodeContext::told(ir::ValueId integers) const {
+  std::vector<std::optional<ir::Dim>> elements;
+  add_told(state_.builder, integers, elements);
+  return elements;
 }
 
 std::vector<int64_t> NodeContext::known_integers(size_t i) const {
@@ -193,6 +218,12 @@ const weights::TensorSource* NodeContext::tensor(std::string_view name) {
   if (!found->source) unsupported("a {} of type {}", name, found->type);
   return &*found->source;
 }
+
+const TensorValue* NodeContext::tensor_value(std::string_view name) {
+  return typed<TensorValue>(name);
+}
+
+const ir::ValueType* NodeContext::type(std::string_view name) { return typed<ir::ValueType>(name); }
 
 const Body* NodeContext::body(std::string_view name) {
   const auto* found = typed<std::shared_ptr<const Body>>(name);

@@ -57,6 +57,8 @@ class NodeContext {
   /// symbols that a run binds. Unsupported for more of them than can be, or an unknown number.
   ir::Dims known_dims(size_t i) { return extents_of(input(i)); }
   ir::Dims extents_of(ir::ValueId integers);
+  /// Which elements of a vector of integers are known while building, as of one that is joined.
+  std::vector<std::optional<ir::Dim>> told(ir::ValueId integers) const;
   /// Elements that must be numbers while building; Unsupported when they are not.
   std::vector<int64_t> known_integers(size_t i) const;
   int64_t known_integer(size_t i) const;  ///< the only one
@@ -78,8 +80,11 @@ class NodeContext {
   std::vector<int64_t> integers(std::string_view name);   ///< empty when it is missing
   std::vector<float> numbers(std::string_view name);      ///< the same; of whole ones too
   std::vector<std::string> texts(std::string_view name);  ///< empty when it is missing
-  /// nullptr when it is missing; Unsupported for a type that Tenon lacks.
+  /// nullptr when it is missing; Unsupported for strings and types that Tenon lacks.
   const weights::TensorSource* tensor(std::string_view name);
+  /// The same, with strings.
+  const TensorValue* tensor_value(std::string_view name);
+  const ir::ValueType* type(std::string_view name);  ///< nullptr when it is missing
   /// nullptr when it is missing.
   const Body* body(std::string_view name);
   /// Attributes that steer training or other types only, and have no effect here.

@@ -94,26 +94,13 @@ class Importer {
 
   // Its elements' extents are found out one by one, where they are no numbers.
   ir::ValueId import_container(const wire::ValueInfo& input) {
+    if (const auto type = type_of(input, builder_)) return builder_.input(input.name, *type);
     const wire::ValueInfo& element = input.element[0];
-    const auto dtype = wire::dtype_of(element.elem_type);
     const bool sequence = input.container == wire::Container::sequence;
-    if (!dtype) {
-      state_.problems.add(fmt::format(
-          "input {}, {} of {}", base::quoted(input.name), sequence ? "a sequence" : "an optional",
-          element.elem_type == 0 ? "what is no tensor" : wire::data_type_name(element.elem_type)));
-      return ir::absent;
-    }
-    ir::ValueType type;
-    type.dtype = *dtype;
-    if (element.shape) type.dims.emplace();
-    for (const wire::Dim& dim : element.shape.value_or(std::vector<wire::Dim>())) {
-      const auto* extent = std::get_if<int64_t>(&dim.value);
-      type.dims->push_back(extent && *extent >= 0
-                               ? ir::Dim(*extent)
-                               : ir::Dim::symbol(builder_.fresh_symbol(element_symbol)));
-    }
-    return builder_.input(input.name,
-                          type.as(sequence ? ir::ValueKind::sequence : ir::ValueKind::optional));
+    state_.problems.add(fmt::format(
+        "input {}, {} of {}", base::quoted(input.name), sequence ? "a sequence" : "an optional",
+        element.elem_type == 0 ? "what is no tensor" : wire::data_type_name(element.elem_type)));
+    return ir::absent;
   }
 
   ir::ValueId import_input(const wire::ValueInfo& input) {

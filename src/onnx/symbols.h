@@ -2,10 +2,11 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 
-#include "ir/dim.h"
+#include "ir/graph.h"
 #include "onnx/names.h"
 
 namespace tenon::onnx {
@@ -27,5 +28,9 @@ class Symbols {
   std::set<std::string> taken_;
   std::map<std::string, ir::Dim> symbols_;
 };
+
+/// The type of an element of a sequence or optional, or of one of these; an extent that is open is
+/// a symbol of its own. Nothing for what Tenon has no type for.
+std::optional<ir::ValueType> type_of(const wire::ValueInfo& value, ir::GraphBuilder& builder);
 
 }  // namespace tenon::onnx

@@ -33,8 +33,9 @@ class Early {
   bool moves(const Node& node) const {
     const auto given = [&](ValueId id) { return id == ir::absent || (*this)(id); };
     const auto is_static = [&](ValueId id) { return graph_.type(id).is_static(); };
-    return node.op.info().pure && !node.op.info().binds && node.op.bodies().empty() &&
-           std::ranges::all_of(node.inputs, given) && std::ranges::all_of(node.outputs, is_static);
+    return node.op.info().pure && node.op.info().has_kernels && !node.op.info().binds &&
+           node.op.bodies().empty() && std::ranges::all_of(node.inputs, given) &&
+           std::ranges::all_of(node.outputs, is_static);
   }
 
   const ir::Graph& graph_;

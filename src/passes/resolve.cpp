@@ -70,9 +70,10 @@ Replacement known_length(GraphBuilder& out, const Node& node) {
 }
 
 Replacement has_element(GraphBuilder& out, const Node& node) {
-  if (!producer<ir::Optional>(out, node.inputs[0])) return std::nullopt;
-  const bool yes = true;
-  return out.constant(DType::bool_, {}, std::as_bytes(std::span(&yes, 1)));
+  const Node* optional = producer<ir::Optional>(out, node.inputs[0]);
+  if (!optional) return std::nullopt;
+  const bool holds = !optional->inputs.empty();
+  return out.constant(DType::bool_, {}, std::as_bytes(std::span(&holds, 1)));
 }
 
 Replacement known_result(GraphBuilder& out, const Node& node) {
@@ -83,7 +84,7 @@ Replacement known_result(GraphBuilder& out, const Node& node) {
   if (node.as<ir::OptionalHasElement>()) return has_element(out, node);
   if (!node.as<ir::OptionalGetElement>()) return std::nullopt;
   const Node* optional = producer<ir::Optional>(out, node.inputs[0]);
-  return optional ? Replacement(optional->inputs[0]) : std::nullopt;
+  return optional && !optional->inputs.empty() ? Replacement(optional->inputs[0]) : std::nullopt;
 }
 
 // The extents that stand for symbols which a node that vanishes would have bound.

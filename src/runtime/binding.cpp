@@ -32,6 +32,7 @@ void Runner::run_executors_step(Frame& frame, const lower::Step& step, RunOutput
   const ir::Node& node = frame.executable.node_of(step);
   if (node.as<ir::Bind>()) return bind_elements(node, frame);
   if (!step.bodies.empty()) return run_bodies(frame, step, outputs);
+  if (run_strings(frame, node, outputs)) return;
   run_sequence(frame, node, outputs);
 }
 

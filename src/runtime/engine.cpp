@@ -28,8 +28,7 @@ std::vector<Port> ports(const ir::Graph& graph,
     Port port{.name = name,
               .dtype = graph.type(id).dtype,
               .kind = static_cast<PortKind>(graph.type(id).kind)};
-    static_assert(static_cast<int>(ir::ValueKind::optional) ==
-                  static_cast<int>(PortKind::optional));
+    static_assert(static_cast<int>(ir::ValueKind::maps) == static_cast<int>(PortKind::maps));
     const auto& dims = graph.type(id).dims;
     if (!dims) port.shape.emplace_back("...");
     for (const ir::Dim& dim : dims.value_or(ir::Dims())) port.shape.push_back(dim.text());

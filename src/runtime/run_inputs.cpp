@@ -70,7 +70,7 @@ void InputRules::refuse_unknown(const Given& given, bool tensors) const {
 void InputRules::take(const std::map<std::string, TensorView>& given, const Sequences& sequences,
                       std::vector<const TensorView*>& inputs) const {
   inputs.resize(size());
-  size_t taken = 0;
+  size_t taken = 0, absent = 0;
   for (size_t i = 0; i < size(); ++i) {
     const auto missing = [&] {
       if (given.size() >= size()) refuse_unknown(given, true);
@@ -80,8 +80,11 @@ void InputRules::take(const std::map<std::string, TensorView>& given, const Sequ
     inputs[i] = nullptr;
     if (!is_tensor(i)) {
       const auto found = sequences.find(name(i));
-      if (found == sequences.end()) missing();
-      check_sequence(i, found->second);
+      const bool may_miss =
+          graph_.type(graph_.inputs()[i]).kind == ir::ValueKind::optional_sequence;
+      if (found == sequences.end() && !may_miss) missing();
+      if (found != sequences.end()) check_sequence(i, found->second);
+      absent += found == sequences.end();
       continue;
     }
     const auto found = given.find(name(i));
@@ -91,7 +94,7 @@ void InputRules::take(const std::map<std::string, TensorView>& given, const Sequ
     ++taken;
   }
   if (given.size() > taken) refuse_unknown(given, true);
-  if (sequences.size() > size() - taken) refuse_unknown(sequences, false);
+  if (sequences.size() > size() - taken - absent) refuse_unknown(sequences, false);
 }
 
 void InputRules::check_sequence(size_t i, const std::vector<TensorView>& views) const {

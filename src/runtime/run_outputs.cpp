@@ -32,6 +32,9 @@ void RunOutputs::check_given() const {
                                    base::quoted(a->first), listed(names)));
     }
     const auto output = std::ranges::find(graph_.outputs(), a->first, &ir::Output::name);
+    if (graph_.type(output->value).dtype == DType::string)
+      throw InputError(fmt::format("out {} holds texts, which each run makes; leave `out` away",
+                                   base::quoted(a->first)));
     if (!graph_.type(output->value).is_tensor())
       throw InputError(fmt::format("out {} is no tensor; leave `out` away, and take what is made",
                                    base::quoted(a->first)));
@@ -56,7 +59,7 @@ std::string RunOutputs::text(size_t i, const kernel::Operand& type) const {
 OutputPlace RunOutputs::target(size_t i, const kernel::Operand& type) {
   if (fresh_) {
     const auto make = [&] {
-      if (!device_outputs_) return Tensor(type.dtype, type.dims);
+      if (!device_outputs_ || type.dtype == DType::string) return Tensor(type.dtype, type.dims);
       const kernel::Buffer memory = backend_.allocate(type.bytes());
       return Tensor(type.dtype, type.dims, memory, memory.get(), std::string(backend_.memory()));
     };
@@ -74,6 +77,22 @@ Tensor RunOutputs::add_to_sequence(size_t i, const kernel::Operand& type) {
   fresh_->sequences[name(i)].push_back(
       allocated([&] { return text(i, type); }, type.bytes(), smaller_inputs, make));
   return fresh_->sequences[name(i)].back();
+}
+
+bool RunOutputs::holds_strings() const {
+  return fresh_ && std::ranges::any_of(graph_.outputs(), [&](const ir::Output& output) {
+           return graph_.type(output.value).dtype == DType::string;
+         });
+}
+
+void RunOutputs::keep_strings() {
+  const auto own = [](Tensor& tensor) {
+    if (tensor.dtype() != DType::string) return;
+    const auto texts = tensor.strings();
+    tensor = Tensor(std::vector<std::string>(texts.begin(), texts.end()), tensor.shape());
+  };
+  for (auto& [name, tensor] : fresh_->tensors) own(tensor);
+  for (auto& [name, tensors] : fresh_->sequences) std::ranges::for_each(tensors, own);
 }
 
 void RunOutputs::begin_sequence(size_t i) {

@@ -42,6 +42,10 @@ class RunOutputs {
   void begin_sequence(size_t i);
   Tensor add_to_sequence(size_t i, const kernel::Operand& type);
 
+  /// Texts of a run end with it: once its work is done, outputs get copies of their own.
+  bool holds_strings() const;
+  void keep_strings();
+
   /// `output "y" f32[2, 3]`, for an error.
   std::string text(size_t i, const kernel::Operand& type) const;
 

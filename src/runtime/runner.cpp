@@ -135,8 +135,7 @@ void Runner::copy(void* to, const void* from, size_t bytes) {
 void Runner::place_inputs(const Sequences& sequences) {
   for (size_t i = 0; i < inputs_.size(); ++i) {
     if (!inputs_[i]) {
-      frame_.tensors[index(graph().inputs()[i])] =
-          held_copies(i, sequences.find(rules_.name(i))->second);
+      frame_.tensors[index(graph().inputs()[i])] = held_input(i, sequences);
       continue;
     }
     void*& buffer = frame_.buffers[index(graph().inputs()[i])];
@@ -258,6 +257,7 @@ void Runner::enter(const RunRequest& request) {
 
 void Runner::queue_all(const RunRequest& request) {
   rules_.bind(inputs_, symbols_);
+  strings_.clear();
   RunOutputs outputs(graph(), *engine_->backend, request, inputs_);
   host_copies_.clear();
   const QueueGuard queued(*engine_->backend, *queue_);
@@ -269,6 +269,10 @@ void Runner::queue_all(const RunRequest& request) {
   }
   for (const HostCopy& copy : host_copies_) {
     through_->copy(*queue_, copy.to, copy.from, copy.bytes, kernel::CopyKind::from_device);
+  }
+  if (outputs.holds_strings()) {
+    wait();
+    outputs.keep_strings();
   }
   if (!through_->host_memory()) {
     retire({flight_.get(), [flight = flight_](Flight*) { flight->release(); }});

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/regex.h"
 #include "runtime/allocated.h"
 #include "runtime/engine_impl.h"
 #include "runtime/run_inputs.h"
@@ -181,9 +182,16 @@ class Runner {
   void run_sequence(Frame& frame, const ir::Node& node, RunOutputs* outputs);
   size_t position(Frame& frame, const ir::Node& node, size_t operand, size_t count,
                   bool behind = false);
+  Tensors held_input(size_t input, const Sequences& sequences);
   Tensors held_copies(size_t input, const std::vector<TensorView>& views);
   void give_sequences(RunOutputs& outputs);
   RunValue concatenated(const Frame& frame, const ir::Node& node);
+
+  // strings.cpp: ops that read or make characters; false for any other.
+  class StringStep;
+  bool run_strings(Frame& frame, const ir::Node& node, RunOutputs* outputs);
+  /// A text of the run's own, to its end.
+  const std::string* keep(std::string text);
 
   std::shared_ptr<Engine::Impl> engine_;
   std::unique_ptr<kernel::Queue> queue_;
@@ -194,6 +202,7 @@ class Runner {
   InputRules rules_;
   std::map<const lower::Region*, RegionLists> lists_;  // over listed_arena_
   void* listed_arena_ = nullptr;
+  std::map<std::string, base::Regex> patterns_;
 
   // Of the run under way.
   kernel::Backend* through_ = nullptr;
@@ -202,6 +211,7 @@ class Runner {
   lower::SymbolValues symbols_;
   std::vector<const TensorView*> inputs_;  // in the graph's order
   std::deque<int64_t> scalars_;            // on their way to the device
+  std::deque<std::string> strings_;        // that its values point to
 
   std::vector<std::shared_ptr<std::vector<std::byte>>> dense_;  // copies of strided inputs
   std::vector<Arena> device_inputs_;                            // of backends that are not the host

@@ -22,7 +22,7 @@ void Runner::run_sequence(Frame& frame, const ir::Node& node, RunOutputs* output
     return *frame.tensors[index(node.inputs[0])];
   };
   RunValue result;
-  if (node.as<ir::SequenceConstruct>() || node.as<ir::Optional>()) {
+  if (node.as<ir::SequenceConstruct>() || node.as<ir::Optional>() || node.as<ir::RowMaps>()) {
     std::vector<RunValue> tensors;
     for (const ir::ValueId id : node.inputs) tensors.push_back(value_of(frame, id));
     result = holding(std::move(tensors));
@@ -116,6 +116,15 @@ RunValue Runner::concatenated(const Frame& frame, const ir::Node& node) {
   return result;
 }
 
+Tensors Runner::held_input(size_t input, const Sequences& sequences) {
+  const auto given = sequences.find(rules_.name(input));
+  if (graph().type(graph().inputs()[input]).kind != ir::ValueKind::optional_sequence)
+    return held_copies(input, given->second);
+  std::vector<RunValue> held;
+  if (given != sequences.end()) held.push_back({.tensors = held_copies(input, given->second)});
+  return std::make_shared<const std::vector<RunValue>>(std::move(held));
+}
+
 /// What a caller gives, in blocks of its own: the run's values may outlive the step that reads
 /// them.
 Tensors Runner::held_copies(size_t input, const std::vector<TensorView>& views) {
@@ -144,8 +153,13 @@ void Runner::give_sequences(RunOutputs& outputs) {
   for (size_t i = 0; i < graph().outputs().size(); ++i) {
     const ir::ValueId id = graph().outputs()[i].value;
     if (graph().type(id).is_tensor()) continue;
+    const Tensors* held_by = &frame_.tensors[index(id)];
+    if (graph().type(id).kind == ir::ValueKind::optional_sequence) {
+      if ((*held_by)->empty()) continue;
+      held_by = &(**held_by)[0].tensors;
+    }
     outputs.begin_sequence(i);
-    for (const RunValue& held : *frame_.tensors[index(id)]) {
+    for (const RunValue& held : **held_by) {
       Tensor tensor = outputs.add_to_sequence(i, held.type);
       if (tensor.data() && held.type.bytes() > 0)
         host_copies_.push_back({tensor.data(), held.data, held.type.bytes()});

@@ -95,6 +95,7 @@ struct TensorReader::Proto {
   std::optional<Range> raw;
   uint32_t typed_field = 0;   // 0: none
   std::vector<Range> pieces;  // of the typed field
+  std::vector<std::string> strings;
 };
 
 void TensorReader::refuse(const Proto& proto, const std::string& fact) const {
@@ -125,6 +126,10 @@ TensorReader::Proto TensorReader::parse(Range message) {
         });
         break;
       case kRawData: proto.raw = fields.bytes(); break;
+      case kStringData:
+        file_.charge(sizeof(std::string));
+        proto.strings.push_back(fields.binary());
+        break;
       case kExternalData: parse_external(fields.bytes(), proto); break;
       case kDataLocation: proto.is_external = fields.integer() == kExternal; break;
       case kSegment: proto.has_segment = true; break;
@@ -152,12 +157,24 @@ Tensor TensorReader::read(Range message, bool is_initializer) {
   const std::optional<DType> dtype = dtype_of(proto.data_type);
   if (!dtype) return tensor;
   try {
-    tensor.source = to_source(proto, *dtype);
+    if (*dtype == DType::string)
+      tensor.strings = strings_of(proto);
+    else
+      tensor.source = to_source(proto, *dtype);
   } catch (const Error& error) {
     if (!is_initializer) throw;
     tensor.refusal = error;
   }
   return tensor;
+}
+
+std::vector<std::string> TensorReader::strings_of(const Proto& proto) const {
+  if (proto.is_external || proto.raw || proto.typed_field != 0)
+    refuse(proto, "holds strings, and has other data");
+  if (proto.strings.size() != count_of(proto))
+    refuse(proto, fmt::format("has {} strings, but its shape is {}", proto.strings.size(),
+                              to_string(proto.dims)));
+  return proto.strings;
 }
 
 TensorSource TensorReader::to_source(const Proto& proto, DType dtype) {

@@ -24,6 +24,7 @@ class TensorReader {
 
   Proto parse(Range message);
   void parse_external(Range message, Proto& proto);
+  std::vector<std::string> strings_of(const Proto& proto) const;
   TensorSource to_source(const Proto& proto, DType dtype);
   TensorSource external(const Proto& proto, DType dtype);
   TensorSource raw(const Proto& proto, DType dtype);

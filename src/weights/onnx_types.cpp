@@ -22,7 +22,7 @@ constexpr std::array<DataType, 29> kDataTypes = {{
     {"INT16", DType::i16},
     {"INT32", DType::i32},
     {"INT64", DType::i64},
-    {"STRING", std::nullopt},
+    {"STRING", DType::string},
     {"BOOL", DType::bool_},
     {"FLOAT16", DType::f16},
     {"DOUBLE", DType::f64},

@@ -193,6 +193,7 @@ class ModelReader {
         });
         return kInts;
       case 9: attribute.strings.push_back(fields.binary()); return kStrings;
+      case 14: read_type(fields.bytes(), attribute.value_type.emplace()); return kType;
       default: return 0;
     }
   }

@@ -15,15 +15,15 @@
 namespace tenon::weights::wire {
 
 /// A TensorProto. `source` refers to raw_data in the file or to external data; typed fields that
-/// are not already the tensor's little-endian bytes (int32_data for f16, varints, strings) are
-/// decoded into memory.
+/// are not already the tensor's little-endian bytes (int32_data for f16, varints) are decoded into
+/// memory.
 struct Tensor {
   std::string name;
   int data_type = 0;  ///< TensorProto.DataType
   Shape dims;
-  /// Empty for types that Tenon lacks (strings, complex, 4- and 8-bit floats), and where there is a
-  /// refusal.
+  /// Empty for strings and for types that Tenon lacks (complex), and where there is a refusal.
   std::optional<TensorSource> source;
+  std::vector<std::string> strings;  ///< elements of a tensor of strings
   /// Why an initializer's bytes cannot be had: damage, a file that is not there, or external data
   /// of a model without a folder. Whoever needs them throws it.
   std::optional<Error> refusal;
@@ -48,7 +48,17 @@ struct ValueInfo {
 struct Graph;
 
 /// AttributeProto.AttributeType.
-enum AttributeType { kFloat = 1, kInt, kString, kTensor, kGraph, kFloats, kInts, kStrings };
+enum AttributeType {
+  kFloat = 1,
+  kInt,
+  kString,
+  kTensor,
+  kGraph,
+  kFloats,
+  kInts,
+  kStrings,
+  kType = 13,
+};
 
 /// An AttributeProto. Only the member that `type` names is set.
 struct Attribute {
@@ -62,6 +72,7 @@ struct Attribute {
   std::vector<std::string> strings;
   std::optional<Tensor> tensor;
   std::shared_ptr<Graph> graph;
+  std::optional<ValueInfo> value_type;  ///< its name is empty
   std::string reference;  ///< in a function: the attribute of its call that it stands for
 };
 

@@ -18,7 +18,8 @@ std::string safetensors_name(DType dtype) {
 
 std::optional<DType> dtype_of_safetensors(std::string_view name) {
   for (int i = 0; i < kDTypes; ++i) {
-    if (safetensors_name(static_cast<DType>(i)) == name) return static_cast<DType>(i);
+    const bool stored = static_cast<DType>(i) != DType::string;  // its elements are addresses
+    if (stored && safetensors_name(static_cast<DType>(i)) == name) return static_cast<DType>(i);
   }
   return std::nullopt;
 }

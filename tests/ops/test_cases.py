@@ -12,6 +12,7 @@ import test_control
 import test_domains
 import test_draws
 import test_ml
+import test_strings
 
 import tenon
 
@@ -79,5 +80,5 @@ def test_the_corpus_holds_every_op_of_the_importer():
     table = cases.FOLDER.parent.parent / "src" / "onnx" / "import_table.cpp"
     known = {line.split('"')[1] for line in table.read_text().splitlines() if line.startswith('    {"')}
     assert len(known) > 90
-    elsewhere = test_control.OPS | test_domains.OPS | test_draws.OPS | test_ml.OPS
+    elsewhere = test_control.OPS | test_domains.OPS | test_draws.OPS | test_ml.OPS | test_strings.OPS
     assert known - {case.op for case in CASES if not case.error} - elsewhere == set()

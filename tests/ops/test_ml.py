@@ -11,8 +11,8 @@ import tenon
 
 OPS = {f"ai.onnx.ml.{name}" for name in (
     "ArrayFeatureExtractor", "Binarizer", "FeatureVectorizer", "Imputer", "LabelEncoder", "LinearClassifier",
-    "LinearRegressor", "Normalizer", "OneHotEncoder", "SVMRegressor", "Scaler", "TreeEnsemble", "TreeEnsembleClassifier",
-    "TreeEnsembleRegressor",
+    "LinearRegressor", "Normalizer", "OneHotEncoder", "SVMClassifier", "SVMRegressor", "Scaler", "TreeEnsemble", "TreeEnsembleClassifier",
+    "TreeEnsembleRegressor", "ZipMap",
 )}  # fmt: skip
 
 X = np.random.default_rng(3).uniform(-2, 2, (6, 4)).astype(np.float32)
@@ -224,5 +224,31 @@ def test_encoders(device):
     floats = np.array([1.5, np.nan, 3], np.float32)
     check_both("LabelEncoder", [floats], 1, device, version=4, keys_floats=[1.5, np.nan], values_int64s=[4, 9])
     check_both("OneHotEncoder", [numbers], 1, device, cats_int64s=[5, 1, 2])
-    with pytest.raises(tenon.BuildError, match="strings"):
-        run("LabelEncoder", [numbers], device, version=2, keys_int64s=[1], values_strings=["a"])
+
+
+@pytest.mark.parametrize("transform", ["NONE", "LOGISTIC", "SOFTMAX"])
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("likely", [False, True])
+def test_classifier_of_support_vectors(transform, classes, likely, device):
+    rng = np.random.default_rng(6)
+    counts = [2, 3, 1][:classes]
+    vectors, pairs = sum(counts), classes * (classes - 1) // 2
+    chances = dict(prob_a=list(rng.uniform(-2, -1, pairs)), prob_b=list(rng.uniform(-0.2, 0.2, pairs))) if likely else {}
+    attributes = dict(
+        classlabels_ints=[7, 3, 5][:classes], kernel_type="RBF", kernel_params=[0.3, 0.0, 3.0],
+        support_vectors=list(rng.normal(size=vectors * 4)), vectors_per_class=counts,
+        coefficients=list(rng.normal(size=(classes - 1) * vectors)), rho=list(rng.normal(size=pairs) / 4), **chances,
+    )  # fmt: skip
+    if (transform, classes, likely) != ("SOFTMAX", 2, False):
+        return check_both("SVMClassifier", [X], 2, device, post_transform=transform, **attributes)
+    # ONNX Runtime leaves the softmax out here; ONNX's reference has it.
+    (_, got), _ = both("SVMClassifier", [X], 2, device, post_transform="SOFTMAX", **attributes)
+    (_, plain), _ = both("SVMClassifier", [X], 2, device, post_transform="NONE", **attributes)
+    np.testing.assert_allclose(got, np.exp(plain) / np.exp(plain).sum(1, keepdims=True), rtol=1e-5)
+
+
+def test_maps_of_scores(device):
+    scores = np.arange(6, dtype=np.float32).reshape(2, 3)
+    assert run("ZipMap", [scores], device, classlabels_strings=["a", "b", "ü"]) == [
+        {"a": 0.0, "b": 1.0, "ü": 2.0}, {"a": 3.0, "b": 4.0, "ü": 5.0}]  # fmt: skip
+    assert run("ZipMap", [scores[:1]], device, classlabels_int64s=[4, 2, 9]) == [{4: 0.0, 2: 1.0, 9: 2.0}]

@@ -57,6 +57,7 @@ bool cast_floats(const std::vector<double>& from, DType to, Known& out) {
 }  // namespace
 
 std::vector<Value> Cast::infer(Infer& in) const {
+  in.refuse_strings(to);
   Value out{in.type(0), {}};
   out.type.dtype = to;
   out.type.layout = {};

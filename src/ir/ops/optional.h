@@ -5,10 +5,20 @@
 
 namespace tenon::ir {
 
-/// An optional that holds the operand.
+/// An optional that holds the operand, a tensor or a sequence. Without one it holds nothing, and
+/// the fields say of what type.
 struct Optional {
-  static constexpr OpInfo info{.name = "optional", .has_kernels = false, .moves = true};
-  static constexpr auto fields() { return std::tuple{}; }
+  DType dtype = DType::f32;
+  bool of_sequence = false, ranked = false;
+  Dims dims;
+
+  static constexpr OpInfo info{
+      .name = "optional", .min_inputs = 0, .has_kernels = false, .any_kind = true, .moves = true};
+  static constexpr auto fields() {
+    return std::tuple{Field{"dtype", &Optional::dtype},
+                      Field{"of_sequence", &Optional::of_sequence},
+                      Field{"ranked", &Optional::ranked}, Field{"dims", &Optional::dims}};
+  }
   std::vector<Value> infer(Infer& in) const;
 };
 

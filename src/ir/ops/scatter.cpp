@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/dtype.h"
 #include "ir/ops/checks.h"
 
 namespace tenon::ir {
@@ -35,7 +36,7 @@ std::vector<Value> Scatter::infer(Infer& in) const {
     in.fail(fmt::format("the indices are {}, and must be i64", to_string(in.dtype(1))));
   require_same_dtype(in, 2);
   const DType dtype = in.dtype(0);
-  if (kind != ScatterKind::replace && (dtype == DType::bool_ || is_narrow(dtype)))
+  if (kind != ScatterKind::replace && (dtype == DType::bool_ || base::is_moved_only(dtype)))
     in.fail("bool elements cannot be combined; cast the operand");
   Dims updates = in.dims(1);
   updates.insert(updates.end(), x.begin() + 1, x.end());

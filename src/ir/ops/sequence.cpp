@@ -73,6 +73,13 @@ std::vector<Value> SequenceLength::infer(Infer& in) const {
   return {{ValueType(DType::i64, {}), {}}};
 }
 
+std::vector<Value> RowMaps::infer(Infer& in) const {
+  if (in.dims(0).size() != 1 || in.dims(1).size() != 2)
+    in.fail(fmt::format("keys {} and values {} are no maps", in.type(0).text(), in.type(1).text()));
+  in.require_equal(in.dims(0)[0], in.dims(1)[1], "keys and values");
+  return {{in.type(1).as(ValueKind::maps), {}}};
+}
+
 std::vector<Value> ConcatFromSequence::infer(Infer& in) const {
   ValueType type = sequence(in).as(ValueKind::tensor);
   if (!type.dims) {

@@ -77,6 +77,14 @@ struct SequenceLength {
   std::vector<Value> infer(Infer& in) const;
 };
 
+/// (keys [k], values [n, k]): n maps.
+struct RowMaps {
+  static constexpr OpInfo info{
+      .name = "row_maps", .min_inputs = 2, .max_inputs = 2, .has_kernels = false, .moves = true};
+  static constexpr auto fields() { return std::tuple{}; }
+  std::vector<Value> infer(Infer& in) const;
+};
+
 /// The tensors joined along `axis`, which is a new one where `new_axis` says so. `symbols` names
 /// its extent, if the rank is known.
 struct ConcatFromSequence {

@@ -197,7 +197,7 @@ class Port:
     @property
     def kind(self) -> str:
         """
-        tensor, sequence or optional; dtype and shape are then those of the tensors in it.
+        tensor, sequence, optional, optional sequence or maps; dtype and shape are then those of the tensors in it.
         """
 
     def __repr__(self) -> str: ...
