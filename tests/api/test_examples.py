@@ -46,6 +46,29 @@ def test_the_demo_reads_the_digits_after_the_refit(tmp_path):
     assert (ROOT / "demo.png").exists()
 
 
+QUESTION = "A quick [brown] fox jumps over the lazy dog ."
+
+
+def test_the_questions_are_answered_after_refits():
+    out = run([sys.executable, ROOT / "examples" / "bidaf_refit.py"])
+    assert out.count(QUESTION) == 3 and out.count("200 of 200") == 2 and "\n  1 of 200 questions right" in out
+
+
+@pytest.mark.skipif(not CLI, reason="needs the build tree")
+def test_the_questions_are_answered_in_cpp(tmp_path):
+    program = pathlib.Path(CLI).parents[1] / "examples" / "bidaf_refit"
+    out = run([program, ROOT / "tests" / "data" / "bidaf"], cwd=tmp_path)
+    assert out.count(QUESTION) == 2 and out.startswith("with ones in two weights:   A quick brown")
+
+
+@pytest.mark.parametrize("rate", ["16000", "8000"])
+def test_speech_is_found(rate):
+    data = ROOT / "tests" / "data" / "silero_vad" / "speech.wav"
+    out = run([sys.executable, ROOT / "examples" / "speech.py", data, rate])
+    seconds = float(re.search(r"([\d.]+) s of speech in speech.wav", out)[1])
+    assert 13 < seconds < 16  # from what ONNX Runtime hears: tests/models/test_unmodified.py
+
+
 @pytest.mark.parametrize("photo, faces", [("3.jpg", 5), ("13.jpg", 2)])  # counted by eye
 def test_the_faces_of_a_photograph_are_found(tmp_path, photo, faces):
     path = ROOT / "tests" / "data" / "faces" / photo
