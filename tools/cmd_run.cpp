@@ -58,10 +58,10 @@ void perform(const RunArguments& options, Session& session) {
 Action add_run(CLI::App& command) {
   auto options = std::make_shared<RunArguments>();
   options->engine.add(command);
-  CLI::Option* inputs =
-      command.add_option("--inputs", options->inputs,
-                         "Inputs: a file of all by name, or NAME=FILE for each; an .npy, image or "
-                         "raw file is one input (random ones without it)");
+  CLI::Option* inputs = command.add_option(
+      "--inputs", options->inputs,
+      "Inputs: a file of all by name, or NAME=FILE for each; an .npy, image, .txt (an "
+      "element a line) or raw file is one input (random ones without it)");
   inputs->type_name("[NAME=]FILE")->allow_extra_args(false);
   command.add_option("--outputs", options->outputs, "Where to write the outputs")
       ->type_name("OUT.npz|OUT.safetensors|OUT.onnx");

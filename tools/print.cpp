@@ -119,7 +119,14 @@ Json to_json(const Tensor& tensor, size_t most) {
 std::string values_text(const Tensor& tensor, size_t most) {
   const auto count = static_cast<size_t>(element_count(tensor.shape()));
   std::string text;
+  const bool texts = tensor.dtype() == DType::string;
+  const auto words = texts ? tensor.strings() : std::vector<std::string_view>();
   for (size_t i = 0; i < std::min(count, most); ++i) {
+    if (texts)
+      text += fmt::format(
+          "{}{}", i ? " " : "",
+          Json(std::string(words[i])).dump(-1, ' ', false, Json::error_handler_t::replace));
+    if (texts) continue;
     text += fmt::format("{}{:.5g}", i ? " " : "", element(tensor, i));
   }
   return text + (count > most ? " ..." : "");

@@ -29,13 +29,41 @@ bool is_npy(const Path& file) {
   return std::string_view(front, sizeof front) == "\x93NUMPY";
 }
 
+bool is_text(const Path& file) { return file.extension() == ".txt"; }
+
 bool is_single(const Path& file) {
   std::error_code ignored;
   return std::filesystem::is_regular_file(file, ignored) &&
-         (is_raw(file) || is_npy(file) || is_image(file));
+         (is_raw(file) || is_text(file) || is_npy(file) || is_image(file));
+}
+
+// An element a line. One open extent is what the number of lines makes it.
+Tensor read_text(const Path& file, const Port& port, const Shapes& shapes) {
+  std::vector<std::string> lines;
+  std::ifstream in(file, std::ios::binary);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  Shape shape = shape_of(port, shapes);
+  const auto is_open = [](const std::string& extent) {
+    return extent.find_first_not_of("0123456789") != std::string::npos;
+  };
+  const auto open = std::ranges::find_if(port.shape, is_open);
+  if (!shapes.contains(port.name) && open != port.shape.end()) {
+    int64_t& extent = shape[static_cast<size_t>(open - port.shape.begin())];
+    const int64_t others = std::max<int64_t>(element_count(shape), 1);
+    extent = static_cast<int64_t>(lines.size()) / others;
+  }
+  if (std::cmp_not_equal(element_count(shape), lines.size()))
+    throw InputError(fmt::format(
+        "input \"{}\": \"{}\" has {} lines, {} has {} elements; --shape "
+        "says other extents",
+        port.name, file.native(), lines.size(), to_string(shape), element_count(shape)));
+  return {lines, shape};
 }
 
 Tensor read_raw(const Path& file, const Port& port, const Shapes& shapes) {
+  if (port.dtype == DType::string)
+    throw InputError(
+        fmt::format("input \"{}\" holds texts; give a .txt file, an element a line", port.name));
   Tensor tensor(port.dtype, shape_of(port, shapes));
   const size_t bytes = TensorView(tensor).bytes();
   if (const uint64_t found = file_bytes(file); found != bytes) {
@@ -52,6 +80,7 @@ Tensor read_raw(const Path& file, const Port& port, const Shapes& shapes) {
 Tensor read_single(const Path& file, const Port& port, const Shapes& shapes) {
   if (is_npy(file)) return read_npy(file);
   if (is_raw(file)) return read_raw(file, port, shapes);
+  if (is_text(file)) return read_text(file, port, shapes);
   return to_input(read_image(file), port, file.native());
 }
 
@@ -101,9 +130,9 @@ Arrays read_inputs(const Engine& engine, const Shapes& shapes,
     const auto port =
         given.name.empty() ? ports.begin() : std::ranges::find(ports, given.name, &Port::name);
     if (!is_single(given.file)) {
-      throw InputError(
-          fmt::format("input \"{}\": \"{}\" is no .npy, image, .raw or .bin file that can be read",
-                      port->name, given.file.native()));
+      throw InputError(fmt::format(
+          "input \"{}\": \"{}\" is no .npy, image, .txt, .raw or .bin file that can be read",
+          port->name, given.file.native()));
     }
     add(port->name, read_single(given.file, *port, shapes));
   }

@@ -25,6 +25,8 @@ constexpr int64_t ir_version = 8, opset = 18;
 
 // TensorProto.DataType.
 int32_t onnx_type(DType dtype) {
+  if (dtype == DType::string)
+    throw Error(ErrorCode::unsupported, "texts are not written; leave --outputs out to see them");
   switch (dtype) {
     case DType::f32: return 1;
     case DType::u8: return 2;

@@ -239,7 +239,7 @@ void close(PyEngine& self) {
 
 std::vector<double> profile(PyEngine& self, nb::handle inputs, int runs) {
   const Engine engine = self.engine();
-  const ArrayMap given = to_arrays(inputs, "input");
+  const Feeds given = to_feeds(inputs, self.input_ports);
   const nb::gil_scoped_release release;
   std::vector<double> seconds;
   for (const LayerTime& time : Context(engine).profile(given.views, runs))

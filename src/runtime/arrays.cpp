@@ -34,6 +34,12 @@ Tensor read(const weights::TensorSource& source) {
   return tensor;
 }
 
+// Their bytes are addresses.
+void refuse_texts(std::string_view what, DType dtype) {
+  if (dtype == DType::string)
+    base::fail(ErrorCode::unsupported, "{} holds texts, which have no bytes of their own", what);
+}
+
 // All of a file's arrays, or none.
 std::map<std::string, weights::TensorSource> open_all(const fs::path& path) {
   weights::WeightFile file = weights::open_weights(path);
@@ -79,6 +85,7 @@ std::vector<ArrayInfo> list_arrays(const fs::path& path) {
 Tensor read_npy(const fs::path& path) { return read(weights::read_npy(base::open_file(path))); }
 
 std::string digest(const TensorView& array) {
+  refuse_texts("the array", array.dtype);
   if (array.on_host() && base::is_dense(array)) {
     return base::digest({static_cast<const std::byte*>(array.data), array.bytes()});
   }
@@ -86,12 +93,16 @@ std::string digest(const TensorView& array) {
 }
 
 void write_npz(const fs::path& path, const std::map<std::string, Tensor>& arrays) {
+  for (const auto& [name, tensor] : arrays) refuse_texts(base::quoted(name), tensor.dtype());
   weights::write_npz(path, {arrays.begin(), arrays.end()});
 }
 
 void write_safetensors(const fs::path& path, const std::map<std::string, Tensor>& arrays) {
   std::vector<weights::OutTensor> tensors;
-  for (const auto& [name, tensor] : arrays) tensors.push_back({name, weights::copy_of(tensor)});
+  for (const auto& [name, tensor] : arrays) {
+    refuse_texts(base::quoted(name), tensor.dtype());
+    tensors.push_back({name, weights::copy_of(tensor)});
+  }
   weights::write_safetensors(*base::atomic_file_writer(path), tensors, {});
 }
 

@@ -135,7 +135,7 @@ def test_each_input_may_have_its_file(tmp_path):
         (tmp_path / "a.npy",): "where NAME is one of: left, right",
         (f"lft={tmp_path / 'a.npy'}",): 'the nearest is "left"',
         (f"left={tmp_path / 'a.npy'}", f"left={tmp_path / 'b.bin'}"): 'input "left" is given twice',
-        (f"left={tmp_path / 'none.npy'}",): "no .npy, image, .raw or .bin file",
+        (f"left={tmp_path / 'none.npy'}",): "no .npy, image, .txt, .raw or .bin file",
     }
     for inputs, part in cases.items():
         (line,) = refused("run", model, *device, *(word for each in inputs for word in ("--inputs", each)))

@@ -1,5 +1,8 @@
 """Strings in and out: every op that reads, makes or moves them, beside ONNX Runtime or a closed form."""
 
+import os
+import subprocess
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -8,6 +11,7 @@ from onnx import TensorProto, helper
 
 import tenon
 
+CLI = os.environ.get("TENON_CLI")
 OPS = {"RegexFullMatch", "StringConcat", "StringNormalizer", "StringSplit", "ai.onnx.ml.CategoryMapper"}
 S, I64, F32, BOOL = TensorProto.STRING, TensorProto.INT64, TensorProto.FLOAT, TensorProto.BOOL
 ODD = np.array(["", "a", "Zürich ЖУК", "x y  z ", "€" * 40, "a\tb", "ǅ", "0"], object)
@@ -250,3 +254,26 @@ def test_no_file_gives_the_addresses_of_texts(tmp_path, lenet):
     path.write_bytes(len(header).to_bytes(8, "little") + header + b"\1" * 80)
     with pytest.raises(tenon.RefitError, match="fc2.bias.*STRING"):
         lenet.refit(path)
+
+
+@pytest.mark.skipif(not CLI, reason="needs the build tree")
+def test_commands_take_and_show_texts(tmp_path):
+    onnx.save(model_of([node("StringConcat", "x x")], [("x", S, ["n", 2])], [("y", S)]), tmp_path / "m.onnx")
+    (tmp_path / "in.txt").write_text("a\nb c\n\n\"\n")
+    (tmp_path / "in.raw").write_bytes(b"\1" * 32)
+
+    def command(*given):
+        done = subprocess.run([CLI, *given], capture_output=True, text=True, cwd=tmp_path)
+        return done.returncode, done.stdout + done.stderr
+
+    assert command("run", "m.onnx", "--inputs", "x=in.txt")[1].count(r'"aa" "b cb c" "" "\"\""') == 1
+    assert command("run", "m.onnx")[0] == command("bench", "m.onnx", "--seconds", "0.1")[0] == 0
+    assert "give a .txt file" in command("run", "m.onnx", "--inputs", "x=in.raw")[1]
+    for name in ("o.npz", "o.safetensors", "o.onnx"):
+        code, said = command("run", "m.onnx", "--inputs", "x=in.txt", "--outputs", name)
+        assert code != 0 and "texts" in said and not (tmp_path / name).exists()
+
+
+def test_a_profile_takes_texts(device):
+    engine = build(model_of([node("StringConcat", "x x")], [("x", S, ["n"])], [("y", S)]), device)
+    assert all(layer.seconds >= 0 for layer in engine.profile({"x": ["a"]}))
