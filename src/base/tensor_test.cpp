@@ -43,6 +43,17 @@ TEST(tensor, shape_prints_with_commas) {
   EXPECT_EQ(to_string(Shape{2, -3}), "[2, -3]");
 }
 
+TEST(tensor, of_strings_copies_them_and_begins_empty) {
+  std::vector<std::string> texts{"a", std::string("b\0c", 3), ""};
+  const Tensor kept(texts, {3, 1});
+  texts.clear();
+  const Tensor copy = kept;
+  EXPECT_EQ(copy.strings(), (std::vector<std::string_view>{"a", std::string_view("b\0c", 3), ""}));
+  EXPECT_EQ(Tensor(DType::string, {2}).strings(), std::vector<std::string_view>(2));
+  EXPECT_THROW(Tensor(texts, {2}), InputError);
+  EXPECT_THROW(Tensor(DType::i64, {1}).strings(), InputError);
+}
+
 TEST(dtype, names_parse_back_and_sizes_are_those_of_the_types) {
   for (int i = 0; i < kDTypes; ++i) {
     const auto dtype = static_cast<DType>(i);

@@ -124,6 +124,22 @@ TEST(text, of_elements_reads_back_to_the_same_bits) {
   EXPECT_EQ(elements("bf16[1]", "[bits(0x7fc1)]"), "[bits(0x7fc1)]");
 }
 
+// An address that a file gives would be read.
+TEST(text, makes_no_strings_of_other_bytes) {
+  const std::string start = "graph (x: i64[2], c: bool[2], s: string[2]) {\n  %1 = ";
+  const auto refused = [&](const std::string& node, std::string_view why) {
+    const std::string error = error_of(start + node + "\n} -> (y = %1)");
+    EXPECT_NE(error.find(why), std::string::npos) << error;
+  };
+  refused("bit_cast(%x) {dtype = string} : string[2]", "strings have no other form");
+  refused("cast(%x) {to = string} : string[2]", "strings have no other form");
+  refused("cast(%s) {to = i64} : i64[2]", "strings have no other form");
+  refused("reshape(\"w\": string[2]) {dims = [2]} : string[2]", "texts have no bytes");
+  refused("pointwise(%c, %s) {where(a, b, 5)} : string[2]", "is not a value of string");
+  refused("pointwise(%s, %s) {equal(a, b)} : bool[2]", "does not take string");
+  refused("softmax(%s) : string[2]", "not defined for string");
+}
+
 TEST(text, of_elements_outside_the_dtype_is_refused) {
   for (const auto& [type, element] :
        std::vector<std::pair<std::string, std::string>>{{"i8[1]", "128"},

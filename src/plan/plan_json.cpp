@@ -122,6 +122,7 @@ ir::Leaf read_leaf(const Json& json, PlanFile& file, TensorNames& tensors) {
   ir::Leaf leaf;
   leaf.name = members.text("name");
   leaf.type = ir::parse_type(members.text("type"));
+  if (leaf.type.dtype == DType::string) fail_member("leaves", "holds texts, which no file gives");
   leaf.refittable = members.flag("refittable");
   leaf.reason = members.text_or_empty("reason");
   if (members.find("tensor")) tensors[leaf.name] = members.text("tensor");

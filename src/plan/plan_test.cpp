@@ -373,6 +373,7 @@ TEST(plan_file, forged_metadata_is_refused_by_name) {
       {[](Json& j) { j["leaves"][0] = 3; }, "\"leaves\" is not an object"},
       {[](Json& j) { j["leaves"].push_back(j["leaves"][0]); }, "listed twice"},
       {[](Json& j) { leaf(j, "bias")["type"] = "f32[n]"; }, "leaf \"bias\""},
+      {[](Json& j) { leaf(j, "bias")["type"] = "string[3]"; }, "holds texts"},
       {[](Json& j) { leaf(j, "bias")["type"] = "f32[4]"; }, "leaf \"bias\" is f32[3]"},
       {[](Json& j) { leaf(j, "big")["type"] = "f32[2147483647, 2147483647, 2147483647]"; },
        "\"big\""},
