@@ -222,8 +222,12 @@ Node GraphImporter::node_of(const wire::Node& node) {
               .version = version_of(node),
               .inputs = node.inputs,
               .outputs = node.outputs};
-  for (const std::string& output : node.outputs)
-    result.wanted.push_back(!output.empty() && model_.names.uses.contains(output));
+  for (const std::string& output : node.outputs) {
+    const auto use = model_.names.uses.find(output);
+    const bool used = !output.empty() && use != model_.names.uses.end();
+    result.wanted.push_back(used);
+    result.read.push_back(used && use->second);
+  }
   for (const wire::Attribute& attribute : node.attributes)
     result.attributes.push_back({attribute.name, value_of(attribute)});
   for (std::string& output : result.outputs) output = whole_name(output);

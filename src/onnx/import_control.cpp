@@ -239,8 +239,10 @@ std::optional<std::pair<Dim, Dim>> compared_extents(NodeContext& node) {
   return std::pair(a->integers[0], b->integers[0]);
 }
 
-bool ranks_part(const ir::If& op) {
-  for (size_t i = 0; i < op.then_body->outputs().size(); ++i) {
+// Where a node reads what may have one rank or another.
+bool ranks_part(const Node& node, const ir::If& op) {
+  for (size_t i = 0; i < std::min(node.read.size(), op.then_body->outputs().size()); ++i) {
+    if (!node.read[i]) continue;
     const ValueType &a = output_type(op.then_body, i), &b = output_type(op.else_body, i);
     if (a.is_tensor() && a.dims && b.dims && a.rank() != b.rank()) return true;
   }
@@ -263,7 +265,7 @@ Outputs import_if(NodeContext& node) {
     node.fail("one branch has {} outputs, the other {}", outputs, op.else_body->outputs().size());
   // What is behind needs one rank: a squeeze of an axis that has one element is meant to happen,
   // and runs with other extents are refused.
-  if (const auto extents = ranks_part(op) ? compared_extents(node) : std::nullopt) {
+  if (const auto extents = ranks_part(node.node(), op) ? compared_extents(node) : std::nullopt) {
     node.leaves().keep_first(leaves);
     node.require_equal(extents->first, extents->second, "the extents that choose a branch");
     return take_branch(node, yes, no);

@@ -81,14 +81,14 @@ void for_each_body(const wire::Node& node, F&& visit) {
 
 // `around`: names of the graphs around that are computed before it.
 void check_graph(const wire::Graph& graph, const std::set<std::string>& around,
-                 const std::string& file, std::map<std::string, int>& uses) {
+                 const std::string& file, std::map<std::string, bool>& uses) {
   const Definitions definitions = definitions_of(graph, file);
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const wire::Node& node = graph.nodes[i];
     for (const std::string& name : node.inputs) {
       if (name.empty()) continue;
       check_operand(node, static_cast<int>(i), name, definitions, around, file);
-      ++uses[name];
+      uses[name] = true;
     }
     for_each_body(node, [&](const wire::Graph& body) {
       std::set<std::string> seen = around;
@@ -98,7 +98,7 @@ void check_graph(const wire::Graph& graph, const std::set<std::string>& around,
     });
   }
   check_outputs(graph, definitions, around, file);
-  for (const wire::ValueInfo& output : graph.outputs) ++uses[output.name];
+  for (const wire::ValueInfo& output : graph.outputs) uses.emplace(output.name, false);
 }
 
 // Finds the leaves whose elements are read while building. A walk from each operand that an import

@@ -15,7 +15,7 @@ namespace wire = weights::wire;
 
 /// Facts by the name of a tensor, of all graphs of a model.
 struct ModelNames {
-  std::map<std::string, int> uses;  ///< by nodes and as graph outputs
+  std::map<std::string, bool> uses;  ///< of what is used: by a node, or as a graph output only
   /// Nodes and initializers of the model's graph, and all in bodies of such nodes, that no output
   /// of the model depends on.
   std::set<const void*> unneeded;

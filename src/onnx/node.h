@@ -58,6 +58,7 @@ struct Node {
   std::vector<std::string> inputs;  ///< names, for messages; "" for one without, or absent
   std::vector<std::string> outputs;
   std::vector<bool> wanted;  ///< by output: something reads it
+  std::vector<bool> read;    ///< by output: a node reads it; none where that is not known
   std::vector<Attribute> attributes;
 };
 

@@ -35,9 +35,10 @@ def graph(nodes, inputs, outputs, weights=()):
     return helper.make_graph(nodes, "g", inputs, outputs, list(weights))
 
 
-def model_of(main, opset=18):
+def model_of(main, opset=18, checked=True):
     model = helper.make_model(main, opset_imports=[helper.make_opsetid("", opset)], ir_version=9)
-    onnx.checker.check_model(model)
+    if checked:
+        onnx.checker.check_model(model)
     return model
 
 
@@ -397,3 +398,56 @@ def test_bodies_made_in_code_are_the_files(device, model, inputs):
     got, want = made.run(inputs), imported.run(inputs)
     for name, expected in want.items():
         np.testing.assert_array_equal(got[name], expected)
+
+
+def squeezed_where_one(*behind, output):
+    """x without its first axis where that has one element, as PyTorch exports `squeeze(0)`."""
+    names = {"zero": np.array([0]), "one": np.array([1])}
+    lists = [numpy_helper.from_array(array, name) for name, array in names.items()]
+    shorter = graph([node("Squeeze", ["x", "zero"], ["a"])], [], [value("a", F, None)])
+    same = graph([node("Identity", ["x"], ["b"])], [], [value("b", F, None)])
+    nodes = [
+        node("Shape", ["x"], ["extent"], start=0, end=1),
+        node("Equal", ["extent", "one"], ["alone"]),
+        node("If", ["alone"], ["y"], then_branch=shorter, else_branch=same),
+    ]
+    return model_of(graph([*nodes, *behind], [value("x", F, ["n", 3])], [value(output, F, None)], lists), checked=False)
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_branches_of_two_ranks_may_be_an_output(device, n):
+    check(squeezed_where_one(output="y"), device, {"x": array(n, 3)}, ["y"])
+
+
+def test_where_ranks_part_before_a_node_the_extents_must_be_equal(device):
+    model = squeezed_where_one(node("Softmax", ["y"], ["z"], axis=-1), output="z")
+    engine = check(model, device, {"x": array(1, 3)}, ["z"])
+    with pytest.raises(tenon.InputError, match="is not equal to"):
+        engine.run({"x": array(3, 3)})
+
+
+def test_a_squeeze_without_axes_keeps_an_extent_that_only_a_run_knows(device):
+    shape = [value("x", F, [1, 1, 4]), value("n", I, [1])]
+    rest = numpy_helper.from_array(np.array([1, 4]), "rest")
+    nodes = [node("Concat", ["n", "rest"], ["to"], axis=0), node("Expand", ["x", "to"], ["wide"]), node("Squeeze", ["wide"], ["y"])]
+    model = model_of(graph(nodes, shape, [value("y", F, None)], [rest]), checked=False)
+    engine = check(model, device, {"x": array(1, 1, 4), "n": np.array([3])}, ["y"])
+    with pytest.raises(tenon.InputError, match='Squeeze "y": no axes are given'):
+        engine.run({"x": array(1, 1, 4), "n": np.array([1])})
+
+
+@pytest.mark.parametrize("holds", [False, True])
+def test_optional_sequences(device, holds):
+    kind = helper.make_optional_type_proto(helper.make_sequence_type_proto(helper.make_tensor_type_proto(F, [None])))
+    nodes = [node("OptionalHasElement", ["x"], ["there"]), node("Identity", ["x"], ["y"])]
+    main = graph(nodes, [helper.make_value_info("x", kind)], [value("there", B, []), helper.make_value_info("y", kind)])
+    engine = tenon.build(model_of(main).SerializeToString(), device=device)
+    assert engine.inputs[0].kind == engine.outputs[1].kind == "optional sequence"
+    given = [array(2), array(3)] if holds else None
+    made = engine.run({"x": given})
+    assert bool(made["there"]) == holds
+    if not holds:
+        assert made["y"] is None
+        return
+    for got, want in zip(made["y"], given, strict=True):
+        np.testing.assert_array_equal(got, want)
