@@ -98,8 +98,10 @@ endif()
 function(tenon_gtest target label)
   add_executable(${target} ${ARGN})
   target_link_libraries(${target} PRIVATE tenon_flags GTest::gtest_main)
-  # Tests only call the product; optimised, they took longer to compile than it does.
-  target_compile_options(${target} PRIVATE -O0)
+  # Tests only call the product; optimised, they took longer to compile than it does. Sanitizers make loops at -O0 run too long.
+  if(NOT TENON_SANITIZE)
+    target_compile_options(${target} PRIVATE -O0)
+  endif()
   tenon_precompile(${target} test)
   gtest_discover_tests(${target} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
     DISCOVERY_MODE PRE_TEST PROPERTIES LABELS ${label})
