@@ -43,9 +43,7 @@ enum class DType : uint8_t {
   u4,
   i2,
   u2,
-  /// An element is a pointer to a `const std::string` that the tensor's owner keeps; null is the
-  /// empty one. In host memory only.
-  string,
+  string,  ///< pointers to `const std::string`s that the owner keeps (null: empty), on the host
 };
 
 inline constexpr int kDTypes = 26;
@@ -114,8 +112,7 @@ class TENON_API Tensor {
         data_(data),
         device_(std::move(device)) {}
 
-  /// A copy of the texts, row-major, as a tensor of strings. Throws InputError unless the shape has
-  /// as many elements.
+  /// A copy of the texts, row-major. Throws InputError unless the shape has as many elements.
   Tensor(std::span<const std::string> texts, Shape shape);
 
   DType dtype() const noexcept { return dtype_; }
@@ -134,8 +131,7 @@ class TENON_API Tensor {
   std::span<const T> as() const {
     return {static_cast<const T*>(data_), static_cast<size_t>(element_count(shape_))};
   }
-  /// The elements of a tensor of strings, which live as long as the tensor or a copy of it. Throws
-  /// InputError for another dtype.
+  /// The texts, which live as long as the tensor or a copy of it; InputError for another dtype.
   std::vector<std::string_view> strings() const;
   operator TensorView() const {  // NOLINT: a tensor is viewable
     return {data_, dtype_, shape_, {}, device_};
