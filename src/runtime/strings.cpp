@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "ir/elements.h"
 #include "ir/ops.h"
+#include "ir/ops/checks.h"
 #include "lower/call.h"
 #include "runtime/runner.h"
 
@@ -25,22 +26,22 @@ const std::string& characters(Text text) {
   return text ? *text : empty;
 }
 
-// C.UTF-8 is part of the C library, whatever locales are installed.
-class Utf8Locale {
+/// While it lives, the thread's letters are those of C.UTF-8, which is part of the C library,
+/// whatever locales are installed.
+class Utf8Letters {
  public:
-  Utf8Locale() : utf8_(newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr)) {
-    if (utf8_) before_ = uselocale(utf8_);
+  Utf8Letters() {
+    static const locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+    if (utf8) before_ = uselocale(utf8);
   }
-  Utf8Locale(const Utf8Locale&) = delete;
-  Utf8Locale& operator=(const Utf8Locale&) = delete;
-  ~Utf8Locale() {
-    if (!utf8_) return;
-    uselocale(before_);
-    freelocale(utf8_);
+  Utf8Letters(const Utf8Letters&) = delete;
+  Utf8Letters& operator=(const Utf8Letters&) = delete;
+  ~Utf8Letters() {
+    if (before_) uselocale(before_);
   }
 
  private:
-  locale_t utf8_, before_{};
+  locale_t before_{};
 };
 
 /// In the thread's locale; bytes that are no characters stay as they are.
@@ -89,22 +90,6 @@ std::vector<std::string> split(std::string_view text, std::string_view delimiter
   return parts;
 }
 
-/// By element of a result: which element of an operand broadcasting puts there.
-std::vector<size_t> broadcast_places(const Shape& from, const Shape& to) {
-  std::vector<size_t> places(static_cast<size_t>(element_count(to)));
-  for (size_t at = 0; at < places.size(); ++at) {
-    size_t rest = at, step = 1;
-    for (size_t i = 0; i < from.size(); ++i) {
-      const auto extent = static_cast<size_t>(to[to.size() - 1 - i]);
-      const auto own = static_cast<size_t>(from[from.size() - 1 - i]);
-      if (own != 1) places[at] += rest % extent * step;
-      rest /= extent;
-      step *= own;
-    }
-  }
-  return places;
-}
-
 /// ONNX spells what is no number in its own way.
 std::string number_text(DType dtype, const std::byte* element) {
   std::string text = ir::element_text(dtype, element);
@@ -131,13 +116,7 @@ bool parse_number(DType dtype, std::string_view text, std::byte* out) {
 class Runner::StringStep {
  public:
   StringStep(Runner& runner, Frame& frame, const ir::Node& node, RunOutputs* outputs)
-      : runner_(runner),
-        frame_(frame),
-        node_(node),
-        outputs_(outputs),
-        places_(runner.bring_to_host(frame, node.inputs)) {
-    for (const ir::ValueId id : node.inputs) types_.push_back(runner.value_of(frame, id).type);
-  }
+      : runner_(runner), frame_(frame), node_(node), outputs_(outputs) {}
 
   /// False for an op that is none of these.
   bool run() {
@@ -155,11 +134,26 @@ class Runner::StringStep {
   }
 
  private:
-  std::span<const Text> texts(size_t operand = 0) const {
-    return {static_cast<const Text*>(places_[operand]),
-            static_cast<size_t>(types_[operand].elements())};
+  /// Operands come to the host when the first is asked for: a node that is none of these has not
+  /// to wait.
+  void read() {
+    if (!places_.empty()) return;
+    places_ = runner_.bring_to_host(frame_, node_.inputs);
+    for (const ir::ValueId id : node_.inputs) types_.push_back(runner_.value_of(frame_, id).type);
   }
-  const Shape& dims(size_t operand = 0) const { return types_[operand].dims; }
+  const kernel::Operand& type(size_t operand = 0) {
+    read();
+    return types_[operand];
+  }
+  const void* place(size_t operand = 0) {
+    read();
+    return places_[operand];
+  }
+  std::span<const Text> texts(size_t operand = 0) {
+    return {static_cast<const Text*>(place(operand)),
+            static_cast<size_t>(type(operand).elements())};
+  }
+  const Shape& dims(size_t operand = 0) { return type(operand).dims; }
 
   template <class T>
   bool give(DType dtype, Shape shape, std::vector<T> values, size_t output = 0) {
@@ -177,7 +171,7 @@ class Runner::StringStep {
   template <class F>
   bool give_texts(const F& text) {
     std::vector<Text> made;
-    for (int64_t i = 0; i < types_[0].elements(); ++i)
+    for (int64_t i = 0; i < type().elements(); ++i)
       made.push_back(runner_.keep(text(static_cast<size_t>(i))));
     return give(DType::string, dims(), std::move(made));
   }
@@ -215,10 +209,12 @@ class Runner::StringStep {
 
   /// Calls f for each element of the result with both operands' texts.
   template <class F>
-  void each_pair(const Shape& result, const F& f) const {
-    const auto left = broadcast_places(dims(0), result), right = broadcast_places(dims(1), result);
-    for (size_t i = 0; i < left.size(); ++i)
-      f(characters(texts(0)[left[i]]), characters(texts(1)[right[i]]));
+  void each_pair(const Shape& result, const F& f) {
+    const auto left = texts(0), right = texts(1);
+    const auto count = static_cast<size_t>(element_count(result));
+    for (size_t i = 0; i < count; ++i)
+      f(characters(left[ir::broadcast_index(dims(0), result, i)]),
+        characters(right[ir::broadcast_index(dims(1), result, i)]));
   }
 
   bool equal() {
@@ -239,7 +235,7 @@ class Runner::StringStep {
   }
 
   bool change_case(const ir::StringCase& op) {
-    const Utf8Locale utf8;
+    const Utf8Letters letters;
     return give_texts([&](size_t i) { return in_case(characters(texts()[i]), op.upper); });
   }
 
@@ -275,15 +271,15 @@ class Runner::StringStep {
   }
 
   bool write_numbers() {
-    const auto* bytes = static_cast<const std::byte*>(places_[0]);
-    const DType dtype = types_[0].dtype;
+    const auto* bytes = static_cast<const std::byte*>(place());
+    const DType dtype = type().dtype;
     return give_texts([&](size_t i) {
       return number_text(dtype, bytes + byte_count(dtype, static_cast<int64_t>(i)));
     });
   }
 
   bool read_numbers(const ir::TextNumber& op) {
-    std::vector<std::byte> numbers(byte_count(op.to, types_[0].elements()));
+    std::vector<std::byte> numbers(byte_count(op.to, type().elements()));
     std::byte* at = numbers.data();
     for (const Text text : texts()) {
       if (!parse_number(op.to, characters(text), at))
@@ -303,12 +299,7 @@ class Runner::StringStep {
 };
 
 bool Runner::run_strings(Frame& frame, const ir::Node& node, RunOutputs* outputs) {
-  const bool is_one =
-      node.as<ir::Strings>() || node.as<ir::NumberText>() ||
-      std::ranges::any_of(node.inputs, [&](ir::ValueId id) {
-        return id != ir::absent && frame.executable.graph.type(id).dtype == DType::string;
-      });
-  return is_one && StringStep(*this, frame, node, outputs).run();
+  return StringStep(*this, frame, node, outputs).run();
 }
 
 const std::string* Runner::keep(std::string text) {

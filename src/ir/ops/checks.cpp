@@ -113,6 +113,18 @@ double rounded(DType dtype, double value) {
   return single;
 }
 
+size_t broadcast_index(std::span<const int64_t> from, std::span<const int64_t> to, size_t at) {
+  size_t index = 0, step = 1;
+  for (size_t i = 0; i < from.size(); ++i) {
+    const auto extent = static_cast<size_t>(to[to.size() - 1 - i]);
+    const auto own = static_cast<size_t>(from[from.size() - 1 - i]);
+    if (own != 1) index += at % extent * step;
+    at /= extent;
+    step *= own;
+  }
+  return index;
+}
+
 std::optional<size_t> known_count(const std::optional<Dims>& dims) {
   if (!dims || !all_constant(*dims)) return std::nullopt;
   size_t count = 1;

@@ -25,6 +25,9 @@ void fill_defaults(Window& window);
 bool representable(DType dtype, const Dim& value);
 /// A double rounded as it is stored in `dtype`.
 double rounded(DType dtype, double value);
+/// Which element of a tensor of extents `from` broadcasting puts at the flat index `at` of a result
+/// of extents `to`.
+size_t broadcast_index(std::span<const int64_t> from, std::span<const int64_t> to, size_t at);
 /// Number of elements, if it is constant and at most Known::limit.
 std::optional<size_t> known_count(const std::optional<Dims>& dims);
 /// The known elements of `x` under extents `dims`: `source` turns the index of an element of the

@@ -167,15 +167,7 @@ class Evaluator {
 // The element of a known operand that broadcasting puts at the flat index `at` of a result of
 // extents `out`.
 Element element(const Value& operand, const Shape& out, size_t at) {
-  const Shape dims = operand.type.shape();
-  size_t index = 0, step = 1;
-  for (size_t i = 0; i < dims.size(); ++i) {
-    const auto extent = static_cast<size_t>(out[out.size() - 1 - i]);
-    const auto own = static_cast<size_t>(dims[dims.size() - 1 - i]);
-    if (own != 1) index += at % extent * step;
-    at /= extent;
-    step *= own;
-  }
+  const size_t index = broadcast_index(operand.type.shape(), out, at);
   return is_floating(operand.type.dtype) ? of(operand.known->floats[index])
                                          : of(operand.known->integers[index]);
 }
