@@ -83,6 +83,24 @@ TEST(Network, values_are_copied_at_once) {
   EXPECT_EQ(Context(engine).run({{"x", full({1, 1}, 3)}})["y"].as<float>()[0], 6);
 }
 
+TEST(Network, keys_of_maps_outlive_the_engine) {
+  const std::vector<std::string> names{"a name that is long enough to lie on the heap", "ü"};
+  Outputs outputs;
+  {
+    Network network;
+    const auto x = network.input("x", DType::f32, {1, 2});
+    const auto maps =
+        network.add("ZipMap", {x}, {{"classlabels_strings", names}}, {.domain = "ai.onnx.ml"});
+    network.output("y", maps[0]);
+    const Engine engine = build(network, {.tactics = Tactics::first});
+    outputs = Context(engine).run({{"x", full({1, 2}, 3)}});
+  }
+  const std::vector<Tensor>& maps = outputs.sequences.at("y");
+  ASSERT_EQ(maps.size(), 2u);
+  EXPECT_EQ(maps[0].strings(), (std::vector<std::string_view>{names[0], names[1]}));
+  EXPECT_EQ(maps[1].as<float>()[1], 3);
+}
+
 TEST(Network, wrong_nodes_are_refused) {
   Network network;
   const auto x = network.input("x", DType::f32, {2, 3});

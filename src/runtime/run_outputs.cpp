@@ -2,6 +2,7 @@
 #include "runtime/run_outputs.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include "base/convert.h"
 #include "base/error.h"
@@ -80,8 +81,11 @@ Tensor RunOutputs::add_to_sequence(size_t i, const kernel::Operand& type) {
 }
 
 bool RunOutputs::holds_strings() const {
-  return fresh_ && std::ranges::any_of(graph_.outputs(), [&](const ir::Output& output) {
-           return graph_.type(output.value).dtype == DType::string;
+  if (!fresh_) return false;
+  const auto holds = [](const Tensor& tensor) { return tensor.dtype() == DType::string; };
+  return std::ranges::any_of(std::views::values(fresh_->tensors), holds) ||
+         std::ranges::any_of(std::views::values(fresh_->sequences), [&](const auto& tensors) {
+           return std::ranges::any_of(tensors, holds);
          });
 }
 
