@@ -20,7 +20,6 @@ weights::TensorSource vector_of(const Values& values, DType dtype) {
 }
 
 weights::TensorSource constant_source(NodeContext& node, const std::string& kind) {
-  if (kind == "value") return *node.tensor(kind);
   if (kind == "value_float") return source_of(std::array{node.number(kind, 0)}, DType::f32, {});
   if (kind == "value_int") return source_of(std::array{node.integer(kind, 0)}, DType::i64, {});
   if (kind == "value_floats") return vector_of(node.numbers(kind), DType::f32);
@@ -36,11 +35,9 @@ Outputs import_constant(NodeContext& node) {
   const std::string& kind = node.node().attributes[0].name;
   if (kind == "value_string") return {node.add(ir::Strings{{node.text(kind, "")}, {}}, {})};
   if (kind == "value_strings") return {texts(node, node.texts(kind))};
-  if (kind == "value")
-    if (const TensorValue* value = node.tensor_value(kind); value && value->is_text())
-      return {node.add(ir::Strings{value->strings, value->shape}, {})};
-  const weights::TensorSource source = constant_source(node, kind);
-  return {node.leaves().add_constant(node.builder(), node.node().outputs[0], source)};
+  const std::string& name = node.node().outputs[0];
+  if (kind == "value") return {tensor_or_texts(node, kind, name)};
+  return {node.leaves().add_constant(node.builder(), name, constant_source(node, kind))};
 }
 
 Outputs import_identity(NodeContext& node) { return {node.input(0)}; }

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <numeric>
 
 #include "base/text.h"
 #include "onnx/import_string.h"
@@ -28,6 +27,10 @@ ValueId constant_of(NodeContext& node, std::string_view name, const TensorView& 
   const std::string whole = name.empty() ? "" : fmt::format("{}.{}", name_of(node.node()), name);
   const ValueId id = node.leaves().add_constant(node.builder(), whole, weights::copy_of(values));
   return node.cast(id, dtype);
+}
+
+ValueId integers(NodeContext& node, const std::vector<int64_t>& list) {
+  return constant_of(node, "", TensorView(list.data(), DType::i64, {std::ssize(list)}), DType::i64);
 }
 
 ValueId float_list(NodeContext& node, std::string_view name) {
@@ -211,58 +214,59 @@ ValueId default_value(NodeContext& node, DType dtype) {
   return node.cast(node.constant(std::array{integer}), dtype);
 }
 
-// `found`: where each element of `x` stands among the keys, from 1 on; 0 where it does not. The
-// last key that is equal counts; NaNs are equal here.
-void find_keys(NodeContext& node, ValueId keys, Function& f) {
+// The value of the key that each element of `x`, operand 0, is; `other` where it is none. The last
+// key that is equal counts; NaNs are equal here.
+Outputs look_up(NodeContext& node, ValueId keys, ValueId values, ValueId other) {
+  Function f(node, std::array<std::string_view, 1>{"x"});
   f.set("keys", keys);
+  f.set("values", values);
+  f.set("other", other);
   if (const ir::Strings* list = constant_texts(node, keys)) {
     f.set("place", find_texts(node, node.input(0), list->values));
-    return f.run("found = Add(place, 1)");
+    f.run("found = Add(place, 1)");
+  } else {
+    f.run(R"(x = Unsqueeze(x, [-1])
+             keys = CastLike(keys, x)
+             same = Equal(x, keys))");
+    if (is_floating(node.dtype(0))) f.run("same = Or(same, And(IsNaN(x), IsNaN(keys)))");
+    f.run(R"(place = Add(Range(0, Gather(Shape(keys), 0), 1), 1)
+             found = ReduceMax <keepdims = 0> (Where(same, place, 0), [-1]))");
   }
-  f.run(R"(x = Unsqueeze(x, [-1])
-           keys = CastLike(keys, x)
-           same = Equal(x, keys))");
-  if (is_floating(node.dtype(0))) f.run("same = Or(same, And(IsNaN(x), IsNaN(keys)))");
-  f.run(R"(place = Add(Range(0, Gather(Shape(keys), 0), 1), 1)
-           found = ReduceMax <keepdims = 0> (Where(same, place, 0), [-1]))");
+  f.run("y = Gather(Concat <axis = 0> (Reshape(other, [1]), values), found)");
+  return {f["y"]};
 }
 
-// Before version 2: the classes' numbers are their places.
-Outputs import_old_label_encoder(NodeContext& node, Function& f) {
-  const std::vector<std::string> classes = node.texts("classes_strings");
-  const auto integer = node.integer("default_int64", -1);
-  const std::string text = node.text("default_string", "_Unused");
-  if (node.dtype(0) == DType::string) {
-    f.set("place", find_texts(node, node.input(0), classes));
-    f.set("other", node.scalar(integer));
-    f.run("y = Where(Less(place, 0), other, place)");
-    return {f["y"]};
-  }
-  f.set("classes", texts(node, classes));
-  f.set("other", texts(node, {text}));
-  f.run(R"(count = Shape(classes)
-           known = And(GreaterOrEqual(x, 0), Less(x, count))
-           y = Gather(Concat <axis = 0> (classes, other), Where(known, x, count)))");
-  return {f["y"]};
+// Between texts and integers, by the kind of the operand.
+Outputs look_up_names(NodeContext& node, const std::vector<std::string>& names, ValueId numbers) {
+  const ValueId number = node.scalar(node.integer("default_int64", -1));
+  const ValueId name = texts(node, {node.text("default_string", "_Unused")});
+  if (node.dtype(0) == DType::string) return look_up(node, texts(node, names), numbers, number);
+  return look_up(node, numbers, texts(node, names), name);
 }
 
 }  // namespace
 
 Outputs import_label_encoder(NodeContext& node) {
-  Function f(node, std::array<std::string_view, 1>{"x"});
-  if (node.opset() < 2) return import_old_label_encoder(node, f);
+  if (node.opset() < 2) {  // the classes' numbers are their places
+    const std::vector<std::string> classes = node.texts("classes_strings");
+    return look_up_names(node, classes, node.counting(std::ssize(classes), 0, 1));
+  }
   const ValueId keys = listed(node, "keys"), values = listed(node, "values");
   if (keys == ir::absent || values == ir::absent) node.fail("keys or values are missing");
   if ((node.builder().type(keys).dtype == DType::string) != (node.dtype(0) == DType::string))
     node.fail("operand 0 is {}, the keys are {}", to_string(node.dtype(0)),
               to_string(node.builder().type(keys).dtype));
-  f.set("values", values);
-  f.set("other", default_value(node, node.builder().type(values).dtype));
   node.require_equal(node.builder().dims(keys)[0], node.builder().dims(values)[0],
                      "keys and values");
-  find_keys(node, keys, f);
-  f.run("y = Gather(Concat <axis = 0> (Reshape(other, [1]), values), found)");
-  return {f["y"]};
+  return look_up(node, keys, values, default_value(node, node.builder().type(values).dtype));
+}
+
+Outputs import_category_mapper(NodeContext& node) {
+  const std::vector<std::string> names = node.texts("cats_strings");
+  const auto numbers = node.integers("cats_int64s").size();
+  if (names.size() != numbers)
+    node.fail("{} cats_strings for {} cats_int64s", names.size(), numbers);
+  return look_up_names(node, names, integer_list(node, "cats_int64s"));
 }
 
 Outputs import_one_hot_encoder(NodeContext& node) {
@@ -270,12 +274,8 @@ Outputs import_one_hot_encoder(NodeContext& node) {
   if (!node.flag("zeros", true)) node.unsupported("zeros=0, which fails for another category");
   if (node.dtype(0) == DType::string) {
     const std::vector<std::string> names = node.texts("cats_strings");
-    std::vector<int64_t> places(names.size());
-    std::iota(places.begin(), places.end(), int64_t{0});
     f.set("x", find_texts(node, node.input(0), names));
-    f.set("cats",
-          constant_of(node, "cats", TensorView(places.data(), DType::i64, {std::ssize(places)}),
-                      DType::i64));
+    f.set("cats", node.counting(std::ssize(names), 0, 1));
   } else {
     f.set("cats", integer_list(node, "cats_int64s"));
   }

@@ -12,6 +12,8 @@ namespace tenon::onnx {
 ir::ValueId constant_of(NodeContext& node, std::string_view name, const TensorView& values,
                         DType dtype);
 
+/// A list of any length as a constant.
+ir::ValueId integers(NodeContext& node, const std::vector<int64_t>& list);
 /// An attribute's list of floats, or of integers, as a leaf of its name.
 ir::ValueId float_list(NodeContext& node, std::string_view name);
 ir::ValueId integer_list(NodeContext& node, std::string_view name);

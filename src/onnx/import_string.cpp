@@ -44,9 +44,7 @@ ValueId find_texts(NodeContext& node, ValueId x, const std::vector<std::string>&
     order.push_back(place);
   }
   order.push_back(-1);  // where -1, for none, leads to
-  const TensorView table(order.data(), DType::i64, {std::ssize(order)});
-  return node.add(ir::Gather{0},
-                  {constant_of(node, "", table, DType::i64), node.add(std::move(op), {x})});
+  return node.add(ir::Gather{0}, {integers(node, order), node.add(std::move(op), {x})});
 }
 
 ValueId cast_texts(NodeContext& node, ValueId x, DType to) {
@@ -123,30 +121,6 @@ Outputs import_string_normalizer(NodeContext& node) {
   if (action != "NONE") y = node.add(ir::StringCase{.upper = action == "UPPER"}, {y});
   const ir::Dim count = node.builder().dims(y)[0];
   return {rank == 2 ? node.reshape(y, {1, count}) : y};
-}
-
-Outputs import_category_mapper(NodeContext& node) {
-  const std::vector<std::string> names = node.texts("cats_strings");
-  const std::vector<int64_t> numbers = node.integers("cats_int64s");
-  if (names.size() != numbers.size())
-    node.fail("{} cats_strings for {} cats_int64s", names.size(), numbers.size());
-  const int64_t other = node.integer("default_int64", -1);
-  const std::string other_name = node.text("default_string", "_Unused");
-  Function f(node, std::array<std::string_view, 1>{"x"});
-  if (node.dtype(0) == DType::string) {
-    f.set("place", find_texts(node, node.input(0), names));
-    f.set("values", integer_list(node, "cats_int64s"));
-    f.set("other", std::array{other});
-  } else {
-    f.set("numbers", integer_list(node, "cats_int64s"));
-    f.set("values", texts(node, names));
-    f.set("other", texts(node, {other_name}));
-    f.run(R"(same = Equal(Unsqueeze(Cast <to = 7> (x), [-1]), numbers)
-             place = Add(Range(0, Gather(Shape(numbers), 0), 1), 1)
-             place = Sub(ReduceMax <keepdims = 0> (Where(same, place, 0), [-1]), 1))");
-  }
-  f.run("y = Gather(Concat <axis = 0> (values, other), place)");
-  return {f["y"]};
 }
 
 // A map for each row of scores.

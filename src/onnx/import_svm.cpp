@@ -1,7 +1,6 @@
 // Imports of support vector machines of ai.onnx.ml.
 #include <algorithm>
 #include <array>
-#include <numeric>
 
 #include "base/text.h"
 #include "onnx/import_control.h"
@@ -127,14 +126,12 @@ ir::ValueId matrix(NodeContext& node, std::string_view name, const std::vector<f
 /// (2004), as libsvm iterates it: class by class, until the error is small.
 void couple(NodeContext& node, Function& f, const Pairs& pairs) {
   const int64_t classes = pairs.classes;
-  std::vector<int64_t> places(static_cast<size_t>(classes));
-  std::iota(places.begin(), places.end(), int64_t{0});
   f.set("a", float_list(node, "prob_a"));
   f.set("b", float_list(node, "prob_b"));
   f.set("upper", matrix(node, "", pairs.upper, classes * classes));
   f.set("lower", matrix(node, "", pairs.lower, classes * classes));
   f.set("square", std::array{int64_t{-1}, classes, classes});
-  f.set("places", places);
+  f.set("places", node.counting(classes, 0, 1));
   f.set("classes", node.scalar(classes));
   f.set("share", 1.0 / static_cast<double>(classes));
   f.set("small", 0.005 / static_cast<double>(classes));

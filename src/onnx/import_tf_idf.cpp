@@ -25,10 +25,6 @@ struct Pool {
   int64_t skips = 0, width = 0;
 };
 
-ir::ValueId integers(NodeContext& node, const std::vector<int64_t>& list) {
-  return constant_of(node, "", TensorView(list.data(), DType::i64, {std::ssize(list)}), DType::i64);
-}
-
 // `from` the place in the pool at which the n-grams of a length begin, and up to the next length's.
 Grams grams_of(NodeContext& node, const std::vector<int64_t>& pool, int64_t length, int64_t from,
                int64_t to) {
