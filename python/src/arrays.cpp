@@ -330,7 +330,8 @@ nb::object as_fed(nb::handle value, DType dtype, const std::string& what) {
 // One array of a run's inputs.
 Array to_feed(nb::handle value, DType dtype, const std::string& what) {
   if (dtype == DType::string)
-    if (auto texts = to_texts(value, what)) return *std::move(texts);
+    if (const nb::object array = as_array(value, what); is_text_array(array))
+      return to_texts(array, what);
   return view_of<ReadOnly>(as_fed(value, dtype, what), what);
 }
 
@@ -344,10 +345,15 @@ std::string shortened(const std::string& text) {
   return text.substr(0, most) + "…";
 }
 
-std::optional<Array> to_texts(nb::handle object, const std::string& what) {
-  const nb::object array = as_array(object, what);
-  const auto kind = nb::cast<std::string>(array.attr("dtype").attr("kind"));
-  if (kind != "U" && kind != "S" && kind != "O" && kind != "T") return std::nullopt;
+bool is_text_array(nb::handle object) {
+  const nb::object dtype = nb::getattr(object, "dtype", nb::none());
+  const nb::object kind = nb::getattr(dtype, "kind", nb::none());
+  constexpr std::string_view kinds = "USOT";
+  return nb::isinstance<nb::str>(kind) &&
+         kinds.find(nb::cast<std::string>(kind)) != std::string_view::npos;
+}
+
+Array to_texts(nb::handle array, const std::string& what) {
   std::vector<std::string> texts;
   for (const nb::handle each : array.attr("ravel")().attr("tolist")())
     texts.push_back(to_text(each, what));

@@ -7,7 +7,6 @@
 #include <nanobind/stl/string.h>
 
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,9 +31,11 @@ struct Array {
 /// and numbers become NumPy arrays. Never copies an array.
 Array to_array(nb::handle object, const std::string& what);
 
-/// Texts as a tensor of strings: an array of Python's or NumPy's strings, or lists of them. Bytes
-/// that are not UTF-8 come and go as Python's surrogates. Nothing for what holds no text at all.
-std::optional<Array> to_texts(nb::handle object, const std::string& what);
+/// Whether an array is of one of NumPy's kinds of text, or of objects.
+bool is_text_array(nb::handle object);
+/// Such an array as a tensor of strings; throws InputError for an element that is none. Bytes that
+/// are not UTF-8 come and go as Python's surrogates.
+Array to_texts(nb::handle array, const std::string& what);
 
 /// Arrays by name, kept alive together.
 struct ArrayMap {

@@ -67,12 +67,7 @@ Attribute to_list(const std::string& name, nb::handle given) {
 }
 
 Array array_or_texts(nb::handle given, const std::string& what) {
-  const std::string dtype =
-      nb::cast<std::string>(nb::str(nb::getattr(given, "dtype", nb::str(""))));
-  const bool texts = dtype == "object" || dtype.find_first_of("US") != std::string::npos;
-  if (texts)
-    if (auto array = to_texts(given, what)) return *std::move(array);
-  return to_array(given, what);
+  return is_text_array(given) ? to_texts(given, what) : to_array(given, what);
 }
 
 // Attributes, and what keeps their tensors alive.
