@@ -11,6 +11,10 @@ namespace tenon::cli {
 namespace {
 
 Json json_element(const Tensor& tensor, size_t i) {
+  if (tensor.dtype() == DType::string) {
+    const std::string* text = tensor.as<const std::string*>()[i];
+    return text ? *text : std::string();
+  }
   if (tensor.dtype() == DType::bool_) return element(tensor, i) != 0;
   if (tensor.dtype() == DType::i64) return tensor.as<int64_t>()[i];
   if (tensor.dtype() == DType::u64) return tensor.as<uint64_t>()[i];
@@ -119,15 +123,11 @@ Json to_json(const Tensor& tensor, size_t most) {
 std::string values_text(const Tensor& tensor, size_t most) {
   const auto count = static_cast<size_t>(element_count(tensor.shape()));
   std::string text;
-  const bool texts = tensor.dtype() == DType::string;
-  const auto words = texts ? tensor.strings() : std::vector<std::string_view>();
   for (size_t i = 0; i < std::min(count, most); ++i) {
-    if (texts)
-      text += fmt::format(
-          "{}{}", i ? " " : "",
-          Json(std::string(words[i])).dump(-1, ' ', false, Json::error_handler_t::replace));
-    if (texts) continue;
-    text += fmt::format("{}{:.5g}", i ? " " : "", element(tensor, i));
+    if (i > 0) text += ' ';
+    text += tensor.dtype() == DType::string
+                ? json_element(tensor, i).dump(-1, ' ', false, Json::error_handler_t::replace)
+                : fmt::format("{:.5g}", element(tensor, i));
   }
   return text + (count > most ? " ..." : "");
 }

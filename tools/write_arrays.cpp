@@ -25,8 +25,6 @@ constexpr int64_t ir_version = 8, opset = 18;
 
 // TensorProto.DataType.
 int32_t onnx_type(DType dtype) {
-  if (dtype == DType::string)
-    throw Error(ErrorCode::unsupported, "texts are not written; leave --outputs out to see them");
   switch (dtype) {
     case DType::f32: return 1;
     case DType::u8: return 2;
@@ -46,6 +44,8 @@ int32_t onnx_type(DType dtype) {
     case DType::f8_e5m2: return 19;
     case DType::f8_e5m2fnuz: return 20;
     case DType::f8_e8m0: return 24;
+    case DType::string:
+      throw Error(ErrorCode::unsupported, "texts are not written; leave --outputs out to see them");
     default: break;
   }
   throw Error(ErrorCode::unsupported, "an ONNX file packs " + std::string(to_string(dtype)) +

@@ -1,5 +1,6 @@
 """Strings in and out: every op that reads, makes or moves them, beside ONNX Runtime or a closed form."""
 
+import json
 import os
 import subprocess
 
@@ -200,6 +201,22 @@ def test_a_branch_and_a_loop_carry_texts(device):
     np.testing.assert_array_equal(made["all"], [["a!", "!"], ["a!!", "!!"], ["a!!!", "!!!"]])
 
 
+def test_sequences_of_texts(device):
+    nodes = [
+        node("SequenceConstruct", "x x2", "pair"), node("SequenceInsert", "pair x place", "three"),
+        node("SequenceAt", "three place", "first"), node("StringConcat", "first first", "y"),
+    ]  # fmt: skip
+    kind = helper.make_sequence_type_proto(helper.make_tensor_type_proto(S, ["n"]))
+    place = helper.make_tensor("place", I64, [], [0])
+    model = model_of(nodes, [("x", S, ["n"]), ("x2", S, ["n"])], [("y", S)], [place])
+    model.graph.output.append(helper.make_value_info("three", kind))
+    engine = build(model, device)
+    made = engine.run({"x": ["a", "ü"], "x2": ["b", ""]})
+    del engine
+    assert list(made["y"]) == ["aa", "üü"]
+    assert [list(each) for each in made["three"]] == [["a", "ü"], ["a", "ü"], ["b", ""]]
+
+
 def test_outputs_outlive_the_run_and_the_engine(device):
     engine = build(model_of([node("StringConcat", "x x")], [("x", S, ["n"])], [("y", S)]), device)
     first = engine.run({"x": ["ab"]})["y"]
@@ -267,6 +284,8 @@ def test_commands_take_and_show_texts(tmp_path):
         return done.returncode, done.stdout + done.stderr
 
     assert command("run", "m.onnx", "--inputs", "x=in.txt")[1].count(r'"aa" "b cb c" "" "\"\""') == 1
+    shown = json.loads(command("run", "m.onnx", "--json", "--inputs", "x=in.txt")[1])
+    assert shown["outputs"]["y"]["values"] == ["aa", "b cb c", "", '""']
     assert command("run", "m.onnx")[0] == command("bench", "m.onnx", "--seconds", "0.1")[0] == 0
     assert "give a .txt file" in command("run", "m.onnx", "--inputs", "x=in.raw")[1]
     for name in ("o.npz", "o.safetensors", "o.onnx"):
