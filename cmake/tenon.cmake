@@ -70,7 +70,6 @@ tenon_library(json)
 tenon_library(protozero)
 tenon_library(hwy)
 tenon_library(zlib ZLIB::ZLIB)
-
 tenon_library(dl ${CMAKE_DL_LIBS})
 
 # tenon_precompile(<target> <header>): reads cmake/precompiled/<header>.h once in a cold build
