@@ -33,6 +33,13 @@ endif()
 find_program(TENON_MOLD mold)
 if(TENON_MOLD)
   add_link_options(-fuse-ld=mold)
+  # Before 2.4 (Debian 12 has 1.10) it reckons wrongly what is made read-only after relocation where thread-local data lie at a page's
+  # end, and what it linked does not start (rui314/mold#1151).
+  execute_process(COMMAND ${TENON_MOLD} --version OUTPUT_VARIABLE mold_version)
+  string(REGEX MATCH "[0-9]+[.][0-9]+" mold_version "${mold_version}")
+  if(mold_version VERSION_LESS 2.4)
+    add_link_options(-Wl,-z,norelro)
+  endif()
 endif()
 
 add_library(tenon_flags INTERFACE)
